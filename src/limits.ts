@@ -1,0 +1,184 @@
+// Every bound of the program with its reason, and the readers of sizes and durations.
+// A bound that is written anywhere else is a defect.
+
+import { AppError } from "./errors.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** Longest JSON-RPC line read from a stdio server: larger results belong in a resource. */
+export const MAX_LINE_BYTES = 32 * MIB;
+/** Junk lines on a server's stdout before it is taken for something else than an MCP server. */
+export const MAX_JUNK_LINES = 1000;
+/** Lines of a server's stderr kept for its error report, and the bytes of one such line. */
+export const STDERR_TAIL_LINES = 10;
+export const STDERR_LINE_BYTES = 2 * KIB;
+/** From start of the process or first request to the end of the handshake: `npx` may download. */
+export const CONNECT_TIMEOUT_MS = 30_000;
+/** All pages of one listing together. */
+export const LIST_TIMEOUT_MS = 60_000;
+/** One tool call, or what is left of the run. */
+export const CALL_TIMEOUT_MS = 60_000;
+/** Time a server gets to end by itself after its stdin closed, then after SIGTERM. */
+export const CLOSE_GRACE_MS = 500;
+
+/** Tools read from one server, and pages of its listing: the largest known server has hundreds. */
+export const MAX_TOOLS = 10_000;
+export const MAX_PAGES = 1_000;
+/** Sizes of one tool's parts, as UTF-8; the tool is left out with a warning beyond them. */
+export const MAX_TOOL_NAME_BYTES = 256;
+export const MAX_DESCRIPTION_BYTES = 32 * KIB;
+export const MAX_SCHEMA_BYTES = 256 * KIB;
+/** Nesting of any JSON from a server: deeper overflows recursive readers. */
+export const MAX_JSON_DEPTH = 200;
+
+/** Size of the parameters of one call, as JSON. */
+export const MAX_PARAMS_BYTES = 1 * MIB;
+/** Size of the result of one call, as JSON. */
+export const MAX_RESULT_BYTES = 16 * MIB;
+/** Calls on their way at once in one run; more wait in order. */
+export const MAX_CALLS_IN_FLIGHT = 128;
+
+/** Size of an agent's program. */
+export const MAX_SOURCE_BYTES = 1 * MIB;
+/** Result of a run, as JSON. */
+export const MAX_OUTPUT_BYTES = 64 * MIB;
+/** Log of a run; what goes beyond is counted. */
+export const MAX_LOG_LINES = 10_000;
+export const MAX_LOG_BYTES = 1 * MIB;
+/** Timers a guest may have pending. */
+export const MAX_TIMERS = 100;
+/** State kept for a session. */
+export const MAX_STATE_VALUE_BYTES = 1 * MIB;
+export const MAX_STATE_KEYS = 1_000;
+export const MAX_STATE_BYTES = 16 * MIB;
+/** Stack of the engine inside the sandbox; V8 needs `--stack-size=3400` to stay above it. */
+export const GUEST_STACK_BYTES = 128 * KIB;
+
+/** The virtual filesystem: files, bytes and depth, checked before anything is written. */
+export const MAX_VFS_FILES = 50_000;
+export const MAX_VFS_BYTES = 256 * MIB;
+export const MAX_VFS_DEPTH = 32;
+export const MAX_PATH_BYTES = 1 * KIB;
+
+/** A config file larger than this is not a config file. */
+export const MAX_CONFIG_BYTES = 4 * MIB;
+/** How long runs stay in the journal, and its size. */
+export const JOURNAL_DAYS = 30;
+export const MAX_JOURNAL_BYTES = 256 * MIB;
+/** How long to wait for another process that holds a lock. */
+export const LOCK_TIMEOUT_MS = 10_000;
+
+declare const memoryLimit: unique symbol;
+
+/** The size in bytes of a guest's linear memory: whole WebAssembly pages, 16 MiB to 2 GiB. */
+export type MemoryLimit = number & { readonly [memoryLimit]: true };
+
+const PAGE_BYTES = 64 * KIB;
+const MIN_MEMORY_BYTES = 16 * MIB;
+const MAX_MEMORY_BYTES = 2048 * MIB;
+
+/** `bytes` as a memory limit, rounded down to whole pages; an `invalid` error outside its range. */
+export function toMemoryLimit(bytes: number): MemoryLimit {
+  if (!Number.isFinite(bytes) || bytes < MIN_MEMORY_BYTES || bytes > MAX_MEMORY_BYTES) {
+    throw new AppError("invalid", `Memory limit must be 16MiB to 2GiB, got ${bytes} bytes`);
+  }
+  return Math.floor(bytes / PAGE_BYTES) * PAGE_BYTES as MemoryLimit;
+}
+
+/** The settable bounds of one run. */
+export interface RunLimits {
+  /** Units of about 10 ns of CPU; deterministic for the same program. */
+  readonly fuel: number;
+  /** Wall clock in milliseconds, waits for servers included, connecting not. */
+  readonly wallMs: number;
+  /** Linear memory of the engine. */
+  readonly memory: MemoryLimit;
+  /** Tool calls. */
+  readonly calls: number;
+}
+
+/** What a run gets when nothing else is said. */
+export const DEFAULT_RUN_LIMITS: RunLimits = {
+  fuel: 1e9,
+  wallMs: 30_000,
+  memory: toMemoryLimit(256 * MIB),
+  calls: 1000,
+};
+
+const DURATION_UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
+const MAX_DURATION_MS = 24 * 3_600_000;
+
+/**
+ * Milliseconds of a duration such as `500ms`, `2s`, `5m`, `1h` or a bare number of seconds.
+ * Throws an `invalid` error for anything else, for zero and for more than a day.
+ */
+export function parseDuration(text: string): number {
+  const match = /^(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h)?$/.exec(text.trim());
+  const value = match === null ? NaN : Number(match[1]) * DURATION_UNITS[match[2] ?? "s"]!;
+  if (!(value >= 1 && value <= MAX_DURATION_MS)) {
+    throw new AppError("invalid", `Duration must look like 500ms, 2s or 5m, got ${quote(text)}`);
+  }
+  return Math.round(value);
+}
+
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  b: 1,
+  k: KIB,
+  kb: KIB,
+  kib: KIB,
+  m: MIB,
+  mb: MIB,
+  mib: MIB,
+  g: 1024 * MIB,
+  gb: 1024 * MIB,
+  gib: 1024 * MIB,
+};
+
+/**
+ * Bytes of a size such as `64MiB`, `64m`, `512k` or a bare number of bytes; units are binary.
+ * Throws an `invalid` error for anything else and for zero.
+ */
+export function parseSize(text: string): number {
+  const match = /^(\d{1,12}(?:\.\d{1,6})?)\s*([a-z]{0,3})$/i.exec(text.trim());
+  const unit = match === null ? undefined : SIZE_UNITS[match[2]!.toLowerCase()];
+  const value = match === null || unit === undefined ? NaN : Math.floor(Number(match[1]) * unit);
+  if (!(value >= 1 && value <= Number.MAX_SAFE_INTEGER)) {
+    throw new AppError("invalid", `Size must look like 64MiB or 512k, got ${quote(text)}`);
+  }
+  return value;
+}
+
+/** A whole number from 1 to `max` such as `1000` or `1e9`; an `invalid` error naming `what` else. */
+export function parseCount(text: string, what: string, max = Number.MAX_SAFE_INTEGER): number {
+  const value = /^\d{1,16}(?:e\d{1,2})?$/i.test(text.trim()) ? Number(text) : NaN;
+  if (!(value >= 1 && value <= max)) {
+    throw new AppError(
+      "invalid",
+      `${what} must be a whole number from 1 to ${max}, got ${quote(text)}`,
+    );
+  }
+  return value;
+}
+
+/** `bytes` in the largest binary unit that leaves at least 1, such as `1.5 MiB`. */
+export function formatBytes(bytes: number): string {
+  if (bytes < KIB) return `${bytes} B`;
+  const [unit, name] = bytes < MIB
+    ? [KIB, "KiB"]
+    : bytes < 1024 * MIB
+    ? [MIB, "MiB"]
+    : [1024 * MIB, "GiB"];
+  const value = bytes / unit;
+  return `${Number.isInteger(value) ? value : value.toFixed(1)} ${name}`;
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}...` : text);
+}

@@ -1,0 +1,119 @@
+// What a server is: how it is named on the command line, how it is reached, and what it told us.
+// Values that may be secret are wrapped; nothing here connects.
+
+import { type Digest, digestOfJson } from "./hash.ts";
+import type { ServerName, ToolName } from "./names.ts";
+import { maskUrl, type Secret } from "./text.ts";
+
+/** A JSON object as it came off the wire. */
+export type JsonObject = { readonly [key: string]: unknown };
+
+/** A server as a person names it: a configured name, a URL, or ad hoc with its own name or none. */
+export type ServerTarget =
+  | { readonly kind: "configured"; readonly name: ServerName }
+  | { readonly kind: "http"; readonly name?: ServerName; readonly url: string }
+  | { readonly kind: "stdio"; readonly name?: ServerName; readonly command: readonly string[] };
+
+/** Where an entry was found: decides whether it may start without being trusted first. */
+export type Origin = "user" | "project" | "flag" | "built-in";
+
+interface SpecBase {
+  readonly name: ServerName;
+  readonly origin: Origin;
+  /** The file the entry stands in, for messages. */
+  readonly file?: string;
+  /** Overrides the default deadlines, in milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+/** A server that is a process speaking JSON-RPC on its standard streams. */
+export interface StdioSpec extends SpecBase {
+  readonly transport: "stdio";
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, Secret>>;
+  readonly cwd?: string;
+  /** Whether the process gets our whole environment instead of the short list. */
+  readonly inheritEnv?: boolean;
+}
+
+/** A server reached over Streamable HTTP, or SSE where it knows nothing newer. */
+export interface HttpSpec extends SpecBase {
+  readonly transport: "http";
+  /** Wrapped whole: user info and query may carry a token. */
+  readonly url: Secret;
+  /** The URL with its secret parts masked. */
+  readonly shownUrl: string;
+  readonly headers: Readonly<Record<string, Secret>>;
+}
+
+/** A server inside this program. `open` gives the client's end of an in-process transport. */
+export interface EmbeddedSpec extends SpecBase {
+  readonly transport: "embedded";
+  readonly open: () => Promise<unknown>;
+}
+
+/** How to reach one server. */
+export type ServerSpec = StdioSpec | HttpSpec | EmbeddedSpec;
+
+/** The era of the protocol a server speaks, remembered so that it is not probed again. */
+export type ProtocolEra = "legacy" | "modern";
+
+/** One tool as its server defined it, kept only when valid. */
+export interface ToolDefinition {
+  readonly name: ToolName;
+  readonly title?: string;
+  readonly description?: string;
+  readonly inputSchema: JsonObject;
+  readonly outputSchema?: JsonObject;
+  readonly annotations?: JsonObject;
+  /** Over the whole definition; changes when anything in it does. */
+  readonly digest: Digest;
+}
+
+/** What a server told about itself: the index keeps this. */
+export interface ServerInfo {
+  readonly name: ServerName;
+  /** The name and version the server gave itself; untrusted text. */
+  readonly identity: { readonly name: string; readonly version: string; readonly title?: string };
+  readonly protocolVersion: string;
+  readonly instructions?: string;
+  readonly capabilities: JsonObject;
+  /** Sorted by name. */
+  readonly tools: readonly ToolDefinition[];
+  /** One line each, already safe to show: what was left out and why. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Names the place a server is reached at without holding any secret value: same command,
+ * arguments, names of variables and headers, and masked URL give the same fingerprint.
+ */
+export function fingerprintOf(spec: ServerSpec): Digest {
+  switch (spec.transport) {
+    case "stdio":
+      return digestOfJson([
+        "stdio",
+        spec.command,
+        spec.args,
+        spec.cwd ?? null,
+        Object.keys(spec.env).sort(),
+      ]);
+    case "http":
+      return digestOfJson(["http", spec.shownUrl, Object.keys(spec.headers).sort()]);
+    case "embedded":
+      return digestOfJson(["embedded", spec.name]);
+  }
+}
+
+/** One line that says how a server is reached, without secrets; untrusted parts are not cleaned. */
+export function describeSpec(spec: ServerSpec): string {
+  switch (spec.transport) {
+    case "stdio":
+      return [spec.command, ...spec.args].join(" ");
+    case "http":
+      return maskUrl(spec.shownUrl);
+    case "embedded":
+      return "built in";
+  }
+}
