@@ -1,0 +1,74 @@
+// Untrusted text to one place in generated TypeScript: one function per position. Invisible
+// characters are made visible first and the position's own ends escaped second; the other order
+// could rebuild a comment end. Identifiers are made by `identifiers.ts`.
+
+import { MAX_DESCRIPTION_BYTES } from "./limits.ts";
+import { cleanText } from "./text.ts";
+
+// Most text is plain ASCII; recognising that is several times cheaper than cleaning it.
+const PLAIN = /^[\t\n\x20-\x7e]*$/;
+const PLAIN_LINE = /^[\x20-\x7e]*$/;
+const PLAIN_KEY = /^[A-Za-z_$][A-Za-z0-9_$]*$/;
+
+/**
+ * `text` for a doc comment, as lines without `*` in front: `*\/` stands for a comment end and
+ * `\@` for an at-sign that would begin a tag; removing that one backslash gives the text back.
+ */
+export function docText(text: string, maxChars = MAX_DESCRIPTION_BYTES): string[] {
+  const plain = text.length <= maxChars && PLAIN.test(text);
+  const safe = neutralise(plain ? text : cleanText(text, maxChars)).trim();
+  return safe === "" ? [] : safe.split("\n").map((line) => line.trimEnd());
+}
+
+/** `text` for the value of a doc tag or the rest of one doc line: as `docText`, on one line. */
+export function docTagText(text: string, maxChars = 500): string {
+  // Only the part that can be shown is looked at, so a huge text costs nothing.
+  const line = text.slice(0, maxChars * 4).replace(/[\s\u0085]+/g, " ").trim();
+  const plain = line.length <= maxChars && PLAIN_LINE.test(line);
+  return neutralise(plain ? line : cleanText(line, maxChars));
+}
+
+/**
+ * Lines that `docText` and `docTagText` gave as a whole doc comment that ends in a line feed, each
+ * line behind `indent`; the empty string when there is no line.
+ */
+export function docComment(lines: readonly string[], indent = ""): string {
+  if (lines.length === 0) return "";
+  if (lines.length === 1) return `${indent}/** ${lines[0]} */\n`;
+  let text = `${indent}/**\n`;
+  for (const line of lines) text += line === "" ? `${indent} *\n` : `${indent} * ${line}\n`;
+  return `${text}${indent} */\n`;
+}
+
+/** `text` as a double-quoted literal, valid in TypeScript and JSON, of exactly that value. */
+export function stringLiteral(text: string): string {
+  const quoted = JSON.stringify(text);
+  return PLAIN_LINE.test(quoted) ? quoted : quoted.replace(/[^\x20-\x7e]/gu, escapeUnsafe);
+}
+
+/** `text` as the key of a type member: bare when it is a plain ASCII name, else a literal. */
+export function propertyKey(text: string): string {
+  return PLAIN_KEY.test(text) ? text : stringLiteral(text);
+}
+
+/** `text` for the inside of a template literal type, of exactly that value. */
+export function templateText(text: string): string {
+  return stringLiteral(text).slice(1, -1).replaceAll('\\"', '"').replace(/`|\$(?=\{|$)/g, "\\$&");
+}
+
+// A comment end, and an at-sign that is not inside a word such as an address: each gets one
+// backslash in front of its last character, behind those that were there.
+function neutralise(text: string): string {
+  const closed = text.includes("*") ? text.replace(/\*(\\*)\//g, "*$1\\/") : text;
+  return closed.includes("@") ? closed.replace(/(?<![A-Za-z0-9_])@/g, "\\@") : closed;
+}
+
+// The escape in UTF-16 units, which JSON knows too, for what must not be seen as it is.
+function escapeUnsafe(char: string): string {
+  if (cleanText(char) === char) return char;
+  let text = "";
+  for (let unit = 0; unit < char.length; unit++) {
+    text += `\\u${char.charCodeAt(unit).toString(16).padStart(4, "0")}`;
+  }
+  return text;
+}
