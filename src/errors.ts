@@ -131,6 +131,21 @@ export class AppError extends Error {
   }
 }
 
+/**
+ * A tool that answered "error", as a guest can catch it: the message is the tool's own text,
+ * already cleaned. Only the tool failed; its server and the connection are well.
+ */
+export class ToolError extends AppError {
+  readonly server: string;
+  readonly tool: string;
+
+  constructor(server: string, tool: string, message: string) {
+    super("server", message);
+    this.server = server;
+    this.tool = tool;
+  }
+}
+
 /** `error` itself when it is an `AppError`, else a `failure` that carries its message. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;

@@ -22,8 +22,10 @@ interface SpecBase {
   readonly origin: Origin;
   /** The file the entry stands in, for messages. */
   readonly file?: string;
-  /** Overrides the default deadlines, in milliseconds. */
+  /** Overrides the deadline of connecting and of a call, in milliseconds. */
   readonly timeoutMs?: number;
+  /** Set on an entry of a project's file that nobody has trusted yet: it may not be connected to. */
+  readonly untrusted?: true;
 }
 
 /** A server that is a process speaking JSON-RPC on its standard streams. */
