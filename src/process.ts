@@ -1,0 +1,203 @@
+// The only module that starts processes: each child leads its own group, and stopping it ends the
+// whole group. Nothing here goes through a shell, and no value of a variable is ever printed.
+
+import type { Environment } from "./context.ts";
+import { AppError } from "./errors.ts";
+import { CLOSE_GRACE_MS } from "./limits.ts";
+import { quoteText, type Secret } from "./text.ts";
+
+/** A running child with its descendants, and its three pipes. */
+export interface ChildGroup {
+  /** The process id, which is the id of the group too. */
+  readonly pid: number;
+  readonly stdin: WritableStream<Uint8Array>;
+  readonly stdout: ReadableStream<Uint8Array>;
+  readonly stderr: ReadableStream<Uint8Array>;
+  /** Settles when the child itself has ended; a child of its own may still hold the pipes. */
+  readonly exited: Promise<ChildExit>;
+  /**
+   * Ends the whole group and settles when it is gone: end of stdin, a grace of `CLOSE_GRACE_MS`,
+   * SIGTERM, the same grace, SIGKILL. Never rejects; more calls wait for the first.
+   */
+  stop(): Promise<void>;
+}
+
+/** How a child ended: its exit code, and the signal that ended it if one did. */
+export interface ChildExit {
+  readonly code: number;
+  readonly signal: string | null;
+}
+
+/** What to start: the command and each argument reach the process as they are. */
+export interface SpawnOptions {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** The whole environment of the child. */
+  readonly env: Readonly<Record<string, string | Secret>>;
+  readonly cwd?: string;
+}
+
+// Enough for a program to find itself, its user, its caches and the network; never a token.
+const INHERITED =
+  /^(?:PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_[A-Z]+|TERM|TZ|TMPDIR|TEMP|TMP|XDG_[A-Z_]+|HTTPS?_PROXY|ALL_PROXY|NO_PROXY|SSL_CERT_FILE|SSL_CERT_DIR|NODE_EXTRA_CA_CERTS|REQUESTS_CA_BUNDLE|NVM_DIR|NVM_BIN|VOLTA_HOME|FNM_DIR|PNPM_HOME|DENO_DIR|DENO_INSTALL|BUN_INSTALL|UV_CACHE_DIR|DOCKER_HOST|NPM_CONFIG_(?:REGISTRY|CACHE|PREFIX|USERCONFIG|GLOBALCONFIG|PROXY|HTTPS_PROXY|NOPROXY|CAFILE|OFFLINE|PREFER_OFFLINE)|APPDATA|LOCALAPPDATA|PROGRAMDATA|PROGRAMFILES|PROGRAMFILES\(X86\)|HOMEDRIVE|HOMEPATH|USERPROFILE|USERNAME|SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|NUMBER_OF_PROCESSORS|PROCESSOR_ARCHITECTURE)$/i;
+
+/**
+ * The environment of a server's process: of `source` a short list that holds no credentials, or
+ * all of it with `inheritAll`; on top of it the variables of the server's own entry.
+ */
+export function childEnvironment(
+  source: Environment,
+  entry: Readonly<Record<string, Secret>>,
+  inheritAll: boolean,
+): Record<string, string | Secret> {
+  const env: Record<string, string | Secret> = Object.create(null);
+  for (const [name, value] of Object.entries(source.toObject())) {
+    // A value that begins so is a shell function: a way to run code in a child that is a shell.
+    if (value.startsWith("()")) continue;
+    if (inheritAll || INHERITED.test(name)) env[name] = value;
+  }
+  return Object.assign(env, entry);
+}
+
+const live = new Map<number, Deno.ChildProcess>();
+
+/**
+ * Starts `command` as the leader of a new process group with pipes on its standard streams.
+ * Throws a `connect` error when it cannot be found or started.
+ */
+export function spawnGroup(options: SpawnOptions): ChildGroup {
+  const child = start(options);
+  live.set(child.pid, child);
+  const exited = child.status.then(({ code, signal }) => ({ code, signal }));
+  const input = child.stdin.getWriter();
+  let stopping: Promise<void> | undefined;
+  return {
+    pid: child.pid,
+    // Kept behind a stream of our own: `stop` has to end stdin while somebody else writes to it.
+    stdin: new WritableStream({
+      write: (chunk) => input.write(chunk),
+      close: () => input.close(),
+      abort: (reason) => input.abort(reason),
+    }),
+    stdout: child.stdout,
+    stderr: child.stderr,
+    exited,
+    stop: () => stopping ??= stopGroup(child, input, exited),
+  };
+}
+
+/** Kills every group that is still alive, at once and without waiting: for the exit path. */
+export function killAllGroups(): void {
+  for (const child of live.values()) signalGroup(child, "SIGKILL");
+  live.clear();
+}
+
+function start(options: SpawnOptions): Deno.ChildProcess {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(options.env)) {
+    env[name] = typeof value === "string" ? value : value.reveal();
+  }
+  try {
+    return new Deno.Command(options.command, {
+      args: [...options.args],
+      env,
+      clearEnv: true,
+      ...(options.cwd !== undefined && { cwd: options.cwd }),
+      detached: true,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  } catch (cause) {
+    throw startError(options, cause);
+  }
+}
+
+function startError({ command, cwd }: SpawnOptions, cause: unknown): AppError {
+  const shown = quoteText(command);
+  if (cwd !== undefined && !isFolder(cwd)) {
+    return new AppError("connect", `Folder ${quoteText(cwd)} to start ${shown} in does not exist`, {
+      hint: `correct "cwd" in the server's entry`,
+      cause,
+    });
+  }
+  if (cause instanceof Deno.errors.NotFound) {
+    const hint = command.includes("/") || command.includes("\\")
+      ? "check the path"
+      : `install ${shown}, or give its full path`;
+    return new AppError("connect", `Command ${shown} was not found`, { hint, cause });
+  }
+  if (cause instanceof Deno.errors.PermissionDenied) {
+    const hint = "make it executable, or start it through its interpreter";
+    return new AppError("connect", `Command ${shown} is not executable`, { hint, cause });
+  }
+  return new AppError("connect", `Command ${shown} could not be started`, {
+    hint: "check the command, its arguments and its variables for stray characters",
+    cause,
+  });
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}
+
+async function stopGroup(
+  child: Deno.ChildProcess,
+  input: WritableStreamDefaultWriter<Uint8Array>,
+  exited: Promise<ChildExit>,
+): Promise<void> {
+  input.close().catch(() => {});
+  // Output nobody reads any more would keep a child in its last write.
+  for (const output of [child.stdout, child.stderr]) {
+    if (!output.locked) output.cancel().catch(() => {});
+  }
+  await settles(exited, CLOSE_GRACE_MS);
+  if (signalGroup(child, "SIGTERM") && await outlives(child, exited)) signalGroup(child, "SIGKILL");
+  await exited;
+  live.delete(child.pid);
+  await input.abort().catch(() => {});
+}
+
+// Whether anything of the group is still there after the grace; children that lost their parent
+// can only be seen by asking.
+async function outlives(child: Deno.ChildProcess, exited: Promise<ChildExit>): Promise<boolean> {
+  const deadline = performance.now() + CLOSE_GRACE_MS;
+  if (!await settles(exited, CLOSE_GRACE_MS)) return true;
+  while (signalGroup(child, 0)) {
+    if (performance.now() >= deadline) return true;
+    await settles(undefined, 20);
+  }
+  return false;
+}
+
+// Sends `signal` to the whole group; false when there is no such group any more. 0 only asks.
+function signalGroup(child: Deno.ChildProcess, signal: "SIGTERM" | "SIGKILL" | 0): boolean {
+  try {
+    if (Deno.build.os === "windows") {
+      // No groups there: the tree is ended by the system's own tool, by force or not at all.
+      if (signal === 0) return false;
+      const args = ["/PID", String(child.pid), "/T", "/F"];
+      return new Deno.Command("taskkill", { args, stdout: "null", stderr: "null" })
+        .outputSync().success;
+    }
+    Deno.kill(-child.pid, signal as Deno.Signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// Whether `event` settles within `ms`; without one it only waits.
+async function settles(event: Promise<unknown> | undefined, ms: number): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<false>((resolve) => timer = setTimeout(() => resolve(false), ms));
+  try {
+    return await (event === undefined ? late : Promise.race([event.then(() => true), late]));
+  } finally {
+    clearTimeout(timer);
+  }
+}
