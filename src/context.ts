@@ -1,6 +1,8 @@
 // Everything a command may touch of the machine comes in through a Context, so that tests hand in
 // their own and nothing below reads the process's arguments, environment or console.
 
+import { AppError } from "./errors.ts";
+
 /** The ways of printing: `pretty` on a terminal, `text` in a pipe, `json` for programs. */
 export type OutputFormat = "json" | "text" | "pretty";
 
@@ -22,6 +24,8 @@ export interface Paths {
 
 /** What a command may touch. */
 export interface Context {
+  /** The program's own version. */
+  readonly version: string;
   readonly args: readonly string[];
   readonly env: Environment;
   readonly cwd: string;
@@ -36,8 +40,156 @@ export interface Context {
   readonly isTerminal: { readonly in: boolean; readonly out: boolean; readonly error: boolean };
   /** Width of the terminal in columns. */
   readonly columns: number;
-  /** Aborted on Ctrl-C and SIGTERM. */
+  /** Aborted on Ctrl-C and SIGTERM; its reason is an `interrupted` error. */
   readonly signal: AbortSignal;
   /** Milliseconds since 1970, by the wall clock. */
   now(): number;
+}
+
+/** What only the entry of the program may read of the process. */
+export interface ProcessView {
+  readonly version: string;
+  readonly args: readonly string[];
+  readonly env: Environment;
+}
+
+/** The real context: this process's streams, folders, clock and signals. */
+export function createContext(view: ProcessView): Context {
+  const platform = platformOf(Deno.build.os);
+  const cwd = currentFolder();
+  const interrupt = new AbortController();
+  const onSignal = () => interrupt.abort(new AppError("interrupted", "Interrupted"));
+  const signals: Deno.Signal[] = platform === "windows"
+    ? ["SIGINT", "SIGBREAK"]
+    : ["SIGINT", "SIGTERM", "SIGHUP"];
+  for (const signal of signals) Deno.addSignalListener(signal, onSignal);
+  const out = createWriter(Deno.stdout);
+  const error = createWriter(Deno.stderr);
+  return {
+    ...view,
+    cwd,
+    platform,
+    paths: pathsOf(view.env, { platform, cwd }),
+    writeOut: out,
+    writeError: error,
+    readInput,
+    isTerminal: {
+      in: Deno.stdin.isTerminal(),
+      out: Deno.stdout.isTerminal(),
+      error: Deno.stderr.isTerminal(),
+    },
+    columns: terminalColumns(),
+    signal: interrupt.signal,
+    now: () => Date.now(),
+  };
+}
+
+/** Where the program keeps its files, by the conventions of the platform and `XDG_*`. */
+export function pathsOf(
+  env: Environment,
+  { platform, cwd }: Pick<Context, "platform" | "cwd">,
+): Paths {
+  const home = env.get(platform === "windows" ? "USERPROFILE" : "HOME") || undefined;
+  // A folder that cannot exist: configuration is then absent, and the database stays in memory.
+  const nowhere = platform === "windows" ? "NUL:\\" : "/dev/null";
+  // The XDG specification has relative paths ignored.
+  const folder = (name: string) => {
+    const value = env.get(name);
+    return value !== undefined && isAbsolute(value) ? value : undefined;
+  };
+  const ownData = env.get("MCP_EXEC_DATA_DIR") || undefined;
+  const application = `${home ?? nowhere}/Library/Application Support`;
+  const config = folder("XDG_CONFIG_HOME") ??
+    (platform === "windows"
+      ? folder("APPDATA") ?? nowhere
+      : platform === "darwin"
+      ? application
+      : `${home ?? nowhere}/.config`);
+  const data = folder("XDG_DATA_HOME") ??
+    (platform === "windows"
+      ? folder("LOCALAPPDATA") ?? nowhere
+      : platform === "darwin"
+      ? application
+      : `${home ?? nowhere}/.local/share`);
+  return {
+    home,
+    config: `${config}/mcp-exec`,
+    data: ownData === undefined
+      ? `${data}/mcp-exec`
+      : isAbsolute(ownData)
+      ? ownData
+      : `${cwd}/${ownData}`,
+  };
+}
+
+function isAbsolute(path: string): boolean {
+  return /^(?:[/\\]|[A-Za-z]:[/\\])/.test(path);
+}
+
+function platformOf(os: string): Context["platform"] {
+  return os === "windows" || os === "darwin" ? os : "linux";
+}
+
+function currentFolder(): string {
+  try {
+    return Deno.cwd();
+  } catch (cause) {
+    throw new AppError("failure", "Cannot find the current folder: it may have been removed", {
+      cause,
+    });
+  }
+}
+
+function terminalColumns(): number {
+  try {
+    return Deno.consoleSize().columns || DEFAULT_COLUMNS;
+  } catch {
+    return DEFAULT_COLUMNS;
+  }
+}
+
+const DEFAULT_COLUMNS = 80;
+
+// Writes all of it, however little the stream takes at a time. A reader that has gone is no
+// failure: `program | head` is meant to end quietly.
+function createWriter(stream: { writeSync(data: Uint8Array): number }): (text: string) => boolean {
+  let open = true;
+  return (text) => {
+    let rest = new TextEncoder().encode(text);
+    while (open && rest.length > 0) {
+      try {
+        rest = rest.subarray(stream.writeSync(rest));
+      } catch (error) {
+        if (error instanceof Deno.errors.WouldBlock) pause();
+        else open = false;
+      }
+    }
+    return open;
+  };
+}
+
+// The other end of the pipe set it to non-blocking and is slower than we are.
+function pause(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+}
+
+async function readInput(maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of Deno.stdin.readable) {
+    length += chunk.length;
+    if (length > maxBytes) {
+      throw new AppError("invalid", `Standard input is larger than ${maxBytes} bytes`, {
+        limit: { name: "input", limit: maxBytes },
+      });
+    }
+    chunks.push(chunk);
+  }
+  const all = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return all;
 }
