@@ -54,6 +54,11 @@ export class Secret {
     return this.#value;
   }
 
+  /** A secret of the changed value; the value itself does not come out. */
+  map(change: (value: string) => string): Secret {
+    return new Secret(change(this.#value));
+  }
+
   /** The mask. */
   toString(): string {
     return MASK;

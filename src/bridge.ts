@@ -1,0 +1,387 @@
+// The only way from a program to a server: every call is checked, bounded, sent, checked again and
+// written to the journal here, whoever asks. Connections are opened when first needed and shared.
+
+import type { Catalog } from "./catalog.ts";
+import type { Environment } from "./context.ts";
+import { AppError, toAppError, ToolError } from "./errors.ts";
+import { expandSpec } from "./expand.ts";
+import { digestOfJson } from "./hash.ts";
+import { introspect } from "./introspect.ts";
+import type { Journal, RunId } from "./journal.ts";
+import {
+  CALL_TIMEOUT_MS,
+  formatBytes,
+  MAX_CALLS_IN_FLIGHT,
+  MAX_PARAMS_BYTES,
+  MAX_RESULT_BYTES,
+} from "./limits.ts";
+import { nearestNames, type ServerName, type ToolName, toToolName } from "./names.ts";
+import { describeSpec, type JsonObject, type ServerInfo, type ServerSpec } from "./server.ts";
+import { cleanLine, quoteText } from "./text.ts";
+import { connect, type Connection } from "./transport.ts";
+import { VERSION } from "./version.ts";
+
+/** What a tool answered. */
+export interface ToolResult {
+  /** What a program gets: see `toolValue`. */
+  readonly value: unknown;
+  /** `value` as JSON text. */
+  readonly json: string;
+  /** The answer as the server gave it. */
+  readonly raw: JsonObject;
+}
+
+/** One call as a report of a run shows it. */
+export interface CallTrace {
+  readonly server: string;
+  readonly tool: string;
+  readonly ok: boolean;
+  readonly startedAt: number;
+  readonly ms: number;
+  /** Sizes of the parameters and of the value handed to the program, as JSON. */
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  /** Tokens of the value, where the bridge was asked to count them. */
+  readonly tokens?: number;
+  readonly error?: { readonly kind: string; readonly message: string };
+}
+
+/** What a caller may set for one call. */
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  /** The run the call belongs to, for the journal. */
+  readonly run?: RunId;
+  /** Servers the caller is narrowed to; every server of the bridge when absent. */
+  readonly only?: ReadonlySet<ServerName>;
+  /** Gets the call's trace when it has ended, well or not. */
+  readonly onCall?: (trace: CallTrace) => void;
+}
+
+/** The gate between programs and servers. */
+export interface McpBridge {
+  /** Names of all servers that may be called. */
+  readonly servers: readonly ServerName[];
+  /** What a server offers, read from it once in the life of the bridge. */
+  describe(server: string, options?: CallOptions): Promise<ServerInfo>;
+  /**
+   * Calls one tool. Throws `usage` for an unknown server, `invalid` for an unknown tool or bad
+   * parameters, `limit` beyond a size, `ToolError` when the tool says it failed, and what
+   * connecting and the connection throw.
+   */
+  callTool(
+    server: string,
+    tool: string,
+    params: unknown,
+    options?: CallOptions,
+  ): Promise<ToolResult>;
+  /** Ends every connection and leaves no process behind. */
+  close(): Promise<void>;
+}
+
+/** What a bridge is made of. */
+export interface BridgeOptions {
+  readonly specs: ReadonlyMap<ServerName, ServerSpec>;
+  /** Connections that are open already, by the name they go under. */
+  readonly connections?: ReadonlyMap<ServerName, Connection>;
+  readonly catalog: Catalog;
+  readonly journal: Journal;
+  readonly env: Environment;
+  readonly now: () => number;
+  readonly warn: (message: string) => void;
+  /** Told before a server is connected to. */
+  readonly onConnect?: (name: ServerName) => void;
+  /** Counts the tokens of each value, for reports that show them. */
+  readonly countTokens?: (text: string) => number;
+}
+
+/** What `openConnection` needs of a bridge's options. */
+export type OpenOptions = Pick<BridgeOptions, "catalog" | "env" | "warn" | "onConnect"> & {
+  readonly signal?: AbortSignal;
+};
+
+/**
+ * Connects to one server: refuses an entry nobody trusted (`untrusted`), puts in variables and
+ * remembers which era of the protocol the server speaks.
+ */
+export async function openConnection(spec: ServerSpec, options: OpenOptions): Promise<Connection> {
+  if (spec.untrusted === true) {
+    throw new AppError(
+      "untrusted",
+      `Server "${spec.name}" of ${quoteText(spec.file ?? "a project file")} is not trusted`,
+      {
+        hint: "read the command, then give --trust to start it",
+        detail: [cleanLine(describeSpec(spec))],
+      },
+    );
+  }
+  options.onConnect?.(spec.name);
+  const era = options.catalog.era(spec);
+  const connection = await connect(expandSpec(spec, options.env), {
+    env: options.env,
+    warn: options.warn,
+    clientVersion: VERSION,
+    ...(era !== undefined && { era }),
+    ...(options.signal !== undefined && { signal: options.signal }),
+  });
+  if (connection.era !== era) options.catalog.rememberEra(spec, connection.era);
+  return connection;
+}
+
+/** A bridge over `specs`; opens nothing until something is asked of it. */
+export function createBridge(options: BridgeOptions): McpBridge {
+  const pool = new Map<ServerName, Promise<Connection>>();
+  for (const [name, connection] of options.connections ?? []) {
+    pool.set(name, Promise.resolve(connection));
+  }
+  const described = new Map<ServerName, Promise<ServerInfo>>();
+  const slots = createSlots(MAX_CALLS_IN_FLIGHT);
+  const closing = new AbortController();
+
+  function specOf(server: string, only: ReadonlySet<ServerName> | undefined): ServerSpec {
+    const name = server as ServerName;
+    const spec = options.specs.get(name);
+    if (spec !== undefined && (only === undefined || only.has(name))) return spec;
+    const near = nearestNames(server, only ?? options.specs.keys());
+    const known = spec === undefined ? "is not configured" : "is not among those this run may call";
+    throw new AppError("usage", `Server ${quoteText(server)} ${known}`, {
+      hint: near.length > 0
+        ? `did you mean ${near.map((item) => `"${item}"`).join(" or ")}?`
+        : spec === undefined
+        ? "give it with --stdio or --http, or add it to the configuration"
+        : `add --server ${server}`,
+    });
+  }
+
+  /** The server's open connection; a lost one is replaced, one attempt for all who wait. */
+  async function connectionTo(spec: ServerSpec): Promise<Connection> {
+    const current = pool.get(spec.name);
+    if (current !== undefined) {
+      const connection = await current;
+      if (connection.isOpen) return connection;
+      if (pool.get(spec.name) === current) pool.delete(spec.name);
+      return await connectionTo(spec);
+    }
+    const opening = openConnection(spec, { ...options, signal: closing.signal });
+    pool.set(spec.name, opening);
+    try {
+      return await opening;
+    } catch (error) {
+      if (pool.get(spec.name) === opening) pool.delete(spec.name);
+      throw error;
+    }
+  }
+
+  async function list(spec: ServerSpec): Promise<ServerInfo> {
+    const connection = await connectionTo(spec);
+    const info = {
+      ...await introspect(connection, {
+        signal: closing.signal,
+        reconnect: () => connectionTo(spec),
+      }),
+      name: spec.name,
+    };
+    for (const warning of info.warnings) options.warn(warning);
+    options.catalog.save(spec, info);
+    return info;
+  }
+
+  async function describeSpecified(spec: ServerSpec): Promise<ServerInfo> {
+    const listing = described.get(spec.name) ?? list(spec);
+    described.set(spec.name, listing);
+    try {
+      return await listing;
+    } catch (error) {
+      described.delete(spec.name);
+      throw error;
+    }
+  }
+
+  /** Fails for a tool the server does not have; asks the server only when the index lacks it. */
+  async function checkTool(spec: ServerSpec, tool: ToolName): Promise<void> {
+    const saved = described.has(spec.name) ? undefined : options.catalog.load(spec)?.info;
+    if (saved?.tools.some((item) => item.name === tool)) return;
+    const info = await describeSpecified(spec);
+    if (info.tools.some((item) => item.name === tool)) return;
+    const near = nearestNames(tool, info.tools.map((item) => item.name));
+    throw new AppError("invalid", `Server "${spec.name}" has no tool ${quoteText(tool)}`, {
+      hint: near.length > 0
+        ? `did you mean ${near.map((item) => quoteText(item)).join(" or ")}?`
+        : `mcp-exec introspect ${spec.name} lists its tools`,
+    });
+  }
+
+  async function send(
+    spec: ServerSpec,
+    tool: ToolName,
+    params: JsonObject,
+    signal: AbortSignal | undefined,
+  ): Promise<ToolResult> {
+    await checkTool(spec, tool);
+    const connection = await connectionTo(spec);
+    const raw = await connection.request("tools/call", { name: tool, arguments: params }, {
+      timeoutMs: spec.timeoutMs ?? CALL_TIMEOUT_MS,
+      signal: signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]),
+    });
+    return checkResult(spec.name, tool, raw);
+  }
+
+  return {
+    servers: [...options.specs.keys()],
+    describe: async (server, call = {}) => await describeSpecified(specOf(server, call.only)),
+    async callTool(server, tool, params, call = {}) {
+      const startedAt = options.now();
+      const started = performance.now();
+      const sent = { json: "{}", digest: digestOfJson({}) };
+      const finish = (outcome: { result: ToolResult } | { error: AppError }) => {
+        const ms = performance.now() - started;
+        const result = "result" in outcome ? outcome.result : undefined;
+        const error = "error" in outcome ? outcome.error : undefined;
+        call.onCall?.({
+          server: cleanLine(server, 64),
+          tool: cleanLine(tool, 256),
+          ok: error === undefined,
+          startedAt,
+          ms,
+          sentBytes: sent.json.length,
+          receivedBytes: result?.json.length ?? 0,
+          ...(options.countTokens && result && { tokens: options.countTokens(result.json) }),
+          ...(error !== undefined && { error: { kind: error.kind, message: error.message } }),
+        });
+        if (call.run !== undefined) {
+          options.journal.recordCall(call.run, {
+            server: cleanLine(server, 64),
+            tool: cleanLine(tool, 256),
+            argumentsDigest: sent.digest,
+            argumentsJson: sent.json,
+            startedAt,
+            ms,
+            outcome: error?.kind ?? "ok",
+            decision: error?.kind === "denied" ? "deny" : "allow",
+            resultBytes: result?.json.length ?? 0,
+            ...(result !== undefined && { resultJson: result.json }),
+          });
+        }
+      };
+      try {
+        const spec = specOf(server, call.only);
+        const name = toToolName(tool, "invalid");
+        Object.assign(sent, checkParams(spec.name, name, params));
+        const release = await slots.take();
+        try {
+          const result = await send(spec, name, params as JsonObject, call.signal);
+          finish({ result });
+          return result;
+        } finally {
+          release();
+        }
+      } catch (error) {
+        const failure = toAppError(error);
+        finish({ error: failure });
+        throw failure;
+      }
+    },
+    async close() {
+      closing.abort();
+      const open = await Promise.allSettled(pool.values());
+      pool.clear();
+      await Promise.all(
+        open.map((item) => item.status === "fulfilled" ? item.value.close() : undefined),
+      );
+    },
+  };
+}
+
+/** The parameters' JSON text and digest; they must be an object, bounded in size and depth. */
+function checkParams(server: ServerName, tool: ToolName, params: unknown) {
+  const called = `Call of "${server}/${cleanLine(tool, 80)}"`;
+  if (typeof params !== "object" || params === null || Array.isArray(params)) {
+    throw new AppError("invalid", `${called} needs an object as parameters`);
+  }
+  try {
+    const json = JSON.stringify(params);
+    if (json.length > MAX_PARAMS_BYTES) {
+      throw new AppError(
+        "limit",
+        `${called} has parameters of ${formatBytes(json.length)}, over the limit of ${
+          formatBytes(MAX_PARAMS_BYTES)
+        }`,
+        { limit: { name: "params", limit: MAX_PARAMS_BYTES, value: json.length } },
+      );
+    }
+    return { json, digest: digestOfJson(params) };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new AppError("invalid", `${called} has parameters that are nested too deeply`);
+  }
+}
+
+/** A server's answer to `tools/call` as a result; it must have content and fit the bound. */
+function checkResult(server: ServerName, tool: ToolName, raw: unknown): ToolResult {
+  const called = `Tool "${server}/${cleanLine(tool, 80)}"`;
+  if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
+    throw new AppError("protocol", `${called} answered without a result object`);
+  }
+  const answer = raw as JsonObject;
+  const content = answer["content"] ?? [];
+  if (!Array.isArray(content) || !content.every((item) => typeof item === "object" && item)) {
+    throw new AppError("protocol", `${called} answered with content that is not a list of blocks`);
+  }
+  if (answer["isError"] === true) {
+    const words = content.map((block) => typeof block.text === "string" ? block.text : "");
+    const text = cleanLine(words.join("\n"), 2000);
+    throw new ToolError(
+      server,
+      tool,
+      `${called} failed: ${text === "" ? "no reason given" : text}`,
+    );
+  }
+  const value = toolValue(answer);
+  const json = JSON.stringify(value) ?? "null";
+  if (json.length > MAX_RESULT_BYTES) {
+    throw new AppError(
+      "limit",
+      `${called} answered with ${formatBytes(json.length)}, over the limit of ${
+        formatBytes(MAX_RESULT_BYTES)
+      }`,
+      { limit: { name: "result", limit: MAX_RESULT_BYTES, value: json.length } },
+    );
+  }
+  return { value, json, raw: answer };
+}
+
+/**
+ * What a program gets of a tool's answer: the structured content when there is one, else a lone
+ * text block (parsed when it is a JSON object or array), else the content blocks.
+ */
+export function toolValue(answer: JsonObject): unknown {
+  const structured = answer["structuredContent"];
+  if (structured !== undefined && structured !== null) return structured;
+  const content = (answer["content"] ?? []) as readonly JsonObject[];
+  const lone = content.length === 1 ? content[0]! : undefined;
+  if (lone?.["type"] !== "text" || typeof lone["text"] !== "string") return content;
+  const text = lone["text"];
+  if (!/^\s*[[{]/.test(text)) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** At most `count` holders at once; the others wait in order. */
+function createSlots(count: number): { take(): Promise<() => void> } {
+  const waiting: (() => void)[] = [];
+  let free = count;
+  const release = () => {
+    const next = waiting.shift();
+    if (next === undefined) free++;
+    else next();
+  };
+  return {
+    async take() {
+      if (free > 0) free--;
+      else await new Promise<void>((resolve) => waiting.push(resolve));
+      return release;
+    },
+  };
+}

@@ -1,0 +1,278 @@
+// Reads configuration: our own file and the `mcpServers` of any file that has the shape every
+// client uses. Nothing is expanded, started or sent here; one bad entry does not cost the others.
+
+import type { ParseError } from "jsonc-parser";
+import { readTextFile } from "./disk.ts";
+import { AppError } from "./errors.ts";
+import { MAX_CONFIG_BYTES, parseDuration, parseSize, toMemoryLimit } from "./limits.ts";
+import type { RunLimits } from "./limits.ts";
+import { isServerName, type ServerName } from "./names.ts";
+import type { HttpSpec, JsonObject, Origin, ServerSpec, StdioSpec } from "./server.ts";
+import { cleanLine, maskUrl, quoteText, Secret } from "./text.ts";
+
+/** A configuration file as far as it was valid. */
+export interface Config {
+  readonly servers: ReadonlyMap<ServerName, ServerSpec>;
+  /** The file's own bounds for runs; absent ones keep their defaults. */
+  readonly limits: Partial<RunLimits>;
+  /** Whether the journal keeps arguments and results whole. */
+  readonly journalPayloads: boolean;
+  /** One line for each part that was left out, safe to show. */
+  readonly warnings: readonly string[];
+}
+
+/** What a file says nothing about. */
+export const EMPTY_CONFIG: Config = {
+  servers: new Map(),
+  limits: {},
+  journalPayloads: false,
+  warnings: [],
+};
+
+/**
+ * The configuration in `path`. Throws an `invalid` error with line and column when it is not JSON
+ * (comments and trailing commas are allowed), or not an object.
+ */
+export async function readConfig(
+  path: string,
+  options: { origin: Origin; shownPath: string },
+): Promise<Config> {
+  const text = await readTextFile(path, { maxBytes: MAX_CONFIG_BYTES });
+  const document = await parseDocument(text, options.shownPath);
+  const warnings: string[] = [];
+  const warn = (message: string) => warnings.push(`${options.shownPath}: ${message}`);
+  for (const key of Object.keys(document)) {
+    if (!CONFIG_KEYS.has(key) && options.origin === "user") {
+      warn(`unknown key ${quoteText(key)} is not used`);
+    }
+  }
+  const journal = asObject(document["journal"]);
+  return {
+    servers: readServers(document["mcpServers"], { ...options, warn }),
+    limits: readLimits(document["limits"], warn),
+    journalPayloads: journal?.["payloads"] === true,
+    warnings,
+  };
+}
+
+const CONFIG_KEYS = new Set(["$schema", "mcpServers", "limits", "journal"]);
+
+/** JSON with comments to an object; an `invalid` error names `shownPath`, line and column. */
+async function parseDocument(text: string, shownPath: string): Promise<JsonObject> {
+  const { parse, printParseErrorCode } = await import("jsonc-parser");
+  const errors: ParseError[] = [];
+  const value: unknown = parse(text, errors, { allowTrailingComma: true, disallowComments: false });
+  const first = errors[0];
+  if (first !== undefined) {
+    const what = printParseErrorCode(first.error).replace(/(?<=[a-z])(?=[A-Z])/g, " ")
+      .toLowerCase();
+    throw new AppError("invalid", `Config ${quoteText(shownPath)} is not valid JSON: ${what}`, {
+      at: { file: shownPath, ...positionAt(text, first.offset) },
+    });
+  }
+  const document = asObject(value);
+  if (document === undefined) {
+    throw new AppError("invalid", `Config ${quoteText(shownPath)} must hold a JSON object`);
+  }
+  return document;
+}
+
+/** Line and column of an offset, both from 1. */
+export function positionAt(text: string, offset: number): { line: number; column: number } {
+  const before = text.slice(0, offset);
+  const lineStart = before.lastIndexOf("\n") + 1;
+  return { line: before.split("\n").length, column: offset - lineStart + 1 };
+}
+
+interface EntryPlace {
+  readonly origin: Origin;
+  readonly shownPath: string;
+  readonly warn: (message: string) => void;
+}
+
+function readServers(value: unknown, place: EntryPlace): ReadonlyMap<ServerName, ServerSpec> {
+  const servers = new Map<ServerName, ServerSpec>();
+  if (value === undefined) return servers;
+  const entries = asObject(value);
+  if (entries === undefined) {
+    place.warn(`"mcpServers" must be an object`);
+    return servers;
+  }
+  for (const [name, entry] of Object.entries(entries)) {
+    if (!isServerName(name) || name === "demo") {
+      place.warn(`server name ${quoteText(name)} is not valid; the entry is left out`);
+      continue;
+    }
+    try {
+      const spec = readEntry(name, entry, place);
+      if (spec !== undefined) servers.set(name, spec);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      place.warn(`server ${quoteText(name)} is left out: ${error.message}`);
+    }
+  }
+  return servers;
+}
+
+/** One entry of `mcpServers` as a spec; undefined when it is disabled. */
+function readEntry(name: ServerName, value: unknown, place: EntryPlace): ServerSpec | undefined {
+  const entry = asObject(value);
+  if (entry === undefined) throw new AppError("invalid", "an entry must be an object");
+  if (entry["disabled"] === true || entry["enabled"] === false) return undefined;
+  const timeout = entry["timeout"];
+  const base = {
+    name,
+    origin: place.origin,
+    file: place.shownPath,
+    ...(timeout !== undefined && { timeoutMs: readDuration(timeout, "timeout") }),
+  };
+  const url = entry["url"] ?? entry["httpUrl"] ?? entry["serverUrl"];
+  if (url !== undefined) {
+    return httpSpec(base, readString(url, "url"), readStrings(entry["headers"], "headers"));
+  }
+  const command = readString(entry["command"], "command");
+  const args = entry["args"] ?? [];
+  if (!Array.isArray(args) || !args.every((arg) => typeof arg === "string")) {
+    throw new AppError("invalid", `"args" must be an array of strings`);
+  }
+  const cwd = entry["cwd"];
+  const env = readStrings(entry["env"], "env");
+  refuseLoaderVariables(Object.keys(env), name, place);
+  const spec: StdioSpec = {
+    ...base,
+    transport: "stdio",
+    command,
+    args,
+    env: wrapAll(env),
+    ...(cwd !== undefined && { cwd: readString(cwd, "cwd") }),
+    ...(entry["inheritEnv"] === true && { inheritEnv: true }),
+  };
+  return spec;
+}
+
+/** An HTTP spec; throws an `invalid` error for a URL that is not http(s) or for twin headers. */
+export function httpSpec(
+  base: { name: ServerName; origin: Origin; file?: string; timeoutMs?: number },
+  url: string,
+  headers: Readonly<Record<string, string>>,
+): HttpSpec {
+  // A variable may stand for any part of the URL, so only what has none can be judged now.
+  if (!url.includes("${")) {
+    if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+      throw new AppError(
+        "invalid",
+        `URL ${quoteText(maskUrl(url))} must begin with http:// or https://`,
+      );
+    }
+  }
+  const seen = new Set<string>();
+  for (const name of Object.keys(headers)) {
+    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) {
+      throw new AppError("usage", `Header name ${quoteText(name)} is not valid`);
+    }
+    if (seen.has(name.toLowerCase())) {
+      throw new AppError("usage", `Header ${quoteText(name)} is given twice`);
+    }
+    seen.add(name.toLowerCase());
+  }
+  return {
+    ...base,
+    transport: "http",
+    url: new Secret(url),
+    shownUrl: url.includes("${") ? cleanLine(url.replace(/[?#].*$/s, "")) : maskUrl(url),
+    headers: wrapAll(headers),
+  };
+}
+
+// Variables that make a process load code of somebody's choice, whatever their case.
+const LOADER_VARIABLE =
+  /^(?:LD_(?:PRELOAD|LIBRARY_PATH|AUDIT)|DYLD_.*|NODE_OPTIONS|NODE_PATH|PYTHONPATH|PYTHONSTARTUP|PERL5OPT|RUBYOPT|BASH_ENV|ENV|BASH_FUNC_.*|DENO_AUTH_TOKENS|JAVA_TOOL_OPTIONS)$/i;
+
+/**
+ * Names of variables are checked: letters, digits and `_` only; those that load code into a
+ * process are refused (`denied`) unless the person's own file sets them, which costs a warning.
+ */
+export function refuseLoaderVariables(
+  names: readonly string[],
+  server: string,
+  place: { origin: Origin; warn: (message: string) => void },
+): void {
+  for (const name of names) {
+    const loads = LOADER_VARIABLE.test(name);
+    if (loads && place.origin === "user") {
+      place.warn(`server ${quoteText(server)} sets ${quoteText(name)}, which loads code into it`);
+    } else if (loads) {
+      throw new AppError(
+        "denied",
+        `Variable ${quoteText(name)} of server ${
+          quoteText(server)
+        } is refused: it loads code into a process`,
+        { hint: "set it in your own configuration file if you mean it" },
+      );
+    } else if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
+      throw new AppError("usage", `Variable name ${quoteText(name)} is not valid`);
+    }
+  }
+}
+
+function wrapAll(values: Readonly<Record<string, string>>): Record<string, Secret> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, new Secret(value)]));
+}
+
+function readLimits(value: unknown, warn: (message: string) => void): Partial<RunLimits> {
+  const entries = asObject(value);
+  if (value !== undefined && entries === undefined) warn(`"limits" must be an object`);
+  const limits: { -readonly [K in keyof RunLimits]?: RunLimits[K] } = {};
+  for (const [key, setting] of Object.entries(entries ?? {})) {
+    try {
+      if (key === "timeout") limits.wallMs = readDuration(setting, key);
+      else if (key === "memory") limits.memory = toMemoryLimit(readSize(setting));
+      else if (key === "fuel") limits.fuel = readCount(setting, key);
+      else if (key === "calls") limits.calls = readCount(setting, key);
+      else warn(`unknown key ${quoteText(`limits.${key}`)} is not used`);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      warn(`limits.${key}: ${error.message}`);
+    }
+  }
+  return limits;
+}
+
+function readDuration(value: unknown, key: string): number {
+  if (typeof value !== "string" && typeof value !== "number") {
+    throw new AppError("invalid", `${quoteText(key)} must be a duration such as "30s"`);
+  }
+  return parseDuration(String(value));
+}
+
+function readSize(value: unknown): number {
+  return parseSize(typeof value === "number" || typeof value === "string" ? String(value) : "");
+}
+
+function readCount(value: unknown, key: string): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1) {
+    throw new AppError("invalid", `${quoteText(key)} must be a whole number from 1`);
+  }
+  return value;
+}
+
+function readString(value: unknown, key: string): string {
+  if (typeof value !== "string" || value === "" || value.includes("\0")) {
+    throw new AppError("invalid", `${quoteText(key)} must be a string that is not empty`);
+  }
+  return value;
+}
+
+function readStrings(value: unknown, key: string): Record<string, string> {
+  const entries = value === undefined ? {} : asObject(value);
+  if (entries === undefined || !Object.values(entries).every((item) => typeof item === "string")) {
+    throw new AppError("invalid", `${quoteText(key)} must be an object of strings`);
+  }
+  return entries as Record<string, string>;
+}
+
+function asObject(value: unknown): JsonObject | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? value as JsonObject
+    : undefined;
+}

@@ -1,0 +1,275 @@
+// Which servers there are for a command: flags, our own configuration, the project's `.mcp.json`
+// and the built-in one, as one set of names. Nothing is connected to, expanded or started here.
+
+import {
+  type Config,
+  EMPTY_CONFIG,
+  httpSpec,
+  readConfig,
+  refuseLoaderVariables,
+} from "./config.ts";
+import type { Context } from "./context.ts";
+import { AppError } from "./errors.ts";
+import type { Log } from "./log.ts";
+import {
+  DEMO_SERVER,
+  nearestNames,
+  type ServerName,
+  slugServerName,
+  toServerName,
+} from "./names.ts";
+import type { ServerSpec, StdioSpec } from "./server.ts";
+import { maskHome, quoteText, Secret } from "./text.ts";
+
+/** The flags that say which servers there are. */
+export interface ServerFlags {
+  /** `[NAME=]command args`, each. */
+  readonly stdio?: readonly string[];
+  /** `[NAME=]URL`, each. */
+  readonly http?: readonly string[];
+  /** `NAME=value`, for the one ad hoc server. */
+  readonly env?: readonly string[];
+  /** `Name: value`, for the one ad hoc server. */
+  readonly header?: readonly string[];
+  /** Whether entries of the project's `.mcp.json` may be used in this command. */
+  readonly trust?: boolean;
+  /** Instead of the configuration file in its usual place. */
+  readonly config?: string;
+}
+
+/** The servers of one command. */
+export interface ServerSet {
+  readonly specs: ReadonlyMap<ServerName, ServerSpec>;
+  /** Servers given by flag, in order. */
+  readonly adHoc: readonly ServerName[];
+  /** Those of `adHoc` whose name was made up, until the server tells its own. */
+  readonly unnamed: ReadonlySet<ServerName>;
+  readonly config: Config;
+}
+
+/**
+ * Collects the servers of a command. Ad hoc ones come first, then our own configuration, then
+ * `.mcp.json` in the current folder; of two entries with one name the first stands. Warns of what
+ * was left out. Throws `usage` and `invalid` errors for flags and for an own file that is unusable.
+ */
+export async function loadServers(
+  context: Context,
+  flags: ServerFlags,
+  options: { embedded: () => Promise<unknown>; log: Log },
+): Promise<ServerSet> {
+  const specs = new Map<ServerName, ServerSpec>();
+  const { adHoc, unnamed } = addFlagServers(specs, flags, options.log);
+  const config = await readOwnConfig(context, flags.config);
+  for (const warning of config.warnings) options.log.warn(warning);
+  for (const [name, spec] of config.servers) addSpec(specs, name, spec);
+  for (const [name, spec] of await readProject(context, options.log)) {
+    addSpec(specs, name, flags.trust === true ? spec : { ...spec, untrusted: true });
+  }
+  specs.set(DEMO_SERVER, {
+    transport: "embedded",
+    name: DEMO_SERVER,
+    origin: "built-in",
+    open: options.embedded,
+  });
+  return { specs, adHoc, unnamed, config };
+}
+
+/**
+ * The server named by `text`. Throws a `usage` error with the nearest names when there is none.
+ * A URL is not a name: whoever takes URLs turns them into `ServerFlags.http` first.
+ */
+export function findServer(servers: ServerSet, text: string): ServerSpec {
+  const spec = servers.specs.get(text as ServerName);
+  if (spec !== undefined) return spec;
+  const near = nearestNames(text, servers.specs.keys());
+  throw new AppError("usage", `Server ${quoteText(text)} is not configured`, {
+    hint: near.length > 0
+      ? `did you mean ${near.map((name) => `"${name}"`).join(" or ")}?`
+      : `add it to "mcpServers" of your configuration, or give it with --stdio or --http`,
+  });
+}
+
+function addSpec(specs: Map<ServerName, ServerSpec>, name: ServerName, spec: ServerSpec): void {
+  if (!specs.has(name)) specs.set(name, spec);
+}
+
+async function readOwnConfig(context: Context, flag: string | undefined): Promise<Config> {
+  const asked = flag ?? context.env.get("MCP_EXEC_CONFIG");
+  const path = asked ?? `${context.paths.config}/config.json`;
+  // Only a file that was asked for has to be there.
+  if (asked === undefined && !await isThere(path)) return EMPTY_CONFIG;
+  return await readConfig(path, { origin: "user", shownPath: maskHome(path, context.paths.home) });
+}
+
+async function readProject(
+  context: Context,
+  log: Log,
+): Promise<ReadonlyMap<ServerName, ServerSpec>> {
+  const path = `${context.cwd}/.mcp.json`;
+  if (!await isThere(path)) return EMPTY_CONFIG.servers;
+  try {
+    const config = await readConfig(path, { origin: "project", shownPath: ".mcp.json" });
+    for (const warning of config.warnings) log.warn(warning);
+    return config.servers;
+  } catch (error) {
+    // A project's broken file must not cost a command that may not even need it.
+    if (!(error instanceof AppError)) throw error;
+    const at = error.at === undefined ? "" : ` at line ${error.at.line}, column ${error.at.column}`;
+    log.warn(`${error.message}${at}; its servers are left out`);
+    return EMPTY_CONFIG.servers;
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    return true; // there, but unreadable: reading it says why
+  }
+}
+
+function addFlagServers(
+  specs: Map<ServerName, ServerSpec>,
+  flags: ServerFlags,
+  log: Log,
+): { adHoc: ServerName[]; unnamed: ReadonlySet<ServerName> } {
+  const stdio = flags.stdio ?? [];
+  const http = flags.http ?? [];
+  const adHoc: ServerName[] = [];
+  const unnamed = new Set<ServerName>();
+  if (stdio.length + http.length !== 1) {
+    for (const flag of ["env", "header"] as const) {
+      if ((flags[flag] ?? []).length > 0) {
+        throw new AppError("usage", `--${flag} goes with exactly one --stdio or --http server`);
+      }
+    }
+  }
+  if (stdio.length > 0 && (flags.header ?? []).length > 0) {
+    throw new AppError("usage", "--header goes with --http, not with --stdio");
+  }
+  if (http.length > 0 && (flags.env ?? []).length > 0) {
+    throw new AppError("usage", "--env goes with --stdio, not with --http");
+  }
+  const claim = (given: string | undefined, made: () => string): ServerName => {
+    const name = given === undefined
+      ? freeName(slugServerName(made()), (taken) => specs.has(taken) || taken === DEMO_SERVER)
+      : toServerName(given);
+    if (specs.has(name) || name === DEMO_SERVER) {
+      throw new AppError("usage", `Server name "${name}" is given twice or reserved`);
+    }
+    adHoc.push(name);
+    if (given === undefined) unnamed.add(name);
+    return name;
+  };
+  for (const text of stdio) {
+    const { name, value } = splitNamed(text);
+    const words = splitCommand(value, text);
+    const base = { name: claim(name, () => commandName(words)), origin: "flag" as const };
+    specs.set(base.name, stdioSpec(base, words, flags.env ?? [], log));
+  }
+  for (const text of http) {
+    const { name, value } = splitNamed(text);
+    const host = () => URL.canParse(value) ? new URL(value).hostname : "server";
+    const base = { name: claim(name, host), origin: "flag" as const };
+    specs.set(base.name, httpSpec(base, value, readHeaders(flags.header ?? [])));
+  }
+  return { adHoc, unnamed };
+}
+
+/** `name` itself, or with the lowest `-2`, `-3`, ... that is not taken. */
+export function freeName(name: ServerName, isTaken: (name: ServerName) => boolean): ServerName {
+  if (!isTaken(name)) return name;
+  for (let number = 2;; number++) {
+    const candidate = slugServerName(`${name.slice(0, 58)}-${number}`);
+    if (!isTaken(candidate)) return candidate;
+  }
+}
+
+// `NAME=` counts only where NAME could be one: an `=` of a URL's query comes after a slash.
+function splitNamed(text: string): { name: string | undefined; value: string } {
+  const match = /^([A-Za-z0-9][A-Za-z0-9._-]{0,63})=(.*)$/s.exec(text);
+  return match === null ? { name: undefined, value: text } : { name: match[1], value: match[2]! };
+}
+
+// The part of a command line that says most: the package of a launcher, else the program.
+function commandName(words: readonly string[]): string {
+  const launchers = /^(?:npx|bunx|pnpx|uvx|deno|node|python3?|docker)$/;
+  const program = words[0]!.replace(/^.*[\\/]/, "");
+  const subject = launchers.test(program)
+    ? words.slice(1).find((word) => !word.startsWith("-") && word !== "run") ?? program
+    : program;
+  return subject.replace(/^.*[\\/]/, "").replace(/(?<=.)@.*$/, "").replace(/\.[a-z]{2,3}$/, "");
+}
+
+function stdioSpec(
+  base: { name: ServerName; origin: "flag" },
+  words: readonly string[],
+  env: readonly string[],
+  log: Log,
+): StdioSpec {
+  const values: Record<string, Secret> = {};
+  for (const text of env) {
+    const cut = text.indexOf("=");
+    // The value may be a secret whose name was forgotten: it is not repeated.
+    if (cut < 1) throw new AppError("usage", "--env needs NAME=value");
+    values[text.slice(0, cut)] = new Secret(text.slice(cut + 1));
+  }
+  refuseLoaderVariables(Object.keys(values), base.name, {
+    origin: "flag",
+    warn: (message) => log.warn(message),
+  });
+  return { ...base, transport: "stdio", command: words[0]!, args: words.slice(1), env: values };
+}
+
+function readHeaders(flags: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const text of flags) {
+    const match = /^([^:\s]+):\s*(.*)$/s.exec(text);
+    if (match === null) throw new AppError("usage", `--header needs "Name: value"`);
+    if (Object.hasOwn(headers, match[1]!)) {
+      throw new AppError("usage", `Header ${quoteText(match[1]!)} is given twice`);
+    }
+    headers[match[1]!] = match[2]!;
+  }
+  return headers;
+}
+
+/**
+ * The words of a command line, split as a POSIX shell splits them: spaces, quotes and backslashes;
+ * nothing is expanded and no shell is asked. Throws a `usage` error that names `shown` for an
+ * unclosed quote and for no words at all.
+ */
+export function splitCommand(text: string, shown = text): string[] {
+  const words: string[] = [];
+  let word: string | undefined;
+  let quote = "";
+  for (let index = 0; index < text.length; index++) {
+    const char = text[index]!;
+    const escapes = char === "\\" && quote !== "'" && index + 1 < text.length &&
+      (quote === "" || /["\\$`]/.test(text[index + 1]!));
+    if (escapes) {
+      word = (word ?? "") + text[++index]!;
+    } else if (quote !== "") {
+      if (char === quote) quote = "";
+      else word += char;
+    } else if (char === '"' || char === "'") {
+      quote = char;
+      word ??= "";
+    } else if (/\s/.test(char)) {
+      if (word !== undefined) words.push(word);
+      word = undefined;
+    } else {
+      word = (word ?? "") + char;
+    }
+  }
+  if (quote !== "") {
+    throw new AppError("usage", `Command ${quoteText(shown)} has a quote that is not closed`);
+  }
+  if (word !== undefined) words.push(word);
+  if (words.length === 0 || words[0] === "") {
+    throw new AppError("usage", "--stdio needs a command, got an empty one");
+  }
+  return words;
+}
