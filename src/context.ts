@@ -24,8 +24,6 @@ export interface Paths {
 
 /** What a command may touch. */
 export interface Context {
-  /** The program's own version. */
-  readonly version: string;
   readonly args: readonly string[];
   readonly env: Environment;
   readonly cwd: string;
@@ -48,7 +46,6 @@ export interface Context {
 
 /** What only the entry of the program may read of the process. */
 export interface ProcessView {
-  readonly version: string;
   readonly args: readonly string[];
   readonly env: Environment;
 }
