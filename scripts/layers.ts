@@ -1,0 +1,222 @@
+// deno-lint-ignore-file no-console
+// Checks the structure that the security argument rests on: which module may import which, and
+// which may write files, spawn, fetch, listen, make workers or unwrap secrets. Run by the tests.
+
+import ts from "typescript";
+
+/** Rows from the ground up; a module imports from its own row or a lower one, never in a circle. */
+const ROWS: readonly (readonly string[])[] = [
+  ["errors", "limits", "names", "identifiers", "text", "hash", "server", "context", "version"],
+  [
+    ...[
+      "log",
+      "disk",
+      "database",
+      "process",
+      "expand",
+      "schema",
+      "type_text",
+      "escape",
+      "template",
+    ],
+    ...["template_generated", "source", "source_map", "fuel", "loader", "asset", "engine", "stats"],
+  ],
+  [
+    ...["stdio", "transport", "introspect", "catalog", "codegen", "vfs", "bridge", "journal"],
+    ...["prelude", "guest", "sandbox", "config"],
+  ],
+  ["servers", "search", "session"],
+  ["render", "demo_server", "demo_program", "flags"],
+  ["cli", "commands/*"],
+  ["main"],
+];
+
+interface Fact {
+  readonly says: string;
+  readonly allowed: readonly string[];
+  readonly found: (use: string) => boolean;
+}
+
+const WRITES =
+  /^Deno\.(?:write(?:Text)?File|open|create|mkdir|rename|remove|symlink|link|chmod|chown|copyFile|truncate|utime|makeTemp(?:File|Dir))(?:Sync)?$/;
+
+/** A use is `Deno.x`, a global that is called or constructed, an imported package or a method. */
+const FACTS: readonly Fact[] = [
+  {
+    says: "writes files",
+    allowed: ["disk", "database"],
+    found: (use) => WRITES.test(use) || use === "import node:fs" || use === "import node:sqlite",
+  },
+  {
+    says: "spawns or kills processes",
+    allowed: ["process"],
+    found: (use) => /^Deno\.(?:Command|kill|run)$/.test(use) || use === "import node:child_process",
+  },
+  {
+    says: "reaches the network",
+    allowed: ["transport"],
+    found: (use) =>
+      /^(?:fetch|WebSocket|EventSource|WebTransport|Deno\.connect(?:Tls|Quic)?)$/.test(use) ||
+      /^import @modelcontextprotocol\/client/.test(use) ||
+      /^import node:(?:net|https?|tls)$/.test(use),
+  },
+  {
+    says: "listens",
+    allowed: ["serve", "daemon"],
+    found: (use) => /^Deno\.(?:serve|listen\w*)$/.test(use),
+  },
+  { says: "makes workers", allowed: ["sandbox"], found: (use) => use === "Worker" },
+  {
+    says: "touches the process",
+    allowed: ["main"],
+    found: (use) => /^Deno\.(?:args|env|exit|exitCode)$/.test(use) || use === "console",
+  },
+  {
+    says: "unwraps secrets",
+    allowed: ["transport", "stdio", "process", "text"],
+    found: (use) => use === ".reveal",
+  },
+];
+
+/** Modules that must not reach others, by any chain of imports. */
+const UNREACHABLE = {
+  from: ["sandbox", "guest", "engine", "prelude", "source"],
+  to: ["transport", "stdio", "disk", "database", "process", "bridge"],
+};
+
+/** What one module imports and uses. */
+interface Module {
+  readonly name: string;
+  readonly imports: readonly string[];
+  readonly uses: readonly string[];
+}
+
+/** The faults of a tree of modules, one line each; empty when its structure holds. */
+export function checkLayers(files: ReadonlyMap<string, string>): string[] {
+  const modules = new Map([...files].map(([path, text]) => {
+    const module = readModule(path, text);
+    return [module.name, module];
+  }));
+  return [
+    ...[...modules.values()].flatMap((module) => checkRows(module, modules)),
+    ...[...modules.values()].flatMap(checkFacts),
+    ...checkReach(modules),
+    ...checkCircles(modules),
+  ];
+}
+
+function checkRows(module: Module, modules: ReadonlyMap<string, Module>): string[] {
+  const row = rowOf(module.name);
+  if (row < 0) return [`${module.name} stands in no row: add it to scripts/layers.ts`];
+  const faults: string[] = [];
+  for (const name of module.imports) {
+    if (!modules.has(name)) faults.push(`${module.name} imports ${name}, which does not exist`);
+    if (rowOf(name) > row) {
+      faults.push(`${module.name} (row ${row}) imports ${name} (row ${rowOf(name)})`);
+    }
+    const between = name.startsWith("commands/");
+    if (between && module.name !== "cli") faults.push(`${module.name} imports the command ${name}`);
+    if (name === "cli" && module.name.startsWith("commands/")) {
+      faults.push(`${module.name} imports cli`);
+    }
+  }
+  return faults;
+}
+
+function checkFacts(module: Module): string[] {
+  return FACTS.filter((fact) => !fact.allowed.includes(module.name)).flatMap((fact) =>
+    module.uses.filter(fact.found).map((use) => `${module.name} ${fact.says}: ${use}`)
+  );
+}
+
+function checkReach(modules: ReadonlyMap<string, Module>): string[] {
+  return UNREACHABLE.from.flatMap((from) => {
+    const seen = reachableFrom(from, modules);
+    return UNREACHABLE.to.filter((to) => seen.has(to)).map((to) => `${from} reaches ${to}`);
+  });
+}
+
+function checkCircles(modules: ReadonlyMap<string, Module>): string[] {
+  return [...modules.keys()].filter((name) =>
+    (modules.get(name)?.imports ?? []).some((next) => reachableFrom(next, modules).has(name))
+  ).map((name) => `${name} imports itself through others`);
+}
+
+function reachableFrom(start: string, modules: ReadonlyMap<string, Module>): Set<string> {
+  const seen = new Set<string>();
+  const open = [start];
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    if (seen.has(name)) continue;
+    seen.add(name);
+    open.push(...(modules.get(name)?.imports ?? []));
+  }
+  return seen;
+}
+
+function rowOf(name: string): number {
+  const key = name.startsWith("commands/") ? "commands/*" : name;
+  return ROWS.findIndex((row) => row.includes(key));
+}
+
+function readModule(path: string, text: string): Module {
+  const name = path.replace(/^src\//, "").replace(/\.ts$/, "");
+  const folder = path.includes("/") ? path.slice(0, path.lastIndexOf("/") + 1) : "";
+  const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+  const imports = new Set<string>();
+  const uses = new Set<string>();
+  const addSpecifier = (specifier: string, typeOnly: boolean) => {
+    if (!specifier.startsWith(".")) {
+      if (!typeOnly) uses.add(`import ${specifier}`);
+      return;
+    }
+    const target = new URL(specifier, `file:///${folder}`).pathname.slice(1);
+    imports.add(target.replace(/^src\//, "").replace(/\.ts$/, ""));
+  };
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) {
+      const specifier = node.moduleSpecifier;
+      const typeOnly = ts.isImportDeclaration(node)
+        ? node.importClause?.isTypeOnly === true
+        : node.isTypeOnly;
+      if (specifier && ts.isStringLiteral(specifier)) addSpecifier(specifier.text, typeOnly);
+    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      const argument = node.arguments[0];
+      if (argument && ts.isStringLiteral(argument)) addSpecifier(argument.text, false);
+    } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
+      const literal = node.argument.literal;
+      if (ts.isStringLiteral(literal)) addSpecifier(literal.text, true);
+    } else if (ts.isPropertyAccessExpression(node)) {
+      if (node.expression.getText(source) === "Deno") uses.add(`Deno.${node.name.text}`);
+      if (node.expression.getText(source) === "console") uses.add("console");
+      if (node.name.text === "reveal") uses.add(".reveal");
+    } else if (ts.isCallExpression(node) || ts.isNewExpression(node)) {
+      if (ts.isIdentifier(node.expression)) uses.add(node.expression.text);
+    }
+    // A call's own parts still have to be seen.
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return { name, imports: [...imports], uses: [...uses] };
+}
+
+/** Every module of the program under `root`, by its path from there. */
+export async function readTree(root: URL): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  const read = async (path: string) =>
+    files.set(path, await Deno.readTextFile(new URL(path, root)));
+  await read("main.ts");
+  for (const folder of ["src/", "src/commands/"]) {
+    for await (const entry of Deno.readDir(new URL(folder, root))) {
+      if (entry.isFile && entry.name.endsWith(".ts")) await read(`${folder}${entry.name}`);
+    }
+  }
+  return files;
+}
+
+if (import.meta.main) {
+  const files = await readTree(new URL("../", import.meta.url));
+  const faults = checkLayers(files);
+  for (const fault of faults) console.error(fault);
+  if (faults.length > 0) Deno.exit(1);
+  console.log(`layers: ${files.size} modules, no fault`);
+}

@@ -1,0 +1,426 @@
+// One command's working set: the bridge to its servers, the database behind it and the sandbox in
+// front, joined so that a program runs with exactly the servers it may call. Closes all it opened.
+
+import {
+  type CallTrace,
+  createBridge,
+  type McpBridge,
+  openConnection,
+  type OpenOptions,
+} from "./bridge.ts";
+import { type Catalog, createCatalog } from "./catalog.ts";
+import { generateTypescript } from "./codegen.ts";
+import type { Context } from "./context.ts";
+import { openDatabase } from "./database.ts";
+import { writeFileAtomic } from "./disk.ts";
+import { AppError, toAppError } from "./errors.ts";
+import { digestOf } from "./hash.ts";
+import { createJournal, type Journal, type RunId } from "./journal.ts";
+import {
+  DEFAULT_RUN_LIMITS,
+  formatBytes,
+  MAX_STATE_BYTES,
+  MAX_STATE_KEYS,
+  MAX_STATE_VALUE_BYTES,
+  type RunLimits,
+} from "./limits.ts";
+import type { Log } from "./log.ts";
+import { isServerName, type ServerName, type SessionId, slugServerName } from "./names.ts";
+import {
+  type CodeExecutor,
+  createExecutor,
+  type EngineStore,
+  type HostFunctions,
+  type LogEntry,
+  type RunReport,
+} from "./sandbox.ts";
+import { type SearchableTool, searchTools } from "./search.ts";
+import type { ServerInfo, ServerSpec } from "./server.ts";
+import { freeName, type ServerSet } from "./servers.ts";
+import { quoteText } from "./text.ts";
+import type { Connection } from "./transport.ts";
+import { createVfs } from "./vfs.ts";
+
+/** Values that programs keep between runs; all JSON text. */
+export interface StateStorage {
+  /** The value under a key of a session, as JSON; undefined when there is none. */
+  get(session: SessionId, key: string): string | undefined;
+  /** Keeps a value; throws a `limit` error beyond the bounds, and the state is then unchanged. */
+  set(session: SessionId, key: string, json: string): void;
+}
+
+/** What to run. */
+export interface RunRequest {
+  readonly source: string;
+  /** The name errors show, such as `main.ts`. */
+  readonly path: string;
+  readonly entry?: string;
+  readonly args?: unknown;
+  /** Bounds set for this run; others come from the configuration, then the defaults. */
+  readonly limits?: Partial<RunLimits>;
+  /** The only servers the program may call; all when absent. */
+  readonly servers?: readonly ServerName[];
+  /** The command that runs it, for the journal. */
+  readonly command: string;
+  readonly onLog?: (entry: LogEntry) => void;
+}
+
+/** What a run gave, with its name in the journal and its calls in the order they ended. */
+export interface RunOutcome extends RunReport {
+  readonly run: RunId;
+  readonly calls: readonly CallTrace[];
+  /** What the run could have used: servers it imported, with their tools. */
+  readonly servers: readonly ServerInfo[];
+}
+
+/** A command's working set. */
+export interface Session {
+  readonly bridge: McpBridge;
+  readonly catalog: Catalog;
+  readonly journal: Journal;
+  /** All servers by name, ad hoc ones under the name they gave themselves. */
+  readonly specs: ReadonlyMap<ServerName, ServerSpec>;
+  /** Servers given by flag, in order. */
+  readonly adHoc: readonly ServerName[];
+  /** Runs a program; a guest that fails gives an outcome, a server that cannot be listed throws. */
+  run(request: RunRequest): Promise<RunOutcome>;
+  /** Ends connections, workers and the database; leaves no process behind. */
+  close(): Promise<void>;
+}
+
+/** What a session is opened with besides its servers. */
+export interface SessionOptions {
+  readonly log: Log;
+  /** Told before a server is connected to. */
+  readonly onConnect?: (name: ServerName) => void;
+  /** Counts the tokens of each result, for reports that show them. */
+  readonly countTokens?: (text: string) => number;
+}
+
+/** A session over `servers`. Ad hoc servers without a name are connected to, to learn theirs. */
+export async function openSession(
+  context: Context,
+  servers: ServerSet,
+  options: SessionOptions,
+): Promise<Session> {
+  const warn = (message: string) => options.log.warn(message);
+  const database = openDatabase(`${context.paths.data}/mcp-exec.db`, { warn });
+  const catalog = createCatalog(database, { now: context.now });
+  const journal = createJournal(database, {
+    warn,
+    now: context.now,
+    payloads: servers.config.journalPayloads,
+  });
+  const opening: OpenOptions = {
+    catalog,
+    env: context.env,
+    warn,
+    signal: context.signal,
+    ...(options.onConnect && { onConnect: options.onConnect }),
+  };
+  let named: NamedServers;
+  try {
+    named = await nameServers(servers, opening);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  const bridge = createBridge({
+    ...opening,
+    specs: named.specs,
+    connections: named.connections,
+    journal,
+    now: context.now,
+    ...(options.countTokens && { countTokens: options.countTokens }),
+  });
+  const state = createMemoryState();
+  let executor: CodeExecutor | undefined;
+  return {
+    bridge,
+    catalog,
+    journal,
+    specs: named.specs,
+    adHoc: named.adHoc,
+    run(request) {
+      executor ??= createExecutor({ engine: engineStore(context) });
+      const limits = { ...DEFAULT_RUN_LIMITS, ...servers.config.limits, ...request.limits };
+      return runProgram(request, {
+        bridge,
+        catalog,
+        journal,
+        executor,
+        limits,
+        state,
+        specs: named.specs,
+        signal: context.signal,
+      });
+    },
+    async close() {
+      await Promise.all([executor?.close(), bridge.close()]);
+      database.close();
+    },
+  };
+}
+
+interface NamedServers {
+  readonly specs: ReadonlyMap<ServerName, ServerSpec>;
+  readonly adHoc: readonly ServerName[];
+  readonly connections: ReadonlyMap<ServerName, Connection>;
+}
+
+/** Ad hoc servers without a name get the one they give themselves, made valid and unique. */
+async function nameServers(servers: ServerSet, opening: OpenOptions): Promise<NamedServers> {
+  const connections = new Map<ServerName, Connection>();
+  const unnamed = [...servers.unnamed].map((name) => servers.specs.get(name)!);
+  if (unnamed.length === 0) return { ...servers, connections };
+  const opened = await Promise.allSettled(unnamed.map((spec) => openConnection(spec, opening)));
+  const failed = opened.find((item) => item.status === "rejected");
+  if (failed !== undefined) {
+    await Promise.all(
+      opened.map((item) => item.status === "fulfilled" ? item.value.close() : null),
+    );
+    throw failed.reason;
+  }
+  const specs = new Map([...servers.specs].filter(([name]) => !servers.unnamed.has(name)));
+  const renamed = new Map<ServerName, ServerName>();
+  for (const [index, item] of opened.entries()) {
+    if (item.status !== "fulfilled") continue;
+    const spec = unnamed[index]!;
+    const wanted = slugServerName(item.value.identity.name, spec.name);
+    const name = freeName(wanted, (taken) => specs.has(taken));
+    specs.set(name, { ...spec, name });
+    connections.set(name, item.value);
+    renamed.set(spec.name, name);
+  }
+  return { specs, connections, adHoc: servers.adHoc.map((name) => renamed.get(name) ?? name) };
+}
+
+interface RunParts {
+  readonly bridge: McpBridge;
+  readonly catalog: Catalog;
+  readonly journal: Journal;
+  readonly executor: CodeExecutor;
+  readonly limits: RunLimits;
+  readonly state: StateStorage;
+  readonly specs: ReadonlyMap<ServerName, ServerSpec>;
+  readonly signal: AbortSignal;
+}
+
+async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutcome> {
+  const { bridge, journal, executor, limits, signal } = parts;
+  const only = request.servers === undefined ? undefined : new Set(request.servers);
+  const run = journal.startRun({
+    code: request.source,
+    codeDigest: digestOf(request.source),
+    servers: [...only ?? parts.specs.keys()],
+    limits,
+    command: request.command,
+  });
+  try {
+    const imports = await executor.imports(request.source, request.path);
+    const servers = await listServers(request, parts, imports);
+    const calls: CallTrace[] = [];
+    const host = createHostFunctions({
+      ...parts,
+      run,
+      only,
+      listed: servers,
+      onCall: (trace) => calls.push(trace),
+    });
+    const report = await executor.execute(
+      {
+        source: request.source,
+        path: request.path,
+        files: mountServers(servers),
+        limits,
+        ...(request.entry !== undefined && { entry: request.entry }),
+        ...(request.args !== undefined && { args: request.args }),
+      },
+      host,
+      { signal, ...(request.onLog && { onLog: request.onLog }) },
+    );
+    journal.finishRun(run, {
+      outcome: report.error?.kind ?? "ok",
+      fuel: report.fuel,
+      memory: report.memory,
+      ms: report.ms,
+      ...(report.error !== undefined && { error: report.error.message }),
+    });
+    return { ...report, run, calls, servers };
+  } catch (error) {
+    const failure = toAppError(error);
+    journal.finishRun(run, { outcome: failure.kind, ms: 0, error: failure.message });
+    throw failure;
+  }
+}
+
+const SERVERS_FOLDER = "/mcp-tools/servers";
+
+/**
+ * What the servers say that a program imports, asked in parallel. A program that looks around
+ * under `/mcp-tools` sees the servers it was narrowed to, and those in the index.
+ */
+async function listServers(
+  request: RunRequest,
+  { bridge, catalog, specs }: RunParts,
+  imports: readonly string[],
+): Promise<ServerInfo[]> {
+  const only = request.servers === undefined ? undefined : new Set(request.servers);
+  const wanted = new Set<string>(importedServers(imports));
+  const infos = new Map<string, ServerInfo>();
+  if (request.source.includes("/mcp-tools")) {
+    for (const name of request.servers ?? []) wanted.add(name);
+    for (const [name, spec] of specs) {
+      const saved = only === undefined || only.has(name) ? catalog.load(spec) : undefined;
+      if (saved !== undefined) infos.set(name, saved.info);
+    }
+  }
+  const options = only === undefined ? {} : { only };
+  await Promise.all([...wanted].map(async (name) => {
+    infos.set(name, await bridge.describe(name, options));
+  }));
+  return [...infos.values()];
+}
+
+/** The servers among import specifiers: `mcp:NAME` and `/mcp-tools/servers/NAME/...`. */
+export function importedServers(specifiers: readonly string[]): ServerName[] {
+  const names = specifiers.map((specifier) =>
+    /^mcp:(.+)$/s.exec(specifier)?.[1] ?? /^\/mcp-tools\/servers\/([^/]+)\//.exec(specifier)?.[1]
+  );
+  return names.filter((name) =>
+    name !== undefined && name !== "host" && isServerName(name)
+  ) as ServerName[];
+}
+
+function mountServers(servers: readonly ServerInfo[]): ReadonlyMap<string, string> {
+  const vfs = createVfs();
+  for (const info of servers) {
+    vfs.mount(`${SERVERS_FOLDER}/${info.name}`, generateTypescript(info).files);
+  }
+  vfs.freeze();
+  return vfs.files();
+}
+
+interface HostParts extends RunParts {
+  readonly run: RunId;
+  readonly only: ReadonlySet<ServerName> | undefined;
+  readonly listed: readonly ServerInfo[];
+  readonly onCall: (trace: CallTrace) => void;
+}
+
+function createHostFunctions(parts: HostParts): HostFunctions {
+  const only = parts.only === undefined ? {} : { only: parts.only };
+  // Without a session that lasts, state lives as long as the run.
+  const session = parts.run as string as SessionId;
+  return {
+    async call(name, argsJson, signal) {
+      const args = JSON.parse(argsJson) as unknown[];
+      switch (name) {
+        case "callTool": {
+          const [server, tool, params] = args;
+          const result = await parts.bridge.callTool(
+            asText(server, "a server's name"),
+            asText(tool, "a tool's name"),
+            params ?? {},
+            { ...only, signal, run: parts.run, onCall: parts.onCall },
+          );
+          return result.json;
+        }
+        case "searchTools":
+          return JSON.stringify(findTools(parts, asText(args[0], "words to search for"), args[1]));
+        case "getState":
+          return parts.state.get(session, asText(args[0], "a key")) ?? "";
+        case "setState":
+          parts.state.set(session, asText(args[0], "a key"), JSON.stringify(args[1] ?? null));
+          return "";
+        default:
+          throw new AppError("guest", `There is no host function ${quoteText(name)}`);
+      }
+    },
+  };
+}
+
+function asText(value: unknown, what: string): string {
+  if (typeof value === "string") return value;
+  throw new AppError("invalid", `Expected ${what} as a string, got ${typeof value}`);
+}
+
+const MAX_FOUND = 50;
+
+function findTools(parts: HostParts, query: string, options: unknown): SearchableTool[] {
+  const { server, limit } = (options ?? {}) as { server?: unknown; limit?: unknown };
+  const listed = new Map(parts.listed.map((info) => [info.name, info]));
+  const infos: ServerInfo[] = [];
+  for (const [name, spec] of parts.specs) {
+    if (server !== undefined && server !== name) continue;
+    if (parts.only !== undefined && !parts.only.has(name)) continue;
+    const info = listed.get(name) ?? parts.catalog.load(spec)?.info;
+    if (info !== undefined) infos.push(info);
+  }
+  const tools = infos.flatMap((info) =>
+    generateTypescript(info).tools.map((tool) => ({
+      server: info.name,
+      tool: tool.tool,
+      signature: tool.signature,
+      summary: tool.summary,
+    }))
+  );
+  const count = typeof limit === "number" && limit >= 1 ? Math.floor(limit) : 10;
+  return searchTools(tools, query, Math.min(count, MAX_FOUND));
+}
+
+/** State in memory, bounded; for runs that belong to no lasting session. */
+export function createMemoryState(): StateStorage {
+  const sessions = new Map<SessionId, Map<string, string>>();
+  return {
+    get: (session, key) => sessions.get(session)?.get(key),
+    set(session, key, json) {
+      const values = sessions.get(session) ?? new Map<string, string>();
+      checkState(values, key, json);
+      values.set(key, json);
+      sessions.set(session, values);
+    },
+  };
+}
+
+function checkState(values: ReadonlyMap<string, string>, key: string, json: string): void {
+  const refuse = (what: string, limit: number, value: number) => {
+    throw new AppError("limit", `State of ${what}`, { limit: { name: "state", limit, value } });
+  };
+  const size = key.length + json.length;
+  if (size > MAX_STATE_VALUE_BYTES) {
+    refuse(
+      `${quoteText(key)} is ${formatBytes(size)}, over the limit of ${
+        formatBytes(MAX_STATE_VALUE_BYTES)
+      }`,
+      MAX_STATE_VALUE_BYTES,
+      size,
+    );
+  }
+  if (!values.has(key) && values.size >= MAX_STATE_KEYS) {
+    refuse(`more than ${MAX_STATE_KEYS} keys`, MAX_STATE_KEYS, values.size + 1);
+  }
+  let total = size;
+  for (const [name, value] of values) if (name !== key) total += name.length + value.length;
+  if (total > MAX_STATE_BYTES) {
+    refuse(
+      `${formatBytes(total)} in all, over the limit of ${formatBytes(MAX_STATE_BYTES)}`,
+      MAX_STATE_BYTES,
+      total,
+    );
+  }
+}
+
+function engineStore(context: Context): EngineStore {
+  const path = `${context.paths.data}/engine.wasm`;
+  return {
+    async load() {
+      try {
+        return await Deno.readFile(path);
+      } catch {
+        return undefined;
+      }
+    },
+    save: (bytes) => writeFileAtomic(path, bytes),
+  };
+}
