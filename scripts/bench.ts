@@ -1,0 +1,26 @@
+// deno-lint-ignore-file no-console
+// Runs the benches, all or those named: `deno task bench startup calls`. Each prints ratios to a
+// reference measured in the same run. Neighbours are fetched for the run and stand in no lock file.
+
+import { RUN_FLAGS } from "./test.ts";
+
+const folder = new URL("../bench/", import.meta.url);
+const names: string[] = [];
+for await (const entry of Deno.readDir(folder)) {
+  const name = /^(.+)_bench\.ts$/.exec(entry.name)?.[1];
+  if (name !== undefined && (Deno.args.length === 0 || Deno.args.includes(name))) names.push(name);
+}
+if (names.length === 0) {
+  console.error(`No bench named ${Deno.args.map((name) => JSON.stringify(name)).join(", ")}`);
+  Deno.exit(2);
+}
+let failed = 0;
+for (const name of names.sort()) {
+  console.log(`== ${name}`);
+  const status = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-lock", ...RUN_FLAGS, new URL(`${name}_bench.ts`, folder).href],
+    env: { DENO_NO_UPDATE_CHECK: "1" },
+  }).spawn().status;
+  if (!status.success) failed++;
+}
+Deno.exit(failed === 0 ? 0 : 1);
