@@ -68,6 +68,13 @@ export const JOURNAL_DAYS = 30;
 export const MAX_JOURNAL_BYTES = 256 * MIB;
 /** How long to wait for another process that holds a lock. */
 export const LOCK_TIMEOUT_MS = 10_000;
+/** How long one database statement waits for another process that writes. */
+export const DATABASE_BUSY_MS = 5_000;
+/** One server in the index, as JSON, and how many servers are remembered. */
+export const MAX_INDEX_ENTRY_BYTES = 32 * MIB;
+export const MAX_INDEX_SERVERS = 1_000;
+/** Distinct warnings shown by one process: more is a flood. */
+export const MAX_WARNINGS = 200;
 
 declare const memoryLimit: unique symbol;
 

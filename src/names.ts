@@ -87,6 +87,16 @@ export function toSessionId(text: string): SessionId {
 }
 
 /**
+ * Whether `segment` is one safe part of a path on every system: 1 to 255 bytes of visible, composed
+ * text, no separator, no drive, no percent escape, no `.` or `..`, no device, no dot or space last.
+ */
+export function isPathSegment(segment: string): boolean {
+  return segment.length > 0 && new TextEncoder().encode(segment).length <= 255 &&
+    !/[\\/:*?"<>|]|%[0-9a-f]{2}|[. ]$/i.test(segment) && !UNPRINTABLE.test(segment) &&
+    !DEVICE_NAME.test(segment) && segment.normalize("NFC") === segment;
+}
+
+/**
  * The names of `known` nearest to `wanted`, best first, at most three: those within a third of
  * its length by edit distance (ignoring case), then those that contain it.
  */

@@ -1,0 +1,428 @@
+// With database.ts the only module that writes files. A write is whole or did not happen; it never
+// follows a link at its target and never leaves the folder it was given.
+
+import { AppError } from "./errors.ts";
+import {
+  formatBytes,
+  LOCK_TIMEOUT_MS,
+  MAX_PATH_BYTES,
+  MAX_VFS_BYTES,
+  MAX_VFS_DEPTH,
+  MAX_VFS_FILES,
+} from "./limits.ts";
+import { isPathSegment } from "./names.ts";
+import {
+  diskError,
+  type FileOperations,
+  listNames,
+  lstatIfAny,
+  quotePath,
+  readFolder,
+} from "./read.ts";
+
+export { readFolder, readTextFile } from "./read.ts";
+
+/** How a write is confined. */
+export interface WriteOptions {
+  /** A folder that is trusted as it is; below it every part of the path must be a real folder. */
+  readonly within?: string;
+  readonly operations?: FileOperations;
+}
+
+/** Files by relative path with `/` between the parts. */
+export type FolderFiles = ReadonlyMap<string, string | Uint8Array>;
+
+const FOLDER_MODE = 0o700;
+const FILE_MODE = 0o600;
+const LOCK_POLL_MS = 20;
+
+/** Makes `path` and what is missing above it, for this user only; throws `failure` when it cannot. */
+export async function ensureFolder(path: string, options: WriteOptions = {}): Promise<void> {
+  try {
+    await makeFolder(path, options);
+  } catch (error) {
+    throw diskError("make", path, error);
+  }
+}
+
+/**
+ * Replaces the file `path` in one step: readers see the old bytes or the new ones. The mode is
+ * `mode`, else that of the file there was, else 0600. A link or folder in its place is refused.
+ */
+export async function writeFileAtomic(
+  path: string,
+  data: string | Uint8Array,
+  options: WriteOptions & { readonly mode?: number } = {},
+): Promise<void> {
+  await writeAt(path, options, async (place) => {
+    const before = await lstatIfAny(place.path, place.operations);
+    if (before !== undefined && !before.isFile) {
+      throw new AppError("denied", `${quotePath(path)} is not a regular file, left as it is`, {
+        ...(before.isSymlink && { hint: "name the file the link points to" }),
+      });
+    }
+    const temporary = siblingOf(place, "tmp");
+    try {
+      const mode = options.mode ?? (before?.mode ?? FILE_MODE) & 0o777;
+      await writeNew(temporary, data, mode, place.operations);
+      await checkUnmoved(place);
+      await place.operations.rename(temporary, place.path);
+    } catch (error) {
+      await place.operations.remove(temporary).catch(() => {});
+      throw error;
+    }
+    await syncFolder(place.folder, place.operations);
+  });
+}
+
+/**
+ * Makes `path` a folder of exactly `files`, in one step as far as a reader can see. Does nothing
+ * when it is that already. A folder with other content is replaced only when `isOurs` says so of
+ * its top-level names, or with `force`; a link is never replaced. A process that dies on the way
+ * leaves the old folder or the new one: see `repairFolder`.
+ */
+export async function replaceFolder(
+  path: string,
+  files: FolderFiles,
+  options: WriteOptions & {
+    readonly force?: boolean;
+    readonly isOurs?: (names: string[]) => boolean | Promise<boolean>;
+  } = {},
+): Promise<{ written: number; unchanged: boolean }> {
+  checkFiles(files);
+  return await writeAt(path, options, async (place) => {
+    const { operations } = place;
+    const before = await lstatIfAny(place.path, operations);
+    if (before !== undefined) {
+      if (before.isSymlink) throw new AppError("denied", `${quotePath(path)} is a symbolic link`);
+      if (!before.isDirectory) {
+        throw new AppError("usage", `${quotePath(path)} exists and is not a folder`);
+      }
+      if (await holdsExactly(place.path, files, operations)) return { written: 0, unchanged: true };
+      const names = await listNames(place.path, operations);
+      const replaceable = options.force || names.length === 0 || await options.isOurs?.(names);
+      if (!replaceable) {
+        throw new AppError("usage", `${quotePath(path)} exists and was not made by this program`, {
+          hint: "choose another folder, or replace it with --force",
+        });
+      }
+      await refuseWorkingFolder(place);
+    }
+    const staged = siblingOf(place, "new");
+    const old = siblingOf(place, "old");
+    try {
+      await stage(staged, files, operations);
+      await checkUnmoved(place);
+      if (before !== undefined) await operations.rename(place.path, old);
+      try {
+        await operations.rename(staged, place.path);
+      } catch (error) {
+        if (before !== undefined) await operations.rename(old, place.path);
+        throw error;
+      }
+    } catch (error) {
+      await operations.remove(staged, { recursive: true }).catch(() => {});
+      throw error;
+    }
+    await syncFolder(place.folder, operations);
+    // The swap is done: what is left of the old folder is swept by the next write at the latest.
+    if (before !== undefined) await operations.remove(old, { recursive: true }).catch(() => {});
+    return { written: files.size, unchanged: false };
+  });
+}
+
+/** Removes the folder `path` in one step as far as a reader can see; false when there was none. */
+export async function removeFolder(path: string, options: WriteOptions = {}): Promise<boolean> {
+  return await writeAt(path, options, async (place) => {
+    const before = await lstatIfAny(place.path, place.operations);
+    if (before === undefined) return false;
+    if (!before.isDirectory) {
+      throw new AppError("denied", `${quotePath(path)} is not a folder, or is a link to one`);
+    }
+    await refuseWorkingFolder(place);
+    const gone = siblingOf(place, "gone");
+    await place.operations.rename(place.path, gone);
+    await syncFolder(place.folder, place.operations);
+    await place.operations.remove(gone, { recursive: true }).catch(() => {});
+    return true;
+  });
+}
+
+/**
+ * Ends what a process that died in `replaceFolder` or `removeFolder` left of `path`: the old
+ * folder is put back when no new one took its place, and staged remains go. For readers that
+ * find `path` missing.
+ */
+export async function repairFolder(path: string, options: WriteOptions = {}): Promise<void> {
+  await writeAt(path, options, () => Promise.resolve());
+}
+
+/**
+ * Runs `run` while this process alone holds the lock file `path`, which is gone afterwards. The
+ * system drops the lock of a process that dies. Throws a `timeout` error when it stays held.
+ */
+export async function withLock<T>(
+  path: string,
+  run: () => Promise<T>,
+  options: { readonly timeoutMs?: number; readonly operations?: FileOperations } = {},
+): Promise<T> {
+  const operations = options.operations ?? Deno;
+  const timeoutMs = options.timeoutMs ?? LOCK_TIMEOUT_MS;
+  const deadline = performance.now() + timeoutMs;
+  let file: Deno.FsFile | undefined;
+  while ((file = await tryLock(path, operations)) === undefined) {
+    if (performance.now() >= deadline) {
+      throw new AppError("timeout", `Lock ${quotePath(path)} is held by another process`, {
+        limit: { name: "lock wait in ms", limit: timeoutMs },
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
+  }
+  try {
+    return await run();
+  } finally {
+    // Removed while still held: who waits notices that its file is no longer the one at `path`.
+    await operations.remove(path).catch(() => {});
+    file.close();
+  }
+}
+
+async function tryLock(
+  path: string,
+  operations: FileOperations,
+): Promise<Deno.FsFile | undefined> {
+  let file: Deno.FsFile | undefined;
+  try {
+    if ((await lstatIfAny(path, operations))?.isSymlink) {
+      throw new AppError("denied", `Lock ${quotePath(path)} is a symbolic link`);
+    }
+    file = await operations.open(path, { write: true, create: true, mode: FILE_MODE });
+    if (await file.tryLock(true)) {
+      const [held, current] = [await file.stat(), await lstatIfAny(path, operations)];
+      if (current !== undefined && identityOf(held) === identityOf(current)) return file;
+    }
+    file.close();
+    return undefined;
+  } catch (error) {
+    file?.close();
+    throw diskError("lock", path, error);
+  }
+}
+
+/** Where a write goes: the real folder, whose identity is checked again before the last step. */
+interface Place {
+  readonly folder: string;
+  readonly name: string;
+  readonly path: string;
+  readonly identity: string;
+  readonly operations: FileOperations;
+}
+
+// Every write holds the lock of its target, so whatever remains of earlier ones is debris.
+async function writeAt<T>(
+  path: string,
+  options: WriteOptions,
+  run: (place: Place) => Promise<T>,
+): Promise<T> {
+  const operations = options.operations ?? Deno;
+  try {
+    const { parent, name } = splitPath(path);
+    await makeFolder(parent, options);
+    const folder = (await operations.realPath(parent)).replace(/[\\/]$/, "");
+    const identity = identityOf(await operations.lstat(`${folder}/`));
+    const place = { folder, name, path: `${folder}/${name}`, identity, operations };
+    return await withLock(`${folder}/.${name}.lock`, async () => {
+      await sweep(place);
+      return await run(place);
+    }, { operations });
+  } catch (error) {
+    throw diskError("write", path, error);
+  }
+}
+
+function splitPath(path: string): { parent: string; name: string } {
+  const separator = Deno.build.os === "windows" ? /[\\/]/ : /\//;
+  const parts = path.split(separator);
+  while (parts.length > 1 && parts.at(-1) === "") parts.pop();
+  const name = parts.pop()!;
+  if (name === "" || name === "." || name === ".." || path.includes("\0")) {
+    throw new AppError("usage", `Path ${quotePath(path)} does not name a file or folder`);
+  }
+  return { parent: parts.length === 0 ? "." : parts.join("/") || "/", name };
+}
+
+async function makeFolder(path: string, options: WriteOptions): Promise<void> {
+  const operations = options.operations ?? Deno;
+  const { within } = options;
+  if (within === undefined || path === within) {
+    await operations.mkdir(path, { recursive: true, mode: FOLDER_MODE });
+    return;
+  }
+  const parts = path.startsWith(`${within}/`) ? path.slice(within.length + 1).split("/") : [".."];
+  if (parts.includes("..")) {
+    throw new AppError("denied", `${quotePath(path)} is not inside ${quotePath(within)}`);
+  }
+  await operations.mkdir(within, { recursive: true, mode: FOLDER_MODE });
+  let current = await operations.realPath(within);
+  for (const part of parts.filter((part) => part !== "" && part !== ".")) {
+    current = `${current.replace(/\/$/, "")}/${part}`;
+    const info = await lstatIfAny(current, operations);
+    if (info === undefined) await operations.mkdir(current, { mode: FOLDER_MODE });
+    else if (!info.isDirectory) {
+      throw new AppError("denied", `${quotePath(current)} is not a folder, or is a link to one`);
+    }
+  }
+  if (await operations.realPath(path) !== current) {
+    throw new AppError("denied", `${quotePath(path)} passes through a symbolic link`);
+  }
+}
+
+function siblingOf(place: Place, kind: "new" | "old" | "tmp" | "gone"): string {
+  const random = crypto.getRandomValues(new BigUint64Array(1))[0]!.toString(16).padStart(16, "0");
+  return `${place.folder}/.${place.name}.${random}.${kind}`;
+}
+
+async function sweep(place: Place): Promise<void> {
+  const { folder, name, operations } = place;
+  const prefix = `.${name}.`;
+  let missing = await lstatIfAny(place.path, operations) === undefined;
+  for (const entry of await listNames(folder, operations)) {
+    if (!entry.startsWith(prefix)) continue;
+    const kind = /^[0-9a-f]{16}\.(new|old|tmp|gone)$/.exec(entry.slice(prefix.length))?.[1];
+    if (kind === undefined) continue;
+    if (kind === "old" && missing) {
+      await operations.rename(`${folder}/${entry}`, place.path);
+      missing = false;
+    } else {
+      await operations.remove(`${folder}/${entry}`, { recursive: true });
+    }
+  }
+}
+
+async function checkUnmoved(place: Place): Promise<void> {
+  const info = await lstatIfAny(`${place.folder}/`, place.operations);
+  const unmoved = info !== undefined && identityOf(info) === place.identity &&
+    await place.operations.realPath(place.folder || "/") === (place.folder || "/");
+  if (!unmoved) {
+    throw new AppError("denied", `Folder ${quotePath(place.folder)} was exchanged while writing`);
+  }
+}
+
+// Replacing the folder one works in, or one above it, is never what was meant.
+async function refuseWorkingFolder(place: Place): Promise<void> {
+  const working = await place.operations.realPath(".").catch(() => "");
+  if (working === place.path || working.startsWith(`${place.path}/`)) {
+    throw new AppError("usage", `${quotePath(place.path)} holds the working folder`);
+  }
+}
+
+async function stage(path: string, files: FolderFiles, operations: FileOperations): Promise<void> {
+  await operations.mkdir(path, { mode: FOLDER_MODE });
+  const folders = new Set<string>();
+  for (const [relative, data] of files) {
+    for (let at = relative.indexOf("/"); at !== -1; at = relative.indexOf("/", at + 1)) {
+      const folder = relative.slice(0, at);
+      if (folders.has(folder)) continue;
+      await operations.mkdir(`${path}/${folder}`, { mode: FOLDER_MODE });
+      folders.add(folder);
+    }
+    await writeNew(`${path}/${relative}`, data, FILE_MODE, operations);
+  }
+  for (const folder of folders) await syncFolder(`${path}/${folder}`, operations);
+  await syncFolder(path, operations);
+}
+
+async function writeNew(
+  path: string,
+  data: string | Uint8Array,
+  mode: number,
+  operations: FileOperations,
+): Promise<void> {
+  const bytes = toBytes(data);
+  const file = await operations.open(path, { write: true, createNew: true, mode });
+  try {
+    for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
+    await file.sync();
+  } finally {
+    file.close();
+  }
+}
+
+async function syncFolder(path: string, operations: FileOperations): Promise<void> {
+  if (Deno.build.os === "windows") return;
+  const folder = await operations.open(path || "/", { read: true });
+  try {
+    await folder.sync();
+  } finally {
+    folder.close();
+  }
+}
+
+// Everything that could be wrong with the set is found before anything is written.
+function checkFiles(files: FolderFiles): void {
+  const tooMany = (name: string, limit: number, value: number, shown: string): never => {
+    throw new AppError("limit", `Folder to write has too many ${name}: ${shown}`, {
+      limit: { name, limit, value },
+    });
+  };
+  if (files.size > MAX_VFS_FILES) {
+    tooMany("files", MAX_VFS_FILES, files.size, `${files.size}, at most ${MAX_VFS_FILES}`);
+  }
+  const seen = new Map<string, string>();
+  let bytes = 0;
+  for (const [path, data] of files) {
+    bytes += data.length;
+    const parts = path.split("/");
+    if (parts.length > MAX_VFS_DEPTH || path.length > MAX_PATH_BYTES) {
+      tooMany("folders in a path", MAX_VFS_DEPTH, parts.length, quotePath(path));
+    }
+    if (!parts.every(isPathSegment)) {
+      throw new AppError("invalid", `File name ${quotePath(path)} is not safe to write`);
+    }
+    // A folder counts with a slash, so a file of the same name collides whatever the letters' case.
+    for (let depth = 1; depth <= parts.length; depth++) {
+      const part = parts.slice(0, depth).join("/");
+      const kept = depth < parts.length ? `${part}/` : part;
+      const other = seen.get(part.toLowerCase());
+      if (other !== undefined && (other !== kept || depth === parts.length)) {
+        throw new AppError("invalid", `${quotePath(path)} and ${quotePath(other)} are one file`);
+      }
+      seen.set(part.toLowerCase(), kept);
+    }
+  }
+  if (bytes > MAX_VFS_BYTES) {
+    tooMany("bytes", MAX_VFS_BYTES, bytes, `${formatBytes(bytes)}`);
+  }
+}
+
+function identityOf(info: Deno.FileInfo): string {
+  return `${info.dev}:${info.ino}`;
+}
+
+async function holdsExactly(
+  path: string,
+  files: FolderFiles,
+  operations: FileOperations,
+): Promise<boolean> {
+  const wanted = new Map([...files].map(([name, data]) => [name, toBytes(data)]));
+  const maxBytes = [...wanted.values()].reduce((sum, bytes) => sum + bytes.length, 0);
+  let found: Map<string, Uint8Array>;
+  try {
+    found = await readFolder(path, { maxFiles: files.size, maxBytes, operations });
+  } catch (error) {
+    // More, larger or other things than files: that is a difference.
+    if (error instanceof AppError && error.kind === "integrity") return false;
+    throw error;
+  }
+  if (found.size !== wanted.size) return false;
+  for (const [name, bytes] of wanted) {
+    const other = found.get(name);
+    if (other?.length !== bytes.length) return false;
+    if (!bytes.every((byte, index) => byte === other[index])) return false;
+  }
+  return true;
+}
+
+function toBytes(data: string | Uint8Array): Uint8Array {
+  return typeof data === "string" ? new TextEncoder().encode(data) : data;
+}

@@ -1,0 +1,183 @@
+// Reads files and folders of the machine within bounds. Never writes, and below a folder it was
+// given never follows a link.
+
+import { AppError } from "./errors.ts";
+import {
+  formatBytes,
+  MAX_CONFIG_BYTES,
+  MAX_VFS_BYTES,
+  MAX_VFS_DEPTH,
+  MAX_VFS_FILES,
+} from "./limits.ts";
+import { isPathSegment } from "./names.ts";
+import { cleanLine } from "./text.ts";
+
+/** The parts of Deno that reading and writing need; tests hand in ones that fail. */
+export type FileOperations = Pick<
+  typeof Deno,
+  "lstat" | "mkdir" | "open" | "readDir" | "realPath" | "remove" | "rename"
+>;
+
+const CHUNK_BYTES = 64 * 1024;
+
+/**
+ * The text of a UTF-8 file without its byte order mark. Throws `invalid` errors that name the file:
+ * absent, a folder, larger than `maxBytes` (that of a config file by default), or not plain text.
+ */
+export async function readTextFile(
+  path: string,
+  options: { readonly maxBytes?: number } = {},
+): Promise<string> {
+  const shown = `File ${quotePath(path)}`;
+  const bytes = await readBytes(path, options.maxBytes ?? MAX_CONFIG_BYTES, Deno).catch((error) => {
+    if (error instanceof AppError) throw error;
+    if (error instanceof Deno.errors.NotFound) {
+      throw new AppError("invalid", `${shown} does not exist`);
+    }
+    throw new AppError("invalid", `${shown} cannot be read: ${reasonOf(error)}`, { cause: error });
+  });
+  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
+    throw new AppError("invalid", `${shown} is UTF-16, not UTF-8`);
+  }
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new AppError("invalid", `${shown} is not valid UTF-8 text`);
+  }
+  if (text.includes("\0")) throw new AppError("invalid", `${shown} is not text: it holds a NUL`);
+  return text;
+}
+
+/**
+ * Every file below the folder `path` by relative path. A link, hard link or special file, a name
+ * that is not safe and a count or size beyond the bounds (by default those of the VFS) are
+ * `integrity` errors; a folder that is not there is a `failure`.
+ */
+export async function readFolder(
+  path: string,
+  options: {
+    readonly maxFiles?: number;
+    readonly maxBytes?: number;
+    readonly operations?: FileOperations;
+  } = {},
+): Promise<Map<string, Uint8Array>> {
+  const { maxFiles = MAX_VFS_FILES, operations = Deno } = options;
+  const files = new Map<string, Uint8Array>();
+  let left = options.maxBytes ?? MAX_VFS_BYTES;
+  const refuse = (relative: string, why: string): never => {
+    throw new AppError("integrity", `${quotePath(relative)} in ${quotePath(path)} ${why}`);
+  };
+  async function walk(prefix: string, depth: number): Promise<void> {
+    if (depth > MAX_VFS_DEPTH) refuse(prefix, `is deeper than ${MAX_VFS_DEPTH} folders`);
+    for (const name of await listNames(`${path}/${prefix}`, operations)) {
+      const relative = `${prefix}${name}`;
+      if (!isPathSegment(name)) refuse(relative, "has a name that is not safe");
+      const info = await operations.lstat(`${path}/${relative}`);
+      if (info.isDirectory) {
+        await walk(`${relative}/`, depth + 1);
+        continue;
+      }
+      if (!info.isFile) refuse(relative, "is a link or a special file");
+      if ((info.nlink ?? 1) > 1) refuse(relative, "is a hard link");
+      if (files.size >= maxFiles) refuse(relative, `is beyond ${maxFiles} files`);
+      if (info.size > left) refuse(relative, "is beyond the size a folder may have");
+      const bytes = await readBytes(`${path}/${relative}`, left, operations);
+      left -= bytes.length;
+      files.set(relative, bytes);
+    }
+  }
+  try {
+    const info = await operations.lstat(path);
+    if (!info.isDirectory) {
+      throw new AppError("integrity", `${quotePath(path)} is not a folder, or is a link to one`);
+    }
+    await walk("", 1);
+  } catch (error) {
+    throw diskError("read", path, error);
+  }
+  return files;
+}
+
+/** The bytes of a file or pipe; throws `invalid` for a folder and beyond `maxBytes`. */
+export async function readBytes(
+  path: string,
+  maxBytes: number,
+  operations: FileOperations,
+): Promise<Uint8Array> {
+  const file = await operations.open(path, { read: true });
+  try {
+    const info = await file.stat();
+    if (info.isDirectory) throw new AppError("invalid", `File ${quotePath(path)} is a folder`);
+    if (info.size > maxBytes) throw tooLarge(path, maxBytes, info.size);
+    // The size is only a hint: a pipe has none and a file may grow.
+    let buffer = new Uint8Array(Math.min(info.size, maxBytes) + 1);
+    let length = 0;
+    for (;;) {
+      const count = await file.read(buffer.subarray(length));
+      if (count === null) return buffer.subarray(0, length);
+      length += count;
+      if (length > maxBytes) throw tooLarge(path, maxBytes);
+      if (length === buffer.length) {
+        const larger = new Uint8Array(Math.max(buffer.length * 2, CHUNK_BYTES));
+        larger.set(buffer);
+        buffer = larger;
+      }
+    }
+  } finally {
+    file.close();
+  }
+}
+
+function tooLarge(path: string, limit: number, value?: number): AppError {
+  const size = value === undefined ? "larger" : formatBytes(value);
+  return new AppError(
+    "invalid",
+    `File ${quotePath(path)} is too large: ${size}, at most ${formatBytes(limit)}`,
+    { limit: { name: "file size", limit, ...(value !== undefined && { value }) } },
+  );
+}
+
+/** The names in the folder `path`, sorted. */
+export async function listNames(path: string, operations: FileOperations): Promise<string[]> {
+  const names: string[] = [];
+  for await (const entry of operations.readDir(path || "/")) names.push(entry.name);
+  return names.sort();
+}
+
+/** What stands at `path`, a link as itself; undefined when nothing does. */
+export async function lstatIfAny(
+  path: string,
+  operations: FileOperations,
+): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await operations.lstat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** `error` itself when it is an `AppError`, else a `failure` that says what could not be done. */
+export function diskError(
+  action: "read" | "write" | "make" | "lock",
+  path: string,
+  error: unknown,
+): AppError {
+  if (error instanceof AppError) return error;
+  return new AppError("failure", `Cannot ${action} ${quotePath(path)}: ${reasonOf(error)}`, {
+    cause: error,
+  });
+}
+
+// The system's own words, without the name of the call and the path that Deno puts after them.
+function reasonOf(error: unknown): string {
+  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  const message = error instanceof Error ? error.message : String(error);
+  return cleanLine(message.split(" (os error")[0]!, 200);
+}
+
+/** `path` cleaned and in double quotes, for messages. */
+export function quotePath(path: string): string {
+  return `"${cleanLine(path, 300)}"`;
+}
