@@ -170,8 +170,8 @@ export function diskError(
   });
 }
 
-// The system's own words, without the name of the call and the path that Deno puts after them.
-function reasonOf(error: unknown): string {
+/** The system's own words for `error`, without the call and the path that Deno puts after them. */
+export function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
   const message = error instanceof Error ? error.message : String(error);
   return cleanLine(message.split(" (os error")[0]!, 200);
