@@ -21,6 +21,8 @@ export const LIST_TIMEOUT_MS = 60_000;
 export const CALL_TIMEOUT_MS = 60_000;
 /** Time a server gets to end by itself after its stdin closed, then after SIGTERM. */
 export const CLOSE_GRACE_MS = 500;
+/** Time a command gets to close what it opened after Ctrl-C: more than two of those graces. */
+export const INTERRUPT_GRACE_MS = 3_000;
 
 /** Tools read from one server, and pages of its listing: the largest known server has hundreds. */
 export const MAX_TOOLS = 10_000;
