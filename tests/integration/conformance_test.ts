@@ -1,4 +1,4 @@
-import { equal } from "node:assert/strict";
+import { equal, ok } from "node:assert/strict";
 import { COMMAND, makePlace, placeEnv } from "./program.ts";
 
 const SUITE = "npm:@modelcontextprotocol/conformance@0.2.0-alpha.12";
@@ -19,7 +19,8 @@ async function runScenario(scenario: string, args: string): Promise<void> {
   const decoder = new TextDecoder();
   const said = decoder.decode(output.stdout) + decoder.decode(output.stderr);
   equal(output.code, 0, said);
-  equal(/\b0 failed\b/i.test(said) || /passed/i.test(said), true, said);
+  const checks = /Passed: (\d+)\/(\d+), 0 failed/.exec(said);
+  ok(checks !== null && Number(checks[1]) > 0 && checks[1] === checks[2], said);
 }
 
 Deno.test("introspect passes the conformance scenario initialize", async () => {
