@@ -65,7 +65,7 @@ export function normalizePath(path: string): string {
 export function createVfs(): Vfs {
   const texts = new Map<string, string>();
   const folders = new Map<string, Set<string>>([["/", new Set()]]);
-  // What a disk may take for the same path, to the path that has it.
+  // What a reader may take for the same path, to the path that has it.
   const twins = new Map<string, string>();
   let bytes = 0;
   let frozen = false;
@@ -181,13 +181,17 @@ function checkSegment(segment: string, path: string): string {
   return segment;
 }
 
-// The same for paths that differ by case, compatibility form or look-alike letters.
+// The same for paths that differ only by compatibility form or look-alike letters. Case is kept:
+// the tree is case-sensitive, and generated names are unique without it.
 function skeleton(path: string): string {
-  const plain = path.toLowerCase();
   // deno-lint-ignore no-control-regex
-  if (/^[\u0000-\u007f]*$/.test(plain)) return plain;
+  if (/^[\u0000-\u007f]*$/.test(path)) return path;
   let text = "";
-  for (const char of plain.normalize("NFKC").toLowerCase()) text += LOOK_ALIKES.get(char) ?? char;
+  for (const char of path.normalize("NFKC")) {
+    const lower = char.toLowerCase();
+    const latin = LOOK_ALIKES.get(lower);
+    text += latin === undefined ? char : char === lower ? latin : latin.toUpperCase();
+  }
   return text;
 }
 
