@@ -34,7 +34,7 @@ const MIGRATIONS: readonly string[] = [
    create table runs (
      id text not null unique, version integer not null, started integer not null,
      command text not null, session text, program text not null, servers text not null,
-     limits text not null, bytes integer not null
+     limits text not null
    );
    create index runs_started on runs (started);
    create index runs_program on runs (program);
@@ -46,7 +46,7 @@ const MIGRATIONS: readonly string[] = [
      run text not null, version integer not null, started integer not null, server text not null,
      tool text not null, definition text, arguments_digest text not null, decision text not null,
      outcome text not null, error text, ms real not null, bytes_in integer not null,
-     bytes_out integer not null, arguments blob, result blob, bytes integer not null
+     bytes_out integer not null, arguments blob, result blob
    );
    create index calls_run on calls (run);
    create trigger runs_fixed before update on runs begin

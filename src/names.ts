@@ -88,11 +88,11 @@ export function toSessionId(text: string): SessionId {
 
 /**
  * Whether `segment` is one safe part of a path on every system: 1 to 255 bytes of visible, composed
- * text, no separator, no drive, no percent escape, no `.` or `..`, no device, no dot or space last.
+ * text, no separator, no drive, no percent escape, no `.` or `..`, no device, no space at either end, no dot last.
  */
 export function isPathSegment(segment: string): boolean {
   return segment.length > 0 && new TextEncoder().encode(segment).length <= 255 &&
-    !/[\\/:*?"<>|]|%[0-9a-f]{2}|[. ]$/i.test(segment) && !UNPRINTABLE.test(segment) &&
+    !/[\\/:*?"<>|]|%[0-9a-f]{2}|^ |[. ]$/i.test(segment) && !UNPRINTABLE.test(segment) &&
     !DEVICE_NAME.test(segment) && segment.normalize("NFC") === segment;
 }
 

@@ -1,0 +1,119 @@
+// The index: what each server last told about itself, and the era of the protocol it speaks, by
+// name and fingerprint. Answers without connecting; never the reason a command fails.
+
+import type { Database } from "./database.ts";
+import type { Digest } from "./hash.ts";
+import { MAX_INDEX_ENTRY_BYTES, MAX_INDEX_SERVERS } from "./limits.ts";
+import type { ServerName } from "./names.ts";
+import { fingerprintOf, type ProtocolEra, type ServerInfo, type ServerSpec } from "./server.ts";
+
+/** One server in the index; `savedAt` is milliseconds since 1970. */
+export interface CatalogEntry {
+  readonly name: ServerName;
+  readonly fingerprint: Digest;
+  readonly savedAt: number;
+  readonly toolCount: number;
+}
+
+/** The index of servers. A server reached in another way than before counts as another one. */
+export interface Catalog {
+  /** Keeps `info` in place of what was known; a listing beyond the index's bound is not kept. */
+  save(spec: ServerSpec, info: ServerInfo): void;
+  /** What was kept last and when (milliseconds since 1970); undefined when nothing fits. */
+  load(spec: ServerSpec): { info: ServerInfo; savedAt: number } | undefined;
+  /** Every server in the index by name, the latest first among equal names. */
+  list(): CatalogEntry[];
+  /** The era of the protocol this server spoke last. */
+  era(spec: ServerSpec): ProtocolEra | undefined;
+  rememberEra(spec: ServerSpec, era: ProtocolEra): void;
+}
+
+// Of the form of `info`: entries of another one count as absent.
+const INFO_VERSION = 1;
+
+/** The index in `database`; failures to read or write it are told to `warn`. */
+export function createCatalog(
+  database: Database,
+  options: { readonly now: () => number; readonly warn?: (message: string) => void },
+): Catalog {
+  function attempt<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      options.warn?.(`The index of servers is not used: ${reason}`);
+      return undefined;
+    }
+  }
+
+  function save(spec: ServerSpec, info: ServerInfo): void {
+    const json = JSON.stringify(info);
+    if (json.length > MAX_INDEX_ENTRY_BYTES) return;
+    attempt(() => {
+      database.run(
+        "insert or replace into servers (name, fingerprint, version, info, saved) values (?, ?, ?, ?, ?)",
+        spec.name,
+        fingerprintOf(spec),
+        INFO_VERSION,
+        json,
+        options.now(),
+      );
+      keepLatest("servers");
+    });
+  }
+
+  function load(spec: ServerSpec): { info: ServerInfo; savedAt: number } | undefined {
+    return attempt(() => {
+      const row = database.get<{ info: string; saved: number }>(
+        "select info, saved from servers where name = ? and fingerprint = ? and version = ?",
+        spec.name,
+        fingerprintOf(spec),
+        INFO_VERSION,
+      );
+      return row && { info: JSON.parse(row.info) as ServerInfo, savedAt: row.saved };
+    });
+  }
+
+  function list(): CatalogEntry[] {
+    return attempt(() =>
+      database.all<CatalogEntry>(
+        `select name, fingerprint, saved as savedAt,
+           json_array_length(info, '$.tools') as toolCount
+         from servers where version = ? order by name, saved desc`,
+        INFO_VERSION,
+      ).map((row) => ({ ...row }))
+    ) ?? [];
+  }
+
+  function era(spec: ServerSpec): ProtocolEra | undefined {
+    return attempt(() =>
+      database.get<{ era: ProtocolEra }>(
+        "select era from eras where fingerprint = ?",
+        fingerprintOf(spec),
+      )
+    )?.era;
+  }
+
+  function rememberEra(spec: ServerSpec, era: ProtocolEra): void {
+    attempt(() => {
+      database.run(
+        "insert or replace into eras (fingerprint, era, saved) values (?, ?, ?)",
+        fingerprintOf(spec),
+        era,
+        options.now(),
+      );
+      keepLatest("eras");
+    });
+  }
+
+  function keepLatest(table: "servers" | "eras"): void {
+    database.run(
+      `delete from ${table} where saved < (
+         select saved from ${table} order by saved desc limit 1 offset ?
+       )`,
+      MAX_INDEX_SERVERS - 1,
+    );
+  }
+
+  return { save, load, list, era, rememberEra };
+}
