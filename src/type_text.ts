@@ -1,0 +1,176 @@
+// A type model as TypeScript text: documented over several lines, or one compact line. Every value
+// from a schema goes through the escape of its position; nothing from a schema is text as it is.
+
+import {
+  docComment,
+  docTagText,
+  docText,
+  propertyKey,
+  stringLiteral,
+  templateText,
+} from "./escape.ts";
+import type { JsonObject } from "./server.ts";
+import type { Member, ObjectType, TypeModel, TypeNode } from "./type_model.ts";
+
+/** How `printType` writes. */
+export interface PrintOptions {
+  /** One line without docs; `[key: string]: unknown` beside members is left out. */
+  readonly line?: boolean;
+  /** Spaces in front of the line the text begins on. */
+  readonly indent?: number;
+  /** The printed name of a definition; its own name unless given. */
+  readonly names?: (definition: string) => string;
+}
+
+/** A printed type and the types of the names in it. */
+export interface PrintedType {
+  readonly text: string;
+  /** The type of each definition by printed name, without indentation. */
+  readonly definitions: ReadonlyMap<string, string>;
+}
+
+const MAX_DOC_CHARS = 2_000;
+const MAX_TAG_CHARS = 200;
+const LINE_WIDTH = 100;
+
+// Keywords shown as doc tags, in this order, when their value is a string, number or boolean.
+const TAGS = [
+  "format",
+  "pattern",
+  "minimum",
+  "exclusiveMinimum",
+  "maximum",
+  "exclusiveMaximum",
+  "multipleOf",
+  "minLength",
+  "maxLength",
+  "minItems",
+  "maxItems",
+  "uniqueItems",
+  "minProperties",
+  "maxProperties",
+] as const;
+
+/** `model` as a TypeScript type expression, and its definitions likewise. */
+export function printType(model: TypeModel, options: PrintOptions = {}): PrintedType {
+  const printer = new Printer(options);
+  const text = printer.type(model.root, options.indent ?? 0);
+  const definitions = new Map<string, string>();
+  for (const [name, type] of model.definitions) {
+    definitions.set(printer.name(name), printer.type(type, 0));
+  }
+  return { text, definitions };
+}
+
+/**
+ * The doc lines that `schema` asks for, ready for `docComment`: its description, then default,
+ * deprecation, format and bounds as tags.
+ */
+export function describeSchema(schema: JsonObject): string[] {
+  const description = schema["description"] ?? schema["title"];
+  const lines = typeof description === "string" ? docText(description, MAX_DOC_CHARS) : [];
+  if (schema["deprecated"] === true) lines.push("@deprecated");
+  if (schema["default"] !== undefined) {
+    lines.push(`@default ${docTagText(shortJson(schema["default"]), MAX_TAG_CHARS)}`);
+  }
+  for (const tag of TAGS) {
+    const value = schema[tag];
+    if (value === undefined || value === null || typeof value === "object") continue;
+    lines.push(`@${tag} ${docTagText(String(value), MAX_TAG_CHARS)}`);
+  }
+  return lines;
+}
+
+class Printer {
+  readonly #line: boolean;
+  readonly #names: ((definition: string) => string) | undefined;
+
+  constructor(options: PrintOptions) {
+    this.#line = options.line ?? false;
+    this.#names = options.names;
+  }
+
+  name(definition: string): string {
+    return this.#names === undefined ? definition : this.#names(definition);
+  }
+
+  type(node: TypeNode, indent: number): string {
+    switch (node.kind) {
+      case "literal":
+        return typeof node.value === "string" ? stringLiteral(node.value) : String(node.value);
+      case "array":
+        return `${this.#operand(node.items, indent)}[]`;
+      case "tuple": {
+        const parts = node.items.map((item, at) =>
+          at < node.required ? this.type(item, indent) : `${this.#operand(item, indent)}?`
+        );
+        if (node.rest.kind !== "never") parts.push(`...${this.#operand(node.rest, indent)}[]`);
+        return `[${parts.join(", ")}]`;
+      }
+      case "object":
+        return this.#line ? this.#objectLine(node) : this.#object(node, indent);
+      case "union":
+        return this.#union(node.types, indent);
+      case "reference":
+        return node.to.name === undefined
+          ? this.type(node.to.type, indent)
+          : this.name(node.to.name);
+      default:
+        return node.kind;
+    }
+  }
+
+  // A type in front of `[]` or `?`.
+  #operand(node: TypeNode, indent: number): string {
+    const target = node.kind === "reference" && node.to.name === undefined ? node.to.type : node;
+    const text = this.type(target, indent);
+    return target.kind === "union" ? `(${text})` : text;
+  }
+
+  #union(types: readonly TypeNode[], indent: number): string {
+    const parts = [...new Set(types.map((type) => this.type(type, indent)))];
+    const text = parts.join(" | ");
+    if (this.#line || text.length + indent <= LINE_WIDTH || text.includes("\n")) return text;
+    const pad = `\n${" ".repeat(indent + 2)}| `;
+    return pad + parts.join(pad);
+  }
+
+  #objectLine(node: ObjectType): string {
+    const parts = node.members.map((member) => this.#member(member, 0));
+    for (const { prefix, type } of node.index) {
+      if (type.kind === "unknown" && parts.length > 0) continue;
+      parts.push(`[key: ${keyType(prefix)}]: ${this.type(type, 0)}`);
+    }
+    return parts.length === 0 ? "{}" : `{ ${parts.join("; ")} }`;
+  }
+
+  #object(node: ObjectType, indent: number): string {
+    const inner = indent + 2;
+    const pad = " ".repeat(inner);
+    let text = "{\n";
+    for (const member of node.members) {
+      if (member.docs !== undefined) text += docComment(describeSchema(member.docs), pad);
+      text += `${pad}${this.#member(member, inner)};\n`;
+    }
+    for (const { prefix, type } of node.index) {
+      text += `${pad}[key: ${keyType(prefix)}]: ${this.type(type, inner)};\n`;
+    }
+    return `${text}${" ".repeat(indent)}}`;
+  }
+
+  #member(member: Member, indent: number): string {
+    const key = propertyKey(member.key);
+    return `${key}${member.optional ? "?" : ""}: ${this.type(member.type, indent)}`;
+  }
+}
+
+function keyType(prefix: string | undefined): string {
+  return prefix === undefined ? "string" : `\`${templateText(prefix)}\${string}\``;
+}
+
+// Enough of a value to show; writing out a huge one whole would cost for nothing.
+function shortJson(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, MAX_TAG_CHARS * 4));
+  if (typeof value !== "object" || value === null) return String(value);
+  return JSON.stringify(value);
+}
