@@ -1,0 +1,82 @@
+// The precompiled templates as typed functions. Every value that goes in is text that was already
+// escaped for its place; nothing is compiled here, and a value that is missing is an error.
+
+// @ts-types="handlebars"
+import Handlebars from "handlebars/runtime.js";
+import * as compiled from "./template_generated.ts";
+
+/** The parts of the module of one tool, each escaped for its place. */
+export interface ToolParts {
+  /** Import lines with their line ends, or nothing. */
+  readonly imports: string;
+  /** The doc comment with its line end, or nothing. */
+  readonly doc: string;
+  readonly functionName: string;
+  /** What the names of its types begin with. */
+  readonly typeName: string;
+  /** Types as expressions. */
+  readonly params: string;
+  readonly result: string;
+  /** `?` where the parameters may be left out, else nothing. */
+  readonly optional: string;
+  /** The names for the call as string literals. */
+  readonly server: string;
+  readonly tool: string;
+}
+
+/** The parts of a package's index. */
+export interface IndexParts {
+  /** One line of comment text. */
+  readonly title: string;
+  /** File names, and comments with their space and slashes in front, or nothing. */
+  readonly tools: readonly { readonly file: string; readonly note: string }[];
+}
+
+/** The parts of a package's shared types: names, and expressions. */
+export interface TypesParts {
+  readonly definitions: readonly { readonly name: string; readonly text: string }[];
+}
+
+/** The module of one tool. */
+export function renderTool(parts: ToolParts): string {
+  return render("tool", parts);
+}
+
+/** The index of a package. */
+export function renderIndex(parts: IndexParts): string {
+  return render("index", parts);
+}
+
+/** The shared types of a package. */
+export function renderTypes(parts: TypesParts): string {
+  return render("types", parts);
+}
+
+/** The declarations of what the sandbox offers; the same for every package. */
+export function renderHost(): string {
+  return render("host", {});
+}
+
+type Template = (parts: object) => string;
+
+let engine: typeof Handlebars | undefined;
+const ready = new Map<string, Template>();
+
+function render(name: keyof typeof compiled, parts: object): string {
+  const template = ready.get(name) ?? createEngine().template(compiled[name]) as Template;
+  ready.set(name, template);
+  return template(parts);
+}
+
+function createEngine(): typeof Handlebars {
+  if (engine !== undefined) return engine;
+  engine = Handlebars.create();
+  // The one that comes with the package prints nothing for a list that is missing.
+  engine.registerHelper("each", (items: unknown, options: Handlebars.HelperOptions) => {
+    if (!Array.isArray(items)) throw new TypeError("A list of the template is missing");
+    let text = "";
+    for (const item of items) text += options.fn(item);
+    return text;
+  });
+  return engine;
+}
