@@ -3,11 +3,11 @@
 // that no program can reach another tool by the name it was written for.
 
 import { digestOf } from "./hash.ts";
+import { MAX_IDENTIFIER_CHARS } from "./limits.ts";
 
 /** How words are joined: `createIssue` for functions and files, `CreateIssue` for types. */
 export type NameStyle = "function" | "type";
 
-const MAX_NAME_CHARS = 64;
 const HASH_CHARS = [6, 16, 32, 64] as const;
 
 // Compared in lower case, since files and names are unique ignoring case. Beside the words of the
@@ -108,10 +108,10 @@ function draftOf(name: string, style: NameStyle): Draft {
     joined += joined === "" && style === "function"
       ? lowerStart(part)
       : part.charAt(0).toUpperCase() + part.slice(1);
-    if (joined.length > MAX_NAME_CHARS) break;
+    if (joined.length > MAX_IDENTIFIER_CHARS) break;
   }
-  const lossy = joined === "" || joined.length > MAX_NAME_CHARS || !lossless;
-  let stem = joined.slice(0, MAX_NAME_CHARS) || (style === "type" ? "Type" : "tool");
+  const lossy = joined === "" || joined.length > MAX_IDENTIFIER_CHARS || !lossless;
+  let stem = joined.slice(0, MAX_IDENTIFIER_CHARS) || (style === "type" ? "Type" : "tool");
   if (/^[0-9]/.test(stem)) stem = `_${stem}`;
   const taken = style === "type" ? TAKEN_TYPES : TAKEN_FUNCTIONS;
   return { name: taken.has(stem.toLowerCase()) ? `${stem}_` : stem, stem, lossy };

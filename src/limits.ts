@@ -2,6 +2,7 @@
 // A bound that is written anywhere else is a defect.
 
 import { AppError } from "./errors.ts";
+import { quoteText } from "./text.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -10,6 +11,14 @@ const MIB = 1024 * KIB;
 export const MAX_LINE_BYTES = 32 * MIB;
 /** Junk lines on a server's stdout before it is taken for something else than an MCP server. */
 export const MAX_JUNK_LINES = 1000;
+/** Notifications from one server that are looked at in a second; the rest is dropped. */
+export const MAX_NOTIFICATIONS_PER_SECOND = 100;
+/** Answers to a server's own requests that may wait to be written. */
+export const MAX_WAITING_ANSWERS = 16;
+/** Body of an HTTP error that is read: it may hold a JSON-RPC error. */
+export const MAX_ERROR_BODY_BYTES = 64 * KIB;
+/** Shortest pause before a dropped HTTP stream is opened again. */
+export const MIN_RECONNECT_MS = 1_000;
 /** Lines of a server's stderr kept for its error report, and the bytes of one such line. */
 export const STDERR_TAIL_LINES = 10;
 export const STDERR_LINE_BYTES = 2 * KIB;
@@ -27,6 +36,11 @@ export const INTERRUPT_GRACE_MS = 3_000;
 /** Tools read from one server, and pages of its listing: the largest known server has hundreds. */
 export const MAX_TOOLS = 10_000;
 export const MAX_PAGES = 1_000;
+/** Cursor of a listing, and all tools of one listing together, as JSON. */
+export const MAX_CURSOR_BYTES = 16 * KIB;
+export const MAX_LISTING_BYTES = 64 * MIB;
+/** Warnings about single tools of one listing; the rest is counted. */
+export const MAX_TOOL_WARNINGS = 20;
 /** Sizes of one tool's parts, as UTF-8; the tool is left out with a warning beyond them. */
 export const MAX_TOOL_NAME_BYTES = 256;
 export const MAX_DESCRIPTION_BYTES = 32 * KIB;
@@ -54,6 +68,9 @@ export const MAX_TIMERS = 100;
 export const MAX_STATE_VALUE_BYTES = 1 * MIB;
 export const MAX_STATE_KEYS = 1_000;
 export const MAX_STATE_BYTES = 16 * MIB;
+/** A search is a few words, and its answer a page of tools; a guest may ask as often as it likes. */
+export const MAX_QUERY_CHARS = 1_000;
+export const MAX_FOUND_TOOLS = 50;
 /** Stack of the engine inside the sandbox; V8 needs `--stack-size=3400` to stay above it. */
 export const GUEST_STACK_BYTES = 128 * KIB;
 
@@ -62,6 +79,15 @@ export const MAX_VFS_FILES = 50_000;
 export const MAX_VFS_BYTES = 256 * MIB;
 export const MAX_VFS_DEPTH = 32;
 export const MAX_PATH_BYTES = 1 * KIB;
+/** One name in a path: what file systems store. */
+export const MAX_SEGMENT_BYTES = 255;
+
+/** Generated identifiers; file names made of them stay well inside a path segment. */
+export const MAX_IDENTIFIER_CHARS = 64;
+/** A tool's signature on one line; longer ones name their types, which the tool's file spells out. */
+export const MAX_SIGNATURE_CHARS = 1_000;
+/** The one sentence that stands for a tool in lists. */
+export const MAX_SUMMARY_CHARS = 160;
 
 /** A config file larger than this is not a config file. */
 export const MAX_CONFIG_BYTES = 4 * MIB;
@@ -131,7 +157,10 @@ export function parseDuration(text: string): number {
   const match = /^(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h)?$/.exec(text.trim());
   const value = match === null ? NaN : Number(match[1]) * DURATION_UNITS[match[2] ?? "s"]!;
   if (!(value >= 1 && value <= MAX_DURATION_MS)) {
-    throw new AppError("invalid", `Duration must look like 500ms, 2s or 5m, got ${quote(text)}`);
+    throw new AppError(
+      "invalid",
+      `Duration must look like 500ms, 2s or 5m, got ${quoteText(text)}`,
+    );
   }
   return Math.round(value);
 }
@@ -159,7 +188,7 @@ export function parseSize(text: string): number {
   const unit = match === null ? undefined : SIZE_UNITS[match[2]!.toLowerCase()];
   const value = match === null || unit === undefined ? NaN : Math.floor(Number(match[1]) * unit);
   if (!(value >= 1 && value <= Number.MAX_SAFE_INTEGER)) {
-    throw new AppError("invalid", `Size must look like 64MiB or 512k, got ${quote(text)}`);
+    throw new AppError("invalid", `Size must look like 64MiB or 512k, got ${quoteText(text)}`);
   }
   return value;
 }
@@ -170,10 +199,16 @@ export function parseCount(text: string, what: string, max = Number.MAX_SAFE_INT
   if (!(value >= 1 && value <= max)) {
     throw new AppError(
       "invalid",
-      `${what} must be a whole number from 1 to ${max}, got ${quote(text)}`,
+      `${what} must be a whole number from 1 to ${max}, got ${quoteText(text)}`,
     );
   }
   return value;
+}
+
+/** `ms` in the largest unit that leaves a whole number, such as `30s` or `1500ms`. */
+export function formatDuration(ms: number): string {
+  if (ms >= 60_000 && ms % 60_000 === 0) return `${ms / 60_000}m`;
+  return ms >= 1000 && ms % 1000 === 0 ? `${ms / 1000}s` : `${Math.round(ms)}ms`;
 }
 
 /** `bytes` in the largest binary unit that leaves at least 1, such as `1.5 MiB`. */
@@ -186,8 +221,4 @@ export function formatBytes(bytes: number): string {
     : [1024 * MIB, "GiB"];
   const value = bytes / unit;
   return `${Number.isInteger(value) ? value : value.toFixed(1)} ${name}`;
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}...` : text);
 }

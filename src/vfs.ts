@@ -2,7 +2,13 @@
 // frozen. It never touches the disk, and every path in it is one that every disk accepts.
 
 import { AppError } from "./errors.ts";
-import { MAX_PATH_BYTES, MAX_VFS_BYTES, MAX_VFS_DEPTH, MAX_VFS_FILES } from "./limits.ts";
+import {
+  MAX_PATH_BYTES,
+  MAX_SEGMENT_BYTES,
+  MAX_VFS_BYTES,
+  MAX_VFS_DEPTH,
+  MAX_VFS_FILES,
+} from "./limits.ts";
 import { quoteText } from "./text.ts";
 
 /** Files by relative path, as `a/b.ts`. */
@@ -27,7 +33,6 @@ export interface Vfs {
   freeze(): void;
 }
 
-const MAX_SEGMENT_BYTES = 255;
 // What no disk keeps apart or Windows refuses: control and invisible characters, separators and
 // wildcards, percent escapes, a dot or space at the end, device names with any ending.
 const ODD_SEGMENT =
