@@ -5,7 +5,7 @@ import type { Catalog } from "./catalog.ts";
 import type { Environment } from "./context.ts";
 import { AppError, toAppError, ToolError } from "./errors.ts";
 import { expandSpec } from "./expand.ts";
-import { digestOfJson } from "./hash.ts";
+import { type Digest, digestOfJson } from "./hash.ts";
 import { introspect } from "./introspect.ts";
 import type { Journal, RunId } from "./journal.ts";
 import {
@@ -16,7 +16,13 @@ import {
   MAX_RESULT_BYTES,
 } from "./limits.ts";
 import { nearestNames, type ServerName, type ToolName, toToolName } from "./names.ts";
-import { describeSpec, type JsonObject, type ServerInfo, type ServerSpec } from "./server.ts";
+import {
+  describeSpec,
+  type JsonObject,
+  type ServerInfo,
+  type ServerSpec,
+  type ToolDefinition,
+} from "./server.ts";
 import { cleanLine, quoteText } from "./text.ts";
 import { connect, type Connection } from "./transport.ts";
 import { VERSION } from "./version.ts";
@@ -196,12 +202,15 @@ export function createBridge(options: BridgeOptions): McpBridge {
     }
   }
 
-  /** Fails for a tool the server does not have; asks the server only when the index lacks it. */
-  async function checkTool(spec: ServerSpec, tool: ToolName): Promise<void> {
+  /** The tool's definition; asks the server only when the index lacks the tool. */
+  async function findTool(spec: ServerSpec, tool: ToolName): Promise<ToolDefinition> {
+    const named = (info: ServerInfo | undefined) => info?.tools.find((item) => item.name === tool);
     const saved = described.has(spec.name) ? undefined : options.catalog.load(spec)?.info;
-    if (saved?.tools.some((item) => item.name === tool)) return;
+    const known = named(saved);
+    if (known !== undefined) return known;
     const info = await describeSpecified(spec);
-    if (info.tools.some((item) => item.name === tool)) return;
+    const live = named(info);
+    if (live !== undefined) return live;
     const near = nearestNames(tool, info.tools.map((item) => item.name));
     throw new AppError("invalid", `Server "${spec.name}" has no tool ${quoteText(tool)}`, {
       hint: near.length > 0
@@ -212,17 +221,17 @@ export function createBridge(options: BridgeOptions): McpBridge {
 
   async function send(
     spec: ServerSpec,
-    tool: ToolName,
-    params: JsonObject,
-    signal: AbortSignal | undefined,
+    call: { tool: ToolName; params: JsonObject; signal: AbortSignal | undefined },
   ): Promise<ToolResult> {
-    await checkTool(spec, tool);
     const connection = await connectionTo(spec);
-    const raw = await connection.request("tools/call", { name: tool, arguments: params }, {
+    const params = { name: call.tool, arguments: call.params };
+    const raw = await connection.request("tools/call", params, {
       timeoutMs: spec.timeoutMs ?? CALL_TIMEOUT_MS,
-      signal: signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]),
+      signal: call.signal === undefined
+        ? closing.signal
+        : AbortSignal.any([call.signal, closing.signal]),
     });
-    return checkResult(spec.name, tool, raw);
+    return checkResult(spec.name, call.tool, raw);
   }
 
   return {
@@ -231,52 +240,59 @@ export function createBridge(options: BridgeOptions): McpBridge {
     async callTool(server, tool, params, call = {}) {
       const startedAt = options.now();
       const started = performance.now();
-      const sent = { json: "{}", digest: digestOfJson({}) };
-      const finish = (outcome: { result: ToolResult } | { error: AppError }) => {
+      let sent: SentParams = NO_PARAMS;
+      let definition: Digest | undefined;
+      const report = (result: ToolResult | undefined, error: AppError | undefined) => {
+        const names = { server: cleanLine(server, 64), tool: cleanLine(tool, 256) };
         const ms = performance.now() - started;
-        const result = "result" in outcome ? outcome.result : undefined;
-        const error = "error" in outcome ? outcome.error : undefined;
+        const receivedBytes = result?.json.length ?? 0;
         call.onCall?.({
-          server: cleanLine(server, 64),
-          tool: cleanLine(tool, 256),
+          ...names,
           ok: error === undefined,
           startedAt,
           ms,
           sentBytes: sent.json.length,
-          receivedBytes: result?.json.length ?? 0,
+          receivedBytes,
           ...(options.countTokens && result && { tokens: options.countTokens(result.json) }),
           ...(error !== undefined && { error: { kind: error.kind, message: error.message } }),
         });
-        if (call.run !== undefined) {
-          options.journal.recordCall(call.run, {
-            server: cleanLine(server, 64),
-            tool: cleanLine(tool, 256),
-            argumentsDigest: sent.digest,
-            argumentsJson: sent.json,
-            startedAt,
-            ms,
-            outcome: error?.kind ?? "ok",
-            decision: error?.kind === "denied" ? "deny" : "allow",
-            resultBytes: result?.json.length ?? 0,
-            ...(result !== undefined && { resultJson: result.json }),
-          });
-        }
+        if (call.run === undefined) return;
+        options.journal.recordCall(call.run, {
+          ...names,
+          ...(definition !== undefined && { definition }),
+          startedMs: startedAt,
+          ms,
+          argumentsDigest: sent.digest,
+          arguments: sent.json,
+          decision: error?.kind === "denied" ? "deny" : "allow",
+          outcome: error === undefined
+            ? "ok"
+            : error instanceof ToolError
+            ? "tool-error"
+            : error.kind,
+          bytesIn: sent.json.length,
+          bytesOut: receivedBytes,
+          ...(result !== undefined && { result: result.json }),
+          ...(error !== undefined && { error: error.message }),
+        });
       };
       try {
         const spec = specOf(server, call.only);
         const name = toToolName(tool, "invalid");
-        Object.assign(sent, checkParams(spec.name, name, params));
+        sent = checkParams(spec.name, name, params);
         const release = await slots.take();
         try {
-          const result = await send(spec, name, params as JsonObject, call.signal);
-          finish({ result });
+          definition = (await findTool(spec, name)).digest;
+          const asked = { tool: name, params: params as JsonObject, signal: call.signal };
+          const result = await send(spec, asked);
+          report(result, undefined);
           return result;
         } finally {
           release();
         }
       } catch (error) {
         const failure = toAppError(error);
-        finish({ error: failure });
+        report(undefined, failure);
         throw failure;
       }
     },
@@ -291,8 +307,15 @@ export function createBridge(options: BridgeOptions): McpBridge {
   };
 }
 
+interface SentParams {
+  readonly json: string;
+  readonly digest: Digest;
+}
+
+const NO_PARAMS: SentParams = { json: "{}", digest: digestOfJson({}) };
+
 /** The parameters' JSON text and digest; they must be an object, bounded in size and depth. */
-function checkParams(server: ServerName, tool: ToolName, params: unknown) {
+function checkParams(server: ServerName, tool: ToolName, params: unknown): SentParams {
   const called = `Call of "${server}/${cleanLine(tool, 80)}"`;
   if (typeof params !== "object" || params === null || Array.isArray(params)) {
     throw new AppError("invalid", `${called} needs an object as parameters`);

@@ -5,7 +5,7 @@ import type { Database } from "./database.ts";
 import { AppError, type ErrorDocument, type ErrorKind } from "./errors.ts";
 import type { Digest } from "./hash.ts";
 import { JOURNAL_DAYS, MAX_JOURNAL_BYTES, type RunLimits } from "./limits.ts";
-import type { ServerName, SessionId, ToolName } from "./names.ts";
+import type { ServerName, SessionId } from "./names.ts";
 import { quoteText } from "./text.ts";
 
 declare const brand: unique symbol;
@@ -35,8 +35,9 @@ export interface RunEnd {
 
 /** One call of a run, allowed or not. */
 export interface CallRecord {
-  readonly server: ServerName;
-  readonly tool: ToolName;
+  /** Cleaned names as they were asked for: a refused call may name what does not exist. */
+  readonly server: string;
+  readonly tool: string;
   /** The digest of the tool's definition at that time. */
   readonly definition?: Digest;
   /** Milliseconds since 1970. */
@@ -321,7 +322,7 @@ interface RunRow {
 
 interface CallRow {
   readonly server: ServerName;
-  readonly tool: ToolName;
+  readonly tool: string;
   readonly definition: Digest | null;
   readonly started: number;
   readonly ms: number;

@@ -207,7 +207,7 @@ interface RunParts {
 }
 
 async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutcome> {
-  const { bridge, journal, executor, limits, signal } = parts;
+  const { journal, executor, limits, signal } = parts;
   const only = request.servers === undefined ? undefined : new Set(request.servers);
   const run = journal.startRun({
     code: request.source,
@@ -244,12 +244,12 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
       fuel: report.fuel,
       memory: report.memory,
       ms: report.ms,
-      ...(report.error !== undefined && { error: report.error.message }),
+      ...(report.error !== undefined && { error: report.error.toJSON() }),
     });
     return { ...report, run, calls, servers };
   } catch (error) {
     const failure = toAppError(error);
-    journal.finishRun(run, { outcome: failure.kind, ms: 0, error: failure.message });
+    journal.finishRun(run, { outcome: failure.kind, ms: 0, error: failure.toJSON() });
     throw failure;
   }
 }
