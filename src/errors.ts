@@ -1,6 +1,8 @@
 // What can go wrong, as kinds: each failure gets its kind where it happens, and one table maps
 // kinds to exit codes. Nothing here recognises an error by its message.
 
+import { cleanLine } from "./text.ts";
+
 /** What went wrong, for exit codes, JSON output and callers that react to one kind. */
 export type ErrorKind =
   | "failure"
@@ -146,11 +148,22 @@ export class ToolError extends AppError {
   }
 }
 
-/** `error` itself when it is an `AppError`, else a `failure` that carries its message. */
+/** `error` itself when it is an `AppError`, else a `failure` with the first line of its message. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new AppError("failure", message.split("\n", 1)[0] || "Unknown failure", { cause: error });
+  return new AppError("failure", cleanLine(firstLine(error)) || "Unknown failure", {
+    cause: error,
+  });
+}
+
+// Anything can be thrown, even what cannot be turned into text.
+function firstLine(error: unknown): string {
+  try {
+    const text = String(error instanceof Error ? error.message : error);
+    return text.trimStart().split("\n", 1)[0]!;
+  } catch {
+    return "";
+  }
 }
 
 /** The text form: the message line, then detail lines and the hint, each indented by two spaces. */

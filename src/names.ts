@@ -24,9 +24,9 @@ const SKILL_NAME = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 const SESSION_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 // Names that Windows reserves whatever their ending, and that end a path segment oddly elsewhere.
 const DEVICE_NAME = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)/i;
-// A lone surrogate, control, format, private or unassigned character: invisible, or not text.
+// A control, format, private or otherwise invisible character, or a lone surrogate: not text.
 // deno-lint-ignore no-control-regex
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f]|\p{Cf}|\p{Cs}|\p{Co}|\p{Zl}|\p{Zp}/u;
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f]|\p{DI}|\p{Cf}|\p{Cs}|\p{Co}|\p{Zl}|\p{Zp}/u;
 
 /** `text` as a server name; throws an error of `kind` that says what is allowed. */
 export function toServerName(text: string, kind: ErrorKind = "usage"): ServerName {
@@ -66,11 +66,14 @@ export function toToolName(text: string, kind: ErrorKind = "usage"): ToolName {
 
 /** `text` as a skill name; throws a `usage` error that says what is allowed. */
 export function toSkillName(text: string): SkillName {
-  if (text.length > 64 || !SKILL_NAME.test(text) || /claude|anthropic/.test(text)) {
+  if (text.length > 64 || !SKILL_NAME.test(text) || DEVICE_NAME.test(text)) {
     throw new AppError(
       "usage",
       `Skill name ${quoteText(text)} is not valid: groups of a-z and 0-9 joined by "-", at most 64`,
     );
+  }
+  if (/claude|anthropic/.test(text)) {
+    throw new AppError("usage", `Skill name ${quoteText(text)} holds a reserved word`);
   }
   return text as SkillName;
 }

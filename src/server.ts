@@ -3,7 +3,7 @@
 
 import { type Digest, digestOfJson } from "./hash.ts";
 import type { ServerName, ToolName } from "./names.ts";
-import { maskUrl, type Secret } from "./text.ts";
+import { maskArguments, maskUrl, type Secret } from "./text.ts";
 
 /** A JSON object as it came off the wire. */
 export type JsonObject = { readonly [key: string]: unknown };
@@ -108,11 +108,11 @@ export function fingerprintOf(spec: ServerSpec): Digest {
   }
 }
 
-/** One line that says how a server is reached, without secrets; untrusted parts are not cleaned. */
+/** One line that says how a server is reached, secrets masked; untrusted parts are not cleaned. */
 export function describeSpec(spec: ServerSpec): string {
   switch (spec.transport) {
     case "stdio":
-      return [spec.command, ...spec.args].join(" ");
+      return [spec.command, ...maskArguments(spec.args)].join(" ");
     case "http":
       return maskUrl(spec.shownUrl);
     case "embedded":

@@ -4,36 +4,44 @@
 /** Text whose control and invisible characters were made visible; safe for a terminal or a log. */
 export type SafeText = string;
 
-// Controls, bidi and other format characters, tags, variation selectors, private use, lone
-// surrogates, line and paragraph separators. Tab and line feed are decided by the caller.
+// Controls, bidi and other format characters, tags, variation selectors and whatever else shows
+// nothing (DI), private use, lone surrogates, line and paragraph separators. Tab and line feed stay.
 const UNSAFE =
   // deno-lint-ignore no-control-regex
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]|[\u115f\u1160\u3164\uffa0\ufe00-\ufe0f]|[\u{e0100}-\u{e01ef}]|\p{Cf}|\p{Cs}|\p{Co}|\p{Zl}|\p{Zp}/gu;
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]|\p{DI}|\p{Cf}|\p{Cs}|\p{Co}|\p{Zl}|\p{Zp}/gu;
 
 /**
  * `text` over several lines with every unsafe character written as `\u{hex}`; tabs and line feeds
  * stay, CR LF becomes LF. At most `maxChars` characters, then a note of how many were left out.
  */
 export function cleanText(text: string, maxChars = 10_000): SafeText {
-  const kept = text.length > maxChars ? text.slice(0, maxChars) : text;
+  const kept = startOf(text, maxChars);
   const safe = kept.replaceAll("\r\n", "\n").replace(
     UNSAFE,
     (char) => `\\u{${char.codePointAt(0)!.toString(16)}}`,
   );
-  return text.length > maxChars ? `${safe}... (${text.length - maxChars} more)` : safe;
+  return kept.length < text.length ? `${safe}... (${text.length - kept.length} more)` : safe;
 }
 
 /** `cleanText` on one line: line feeds and runs of white space become one space. */
 export function cleanLine(text: string, maxChars = 500): SafeText {
   // Collapsing looks only at the part that can be shown, so a huge text costs nothing.
   const kept = text.slice(0, maxChars * 4).replace(/[\s\u0085]+/g, " ").trim();
-  return cleanText(kept, maxChars);
+  if (text.length <= maxChars * 4) return cleanText(kept, maxChars);
+  const shown = startOf(kept, maxChars);
+  return `${cleanText(shown, maxChars)}... (${text.length - shown.length} more)`;
 }
 
 /** `text` cleaned, shortened to 80 characters and in double quotes, for use inside a message. */
 export function quoteText(text: string): SafeText {
-  const safe = cleanText(text.slice(0, 81).replace(/[\r\n\t]/g, " "), 80);
-  return `"${text.length > 80 ? `${safe.replace(/\.\.\. \(.*$/, "")}...` : safe}"`;
+  const kept = startOf(text, 80);
+  const safe = cleanText(kept.replace(/[\r\n\t]/g, " "), 80);
+  return `"${safe}${kept.length < text.length ? "..." : ""}"`;
+}
+
+// At most `maxChars` of `text`, without half of a character at the end.
+function startOf(text: string, maxChars: number): string {
+  return text.length > maxChars ? text.slice(0, maxChars).replace(/[\ud800-\udbff]$/, "") : text;
 }
 
 const MASK = "***";
@@ -74,16 +82,48 @@ export class Secret {
   }
 }
 
-/** `url` for showing: user, password, query values and fragment masked; a mask when not a URL. */
+/**
+ * `url` for showing: user, password, query values and fragment masked. Of a URL with another scheme
+ * than those of the web only the scheme is left, of anything else only a mask.
+ */
 export function maskUrl(url: string): SafeText {
   if (!URL.canParse(url)) return MASK;
   const parsed = new URL(url);
+  if (!/^(?:https?|wss?):$/.test(parsed.protocol)) return `${parsed.protocol}${MASK}`;
   const user = parsed.username === "" && parsed.password === "" ? "" : `${MASK}@`;
-  const query = [...parsed.searchParams.keys()].map((key) => `${encodeURIComponent(key)}=${MASK}`);
+  // A name without a value may be the secret itself.
+  const query = parsed.search.slice(1).split("&").filter((part) => part !== "")
+    .map((part) => /^[^=]+=./.test(part) ? `${part.slice(0, part.indexOf("="))}=${MASK}` : MASK);
   return cleanLine(
     `${parsed.protocol}//${user}${parsed.host}${parsed.pathname}` +
       (query.length === 0 ? "" : `?${query.join("&")}`) + (parsed.hash === "" ? "" : `#${MASK}`),
   );
+}
+
+const SECRET_WORD = /key|token|secret|pass|pwd|auth|credential|bearer|cookie/i;
+const TOKEN_SHAPE = /^(?:sk|pk|rk|gh[a-z]|github_pat|glpat|xox[a-z])[-_]|^(?:AKIA|eyJ)/;
+
+/**
+ * `args` of a command for showing: values of variables, headers and flags that sound secret, secret
+ * parts of URLs and what has the shape of a token are masked. Not cleaned. A secret that looks like
+ * any other word is not found.
+ */
+export function maskArguments(args: readonly string[]): string[] {
+  return args.map((arg, index) => {
+    const flag = /^(--?[\w.-]+)=/.exec(arg)?.[1];
+    if (flag !== undefined) {
+      return SECRET_WORD.test(flag)
+        ? `${flag}=${MASK}`
+        : `${flag}=${maskArguments([arg.slice(flag.length + 1)])[0]}`;
+    }
+    const before = args[index - 1] ?? "";
+    if (/^--?[^=]+$/.test(before) && SECRET_WORD.test(before) && !arg.startsWith("-")) return MASK;
+    if (/^[a-z][a-z0-9+.-]*:\/\//i.test(arg)) return maskUrl(arg);
+    const assigned = /^([A-Za-z_]\w*=|[A-Za-z][\w-]*:\s)/.exec(arg)?.[1];
+    if (assigned !== undefined) return `${assigned}${MASK}`;
+    const isDense = /^\w{24,}$/.test(arg) && /\d.*\d.*\d/.test(arg) && /[A-Za-z]/.test(arg);
+    return isDense || TOKEN_SHAPE.test(arg) ? MASK : arg;
+  });
 }
 
 /** `path` with the home folder written as `~`. */
