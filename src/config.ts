@@ -4,7 +4,13 @@
 import type { ParseError } from "jsonc-parser";
 import { readTextFile } from "./disk.ts";
 import { AppError } from "./errors.ts";
-import { MAX_CONFIG_BYTES, parseDuration, parseSize, toMemoryLimit } from "./limits.ts";
+import {
+  MAX_CONFIG_BYTES,
+  MAX_JSON_DEPTH,
+  parseDuration,
+  parseSize,
+  toMemoryLimit,
+} from "./limits.ts";
 import type { RunLimits } from "./limits.ts";
 import { isServerName, type ServerName } from "./names.ts";
 import type { HttpSpec, JsonObject, Origin, ServerSpec, StdioSpec } from "./server.ts";
@@ -13,6 +19,8 @@ import { cleanLine, maskUrl, quoteText, Secret } from "./text.ts";
 /** A configuration file as far as it was valid. */
 export interface Config {
   readonly servers: ReadonlyMap<ServerName, ServerSpec>;
+  /** Why an entry was left out, by its name: for whoever asks for that server. */
+  readonly unusable: ReadonlyMap<ServerName, AppError>;
   /** The file's own bounds for runs; absent ones keep their defaults. */
   readonly limits: Partial<RunLimits>;
   /** Whether the journal keeps arguments and results whole. */
@@ -24,6 +32,7 @@ export interface Config {
 /** What a file says nothing about. */
 export const EMPTY_CONFIG: Config = {
   servers: new Map(),
+  unusable: new Map(),
   limits: {},
   journalPayloads: false,
   warnings: [],
@@ -46,11 +55,10 @@ export async function readConfig(
       warn(`unknown key ${quoteText(key)} is not used`);
     }
   }
-  const journal = asObject(document["journal"]);
   return {
-    servers: readServers(document["mcpServers"], { ...options, warn }),
+    ...readServers(document["mcpServers"], { ...options, warn }),
     limits: readLimits(document["limits"], warn),
-    journalPayloads: journal?.["payloads"] === true,
+    journalPayloads: readJournal(document["journal"], warn),
     warnings,
   };
 }
@@ -59,8 +67,22 @@ const CONFIG_KEYS = new Set(["$schema", "mcpServers", "limits", "journal"]);
 
 /** JSON with comments to an object; an `invalid` error names `shownPath`, line and column. */
 async function parseDocument(text: string, shownPath: string): Promise<JsonObject> {
-  const { parse, printParseErrorCode } = await import("jsonc-parser");
+  const { parse, printParseErrorCode, visit } = await import("jsonc-parser");
   const errors: ParseError[] = [];
+  // The parser recurses, and how deep it may do so depends on the thread: a bound of our own first.
+  let depth = 0;
+  const open = (offset: number) => {
+    if (++depth <= MAX_JSON_DEPTH) return;
+    throw new AppError(
+      "invalid",
+      `Config ${quoteText(shownPath)} is nested deeper than ${MAX_JSON_DEPTH}`,
+      { at: { file: shownPath, ...positionAt(text, offset) } },
+    );
+  };
+  const close = () => {
+    depth--;
+  };
+  visit(text, { onObjectBegin: open, onArrayBegin: open, onObjectEnd: close, onArrayEnd: close });
   const value: unknown = parse(text, errors, { allowTrailingComma: true, disallowComments: false });
   const first = errors[0];
   if (first !== undefined) {
@@ -90,15 +112,12 @@ interface EntryPlace {
   readonly warn: (message: string) => void;
 }
 
-function readServers(value: unknown, place: EntryPlace): ReadonlyMap<ServerName, ServerSpec> {
+function readServers(value: unknown, place: EntryPlace): Pick<Config, "servers" | "unusable"> {
   const servers = new Map<ServerName, ServerSpec>();
-  if (value === undefined) return servers;
+  const unusable = new Map<ServerName, AppError>();
   const entries = asObject(value);
-  if (entries === undefined) {
-    place.warn(`"mcpServers" must be an object`);
-    return servers;
-  }
-  for (const [name, entry] of Object.entries(entries)) {
+  if (value !== undefined && entries === undefined) place.warn(`"mcpServers" must be an object`);
+  for (const [name, entry] of Object.entries(entries ?? {})) {
     if (!isServerName(name) || name === "demo") {
       place.warn(`server name ${quoteText(name)} is not valid; the entry is left out`);
       continue;
@@ -109,9 +128,11 @@ function readServers(value: unknown, place: EntryPlace): ReadonlyMap<ServerName,
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       place.warn(`server ${quoteText(name)} is left out: ${error.message}`);
+      const message = `Server "${name}" of ${quoteText(place.shownPath)} is left out`;
+      unusable.set(name, new AppError(error.kind, `${message}: ${error.message}`, error));
     }
   }
-  return servers;
+  return { servers, unusable };
 }
 
 /** One entry of `mcpServers` as a spec; undefined when it is disabled. */
@@ -174,14 +195,22 @@ export function httpSpec(
       throw new AppError("usage", `Header ${quoteText(name)} is given twice`);
     }
     seen.add(name.toLowerCase());
+    if (/[\0\r\n]/.test(headers[name]!)) {
+      throw new AppError("usage", `Header ${quoteText(name)} has a value of more than one line`);
+    }
   }
   return {
     ...base,
     transport: "http",
     url: new Secret(url),
-    shownUrl: url.includes("${") ? cleanLine(url.replace(/[?#].*$/s, "")) : maskUrl(url),
+    shownUrl: url.includes("${") ? maskTemplate(url) : maskUrl(url),
     headers: wrapAll(headers),
   };
+}
+
+// A URL with variables cannot be parsed: whatever may be user info or query goes.
+function maskTemplate(url: string): string {
+  return cleanLine(url.replace(/[?#].*$/s, "").replace(/\/\/[^/]*@/, "//***@"));
 }
 
 // Variables that make a process load code of somebody's choice, whatever their case.
@@ -217,6 +246,17 @@ export function refuseLoaderVariables(
 
 function wrapAll(values: Readonly<Record<string, string>>): Record<string, Secret> {
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, new Secret(value)]));
+}
+
+function readJournal(value: unknown, warn: (message: string) => void): boolean {
+  const entries = asObject(value);
+  if (value !== undefined && entries === undefined) warn(`"journal" must be an object`);
+  for (const key of Object.keys(entries ?? {})) {
+    if (key !== "payloads") warn(`unknown key ${quoteText(`journal.${key}`)} is not used`);
+  }
+  const payloads = entries?.["payloads"] ?? false;
+  if (typeof payloads !== "boolean") warn(`"journal.payloads" must be true or false`);
+  return payloads === true;
 }
 
 function readLimits(value: unknown, warn: (message: string) => void): Partial<RunLimits> {

@@ -1,5 +1,6 @@
 // Ranks tools against a few words, from what servers told before: nothing is connected to.
 
+import { MAX_QUERY_CHARS } from "./limits.ts";
 import type { ServerName, ToolName } from "./names.ts";
 
 /** A tool as search sees it. */
@@ -17,7 +18,8 @@ const LENGTH_WEIGHT = 0.75;
 const NAME_WEIGHT = 3;
 
 /**
- * The tools that hold at least one word of `query`, best first, at most `limit`. Ranked by BM25
+ * The tools that hold at least one word of `query`, best first, at most `limit`; only its beginning
+ * counts when it is no longer a few words. Ranked by BM25
  * (Robertson and Zaragoza, 2009) over the words of name and summary; equal ranks by name.
  */
 export function searchTools(
@@ -25,7 +27,7 @@ export function searchTools(
   query: string,
   limit: number,
 ): SearchableTool[] {
-  const wanted = [...new Set(wordsOf(query))];
+  const wanted = [...new Set(wordsOf(query.slice(0, MAX_QUERY_CHARS)))];
   const documents = tools.map((tool) => {
     const counts = new Map<string, number>();
     const add = (text: string, weight: number) => {
@@ -50,8 +52,13 @@ export function searchTools(
     return { tool, score };
   });
   return scored.filter((item) => item.score > 0)
-    .sort((a, b) => b.score - a.score || (a.tool.tool < b.tool.tool ? -1 : 1))
+    .sort((a, b) => b.score - a.score || compare(a.tool, b.tool))
     .slice(0, limit).map((item) => item.tool);
+}
+
+function compare(a: SearchableTool, b: SearchableTool): number {
+  if (a.tool !== b.tool) return a.tool < b.tool ? -1 : 1;
+  return a.server < b.server ? -1 : a.server > b.server ? 1 : 0;
 }
 
 /** Lower-case words of a text; names are split at `_`, `-`, `.` and at changes of case. */

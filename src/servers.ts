@@ -44,6 +44,8 @@ export interface ServerSet {
   readonly adHoc: readonly ServerName[];
   /** Those of `adHoc` whose name was made up, until the server tells its own. */
   readonly unnamed: ReadonlySet<ServerName>;
+  /** Configured servers that cannot be used, with the reason. */
+  readonly unusable: ReadonlyMap<ServerName, AppError>;
   readonly config: Config;
 }
 
@@ -57,12 +59,16 @@ export async function loadServers(
   flags: ServerFlags,
   options: { embedded: () => Promise<unknown>; log: Log },
 ): Promise<ServerSet> {
-  const specs = new Map<ServerName, ServerSpec>();
-  const { adHoc, unnamed } = addFlagServers(specs, flags, options.log);
   const config = await readOwnConfig(context, flags.config);
   for (const warning of config.warnings) options.log.warn(warning);
+  const project = await readProject(context, options.log);
+  const specs = new Map<ServerName, ServerSpec>();
+  const configured = new Set([...config.servers.keys(), ...project.servers.keys()]);
+  const { adHoc, unnamed } = addFlagServers(specs, flags, { log: options.log, configured });
   for (const [name, spec] of config.servers) addSpec(specs, name, spec);
-  for (const [name, spec] of await readProject(context, options.log)) {
+  for (const [name, spec] of project.servers) {
+    // An own entry holds its name even while it is unusable: a project must not slip in there.
+    if (config.unusable.has(name)) continue;
     addSpec(specs, name, flags.trust === true ? spec : { ...spec, untrusted: true });
   }
   specs.set(DEMO_SERVER, {
@@ -71,7 +77,8 @@ export async function loadServers(
     origin: "built-in",
     open: options.embedded,
   });
-  return { specs, adHoc, unnamed, config };
+  const unusable = new Map([...project.unusable, ...config.unusable]);
+  return { specs, adHoc, unnamed, unusable, config };
 }
 
 /**
@@ -81,6 +88,8 @@ export async function loadServers(
 export function findServer(servers: ServerSet, text: string): ServerSpec {
   const spec = servers.specs.get(text as ServerName);
   if (spec !== undefined) return spec;
+  const reason = servers.unusable.get(text as ServerName);
+  if (reason !== undefined) throw reason;
   const near = nearestNames(text, servers.specs.keys());
   throw new AppError("usage", `Server ${quoteText(text)} is not configured`, {
     hint: near.length > 0
@@ -94,29 +103,26 @@ function addSpec(specs: Map<ServerName, ServerSpec>, name: ServerName, spec: Ser
 }
 
 async function readOwnConfig(context: Context, flag: string | undefined): Promise<Config> {
-  const asked = flag ?? context.env.get("MCP_EXEC_CONFIG");
+  const asked = flag ?? (context.env.get("MCP_EXEC_CONFIG") || undefined);
   const path = asked ?? `${context.paths.config}/config.json`;
   // Only a file that was asked for has to be there.
   if (asked === undefined && !await isThere(path)) return EMPTY_CONFIG;
   return await readConfig(path, { origin: "user", shownPath: maskHome(path, context.paths.home) });
 }
 
-async function readProject(
-  context: Context,
-  log: Log,
-): Promise<ReadonlyMap<ServerName, ServerSpec>> {
+async function readProject(context: Context, log: Log): Promise<Config> {
   const path = `${context.cwd}/.mcp.json`;
-  if (!await isThere(path)) return EMPTY_CONFIG.servers;
+  if (!await isThere(path)) return EMPTY_CONFIG;
   try {
     const config = await readConfig(path, { origin: "project", shownPath: ".mcp.json" });
     for (const warning of config.warnings) log.warn(warning);
-    return config.servers;
+    return config;
   } catch (error) {
     // A project's broken file must not cost a command that may not even need it.
     if (!(error instanceof AppError)) throw error;
     const at = error.at === undefined ? "" : ` at line ${error.at.line}, column ${error.at.column}`;
     log.warn(`${error.message}${at}; its servers are left out`);
-    return EMPTY_CONFIG.servers;
+    return EMPTY_CONFIG;
   }
 }
 
@@ -126,14 +132,15 @@ async function isThere(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
-    return true; // there, but unreadable: reading it says why
+    // Without a home the path runs through a file; anything else is there and reading it says why.
+    return !(error instanceof Deno.errors.NotADirectory);
   }
 }
 
 function addFlagServers(
   specs: Map<ServerName, ServerSpec>,
   flags: ServerFlags,
-  log: Log,
+  { log, configured }: { log: Log; configured: ReadonlySet<ServerName> },
 ): { adHoc: ServerName[]; unnamed: ReadonlySet<ServerName> } {
   const stdio = flags.stdio ?? [];
   const http = flags.http ?? [];
@@ -152,9 +159,12 @@ function addFlagServers(
   if (http.length > 0 && (flags.env ?? []).length > 0) {
     throw new AppError("usage", "--env goes with --stdio, not with --http");
   }
+  // A name that was made up must not hide a configured server; one that was given may.
+  const isTaken = (name: ServerName) =>
+    specs.has(name) || configured.has(name) || name === DEMO_SERVER;
   const claim = (given: string | undefined, made: () => string): ServerName => {
     const name = given === undefined
-      ? freeName(slugServerName(made()), (taken) => specs.has(taken) || taken === DEMO_SERVER)
+      ? freeName(slugServerName(made()), isTaken)
       : toServerName(given);
     if (specs.has(name) || name === DEMO_SERVER) {
       throw new AppError("usage", `Server name "${name}" is given twice or reserved`);
