@@ -1,0 +1,198 @@
+// An author's TypeScript made into JavaScript that the engine can run, with its positions kept.
+// It runs in the sandbox's worker: it needs no permission and must never run what it is given.
+
+import { stripTypeScriptTypes } from "node:module";
+import { AppError } from "./errors.ts";
+import { formatBytes, MAX_SOURCE_BYTES } from "./limits.ts";
+import { mapPositions, type Position } from "./source_map.ts";
+import { scanSource, type SourceScan } from "./source_scan.ts";
+import { cleanLine, cleanText, quoteText } from "./text.ts";
+
+export type { Position } from "./source_map.ts";
+
+/** How a source runs: as an ES module, or as the body of an async function that returns. */
+export type SourceForm = "module" | "body";
+
+/** How types are taken out: blanked in place, or compiled away with the positions mapped. */
+export type StripMode = "strip" | "transform";
+
+/** A source that is ready for the engine. */
+export interface PreparedSource {
+  /** An ES module; for a body its default export is what the body returned. */
+  readonly js: string;
+  readonly form: SourceForm;
+  readonly mode: StripMode;
+  /** Specifiers of static imports, re-exports and `import("literal")`, in order and each once. */
+  readonly imports: readonly string[];
+  /** The place in the author's text of a place in `js`. */
+  original(position: Position): Position;
+}
+
+/** How a source is read. */
+export interface PrepareOptions {
+  /** The name in error messages, such as `main.ts`. */
+  readonly path: string;
+  /** Decided from the source itself when left out. */
+  readonly form?: SourceForm;
+  /** `strip` unless the source needs `transform`, which also drops imports of types. */
+  readonly mode?: StripMode;
+}
+
+const BODY_START = "export default await(async()=>{";
+const BODY_END = "\n})();";
+const MAP_START = "\n//# sourceMappingURL=data:application/json;base64,";
+// A `;` and what it keeps apart from the line before.
+const CONTINUED = /;[ \t\r\n]*[([`+\-/*]/g;
+const LINE_END = /\r\n|[\n\r\u2028\u2029]/;
+
+/**
+ * `text` as JavaScript. Throws a `guest` error with the author's line and column for what is not
+ * valid, and a `limit` error named `source` for what is too large.
+ */
+export function prepareSource(text: string, options: PrepareOptions): PreparedSource {
+  checkSize(text, options.path);
+  const stripped = strip(text, options);
+  const scan = scanSource(stripped.js);
+  const isModule = scan.exports || !scan.returns;
+  const form = options.form ?? (isModule ? "module" : "body");
+  const body = form === "body" ? wrapBody(text, stripped, { scan, path: options.path }) : undefined;
+  const shift = body?.shift ?? 0;
+  return {
+    js: body?.js ?? stripped.js,
+    form,
+    mode: stripped.mode,
+    imports: scan.imports,
+    original: ({ line, column }) =>
+      stripped.original({ line, column: line === 1 ? Math.max(1, column - shift) : column }),
+  };
+}
+
+/**
+ * The line of `text` at `position` and a caret below its column, safe to show; the part around the
+ * column when the line is longer than `width`. Empty when there is no such line.
+ */
+export function sourceFrame(text: string, position: Position, width = 100): string[] {
+  const line = text.split(LINE_END, position.line)[position.line - 1];
+  if (line === undefined) return [];
+  const column = Math.max(position.column, 1) - 1;
+  const from = column < width ? 0 : column - Math.floor(width / 2);
+  const chars = Array.from(line.slice(0, 2 * (from + width)));
+  // Cleaned in two parts, because cleaning can widen what stands before the caret.
+  const before = showPart(chars.slice(from, column));
+  const after = showPart(chars.slice(column, from + width));
+  const start = `${position.line} | ${from > 0 ? "..." : ""}`;
+  return [`${start}${before}${after}`.trimEnd(), `${" ".repeat(start.length + before.length)}^`];
+}
+
+function showPart(chars: readonly string[]): string {
+  return cleanText(chars.join("").replaceAll("\t", " "));
+}
+
+function checkSize(text: string, path: string): void {
+  // A character is at most three bytes of UTF-8, so most sources need no count.
+  const size = text.length * 3 <= MAX_SOURCE_BYTES ? 0 : new TextEncoder().encode(text).length;
+  if (size <= MAX_SOURCE_BYTES) return;
+  throw new AppError(
+    "limit",
+    `Source ${quoteText(path)} is ${formatBytes(size)}, more than ${formatBytes(MAX_SOURCE_BYTES)}`,
+    { limit: { name: "source", limit: MAX_SOURCE_BYTES, value: size } },
+  );
+}
+
+interface Stripped {
+  readonly js: string;
+  readonly mode: StripMode;
+  readonly original: (position: Position) => Position;
+}
+
+function strip(text: string, { path, mode }: PrepareOptions): Stripped {
+  if (mode !== "transform") {
+    try {
+      const js = restoreSemicolons(text, stripTypeScriptTypes(text));
+      return { js, mode: "strip", original: (position) => position };
+    } catch {
+      // Syntax that has to be compiled, or an error: only `transform` says where that is.
+    }
+  }
+  let output: string;
+  try {
+    output = stripTypeScriptTypes(text, { mode: "transform", sourceMap: true });
+  } catch (error) {
+    throw syntaxError(error, text, { path });
+  }
+  const at = output.lastIndexOf(MAP_START);
+  let map: ReturnType<typeof mapPositions> | undefined;
+  return {
+    js: output.slice(0, at),
+    mode: "transform",
+    original: (position) => (map ??= readMap(output.slice(at + MAP_START.length)))(position),
+  };
+}
+
+function readMap(base64: string): ReturnType<typeof mapPositions> {
+  return mapPositions((JSON.parse(atob(base64)) as { mappings: string }).mappings);
+}
+
+// Stripping blanks the `;` that ends a type and begins `;(b)`, so that the line above calls `b`.
+function restoreSemicolons(text: string, js: string): string {
+  let fixed = "";
+  let done = 0;
+  for (const match of js.length === text.length ? text.matchAll(CONTINUED) : []) {
+    const at = match.index;
+    const next = at + match[0].length - 1;
+    // Inside of a type, what follows is blanked too.
+    if (js[at] === ";" || js[next] !== text[next]) continue;
+    fixed += `${js.slice(done, at)};`;
+    done = at + 1;
+  }
+  return fixed + js.slice(done);
+}
+
+// The one form that is wrapped in text. The wrapping cannot be closed early: the body has been
+// parsed alone and is parsed once more as part of a module, where no HTML comment hides anything.
+function wrapBody(
+  text: string,
+  stripped: Stripped,
+  { scan, path }: { scan: SourceScan; path: string },
+): { js: string; shift: number } {
+  let body = stripped.js.replace(/^#!/, "//");
+  // Imports stand before the function; blanked where they were, so that every line stays.
+  for (const { start, end } of scan.declarations) {
+    body = body.slice(0, start) + body.slice(start, end).replace(/[^\r\n]/g, " ") + body.slice(end);
+  }
+  const asModule = `${body}\nexport {};`;
+  try {
+    stripTypeScriptTypes(asModule);
+  } catch {
+    throw syntaxError(refusal(asModule), text, { path, original: stripped.original });
+  }
+  const start = scan.declarations.map((declaration) => declaration.line).join("") + BODY_START;
+  return { js: start + body + BODY_END, shift: start.length };
+}
+
+// Why `transform`, whose messages have a place, refuses a text; undefined when it does not.
+function refusal(text: string): unknown {
+  try {
+    stripTypeScriptTypes(text, { mode: "transform" });
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+function syntaxError(
+  error: unknown,
+  text: string,
+  { path, original }: { path: string; original?: (position: Position) => Position },
+): AppError {
+  const message = error instanceof Error ? error.message : "";
+  // The first line says what, the last one where; between them stands a frame of the stripper's.
+  const reason = cleanLine(/^(?:SyntaxError: )?(.*)/.exec(message)![1]!, 200);
+  const place = /:(\d+):(\d+)\s*$/.exec(message);
+  const found = place === null ? undefined : { line: Number(place[1]), column: Number(place[2]) };
+  const at = found === undefined ? undefined : original?.(found) ?? found;
+  return new AppError("guest", `Syntax error: ${reason || "Not valid in an ES module"}`, {
+    ...(at !== undefined && { at: { file: path, ...at }, detail: sourceFrame(text, at) }),
+    cause: error,
+  });
+}
