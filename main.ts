@@ -1,0 +1,11 @@
+// The entry: answers `--version` at once and hands everything else to the command line. It loads
+// nothing before it knows that it is needed, and is the only place that ends the process.
+
+import { VERSION } from "./src/version.ts";
+
+if (Deno.args.length === 1 && /^(?:--version|-V)$/.test(Deno.args[0]!)) {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${VERSION}\n`));
+} else {
+  const { main } = await import("./src/cli.ts");
+  Deno.exit(await main({ args: Deno.args, env: Deno.env }));
+}

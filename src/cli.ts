@@ -1,0 +1,388 @@
+// The command line: global options, the table of commands, and how failures are shown. Knows no
+// command's arguments; a command's module is loaded only when it was named.
+
+import type { ApplicationText, Command } from "@stricli/core";
+import { type Context, createContext, type OutputFormat, type ProcessView } from "./context.ts";
+import { AppError, ExitCode, toAppError } from "./errors.ts";
+import type { Invocation } from "./flags.ts";
+import { INTERRUPT_GRACE_MS } from "./limits.ts";
+import { createLog } from "./log.ts";
+import { nearestNames } from "./names.ts";
+import { createOutput, createStyle, errorLines, type Output } from "./render.ts";
+import { quoteText } from "./text.ts";
+import { VERSION } from "./version.ts";
+
+interface CommandEntry {
+  readonly brief: string;
+  readonly load: () => Promise<Command<Invocation>>;
+}
+
+/** Every command: its line in the help, and where it is. */
+const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  introspect: {
+    brief: "Show a server's tools as TypeScript signatures",
+    load: async () => (await import("./commands/introspect.ts")).command,
+  },
+  generate: {
+    brief: "Write a server's tools as a TypeScript package",
+    load: async () => (await import("./commands/generate.ts")).command,
+  },
+  execute: {
+    brief: "Run a TypeScript program in the sandbox, with servers to call",
+    load: async () => (await import("./commands/execute.ts")).command,
+  },
+  call: {
+    brief: "Call one tool",
+    load: async () => (await import("./commands/call.ts")).command,
+  },
+};
+
+const ROOT_HELP = `mcp-exec turns MCP servers into code that agents can run safely.
+
+USAGE
+  mcp-exec <command> [arguments] [options]
+
+COMMANDS
+${Object.entries(COMMANDS).map(([name, { brief }]) => `  ${name.padEnd(12)}${brief}`).join("\n")}
+
+A server is a name from the configuration, a URL, the built-in "demo", or given in place with
+--stdio "command args" or --http URL.
+
+EXAMPLES
+  mcp-exec demo
+  mcp-exec introspect demo
+  mcp-exec introspect --stdio "npx -y @modelcontextprotocol/server-everything"
+  mcp-exec call echo message=hello --stdio "npx -y @modelcontextprotocol/server-everything"
+  mcp-exec execute program.ts --args '{"days": 7}'
+  mcp-exec <command> --help
+`;
+
+const GLOBAL_HELP = `
+GLOBAL OPTIONS, before or after the command
+  --format json|text|pretty  How results are printed (pretty on a terminal, text in a pipe)
+  --config FILE              Configuration to use instead of the one in its usual place
+  --verbose, --quiet         Say more, or only errors
+  --no-color                 No colours, as with NO_COLOR
+  --version, --help
+
+ENVIRONMENT
+  MCP_EXEC_FORMAT, MCP_EXEC_CONFIG, MCP_EXEC_DATA_DIR, NO_COLOR
+
+EXIT CODES
+  0 ok, 1 failure, 2 usage or invalid input, 3 server, 4 timeout, 5 program failed or met a limit,
+  6 refused, 130 interrupted
+`;
+
+/** Runs the program for a process; gives its exit code when nothing of it is left running. */
+export async function main(view: ProcessView): Promise<ExitCode> {
+  const { promise: stray, resolve } = Promise.withResolvers<AppError>();
+  // A failure that nobody waits for ends the program with one line too, instead of a stack.
+  const onStray = (event: PromiseRejectionEvent | ErrorEvent) => {
+    event.preventDefault();
+    resolve(toAppError("reason" in event ? event.reason : event.error));
+  };
+  globalThis.addEventListener("unhandledrejection", onStray);
+  globalThis.addEventListener("error", onStray);
+  const code = await runCli(createContext(view), { stray });
+  const { killAllGroups } = await import("./process.ts");
+  killAllGroups();
+  return code;
+}
+
+/**
+ * Runs one command line and gives its exit code; every failure has been shown by then. A failure
+ * that comes in through `stray` ends it at once.
+ */
+export async function runCli(
+  context: Context,
+  options: { stray?: Promise<AppError> } = {},
+): Promise<ExitCode> {
+  const globals = readGlobals(context);
+  const output = createOutput(context, globals);
+  const work = dispatch(context, globals, output).catch((error) =>
+    context.signal.aborted ? interruption(context.signal) : toAppError(error)
+  );
+  const grace = afterInterrupt(context.signal);
+  const never = new Promise<never>(() => {});
+  const outcome = await Promise.race([work, grace.elapsed, options.stray ?? never]);
+  grace.cancel();
+  if (!(outcome instanceof AppError)) return outcome;
+  if (globals.format === "json") {
+    output.document({ ok: false, error: outcome });
+  } else {
+    const style = createStyle(globals.color && context.isTerminal.error);
+    context.writeError(`${errorLines(outcome, style)}\n`);
+  }
+  return outcome.exitCode;
+}
+
+function interruption(signal: AbortSignal): AppError {
+  return toAppError(signal.reason);
+}
+
+// A command that was interrupted closes what it opened; one that cannot is not waited for.
+function afterInterrupt(signal: AbortSignal): { elapsed: Promise<AppError>; cancel: () => void } {
+  const { promise, resolve } = Promise.withResolvers<AppError>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const start = () => {
+    timer = setTimeout(() => resolve(interruption(signal)), INTERRUPT_GRACE_MS);
+  };
+  if (signal.aborted) start();
+  else signal.addEventListener("abort", start, { once: true });
+  return {
+    elapsed: promise,
+    cancel() {
+      signal.removeEventListener("abort", start);
+      clearTimeout(timer);
+    },
+  };
+}
+
+async function dispatch(context: Context, globals: Globals, output: Output): Promise<ExitCode> {
+  if (globals.problem !== undefined) throw globals.problem;
+  if (globals.version) return show(output, "version", VERSION);
+  const { command: name, rest } = globals;
+  if (name === undefined) return show(output, "help", ROOT_HELP + GLOBAL_HELP);
+  if (!Object.hasOwn(COMMANDS, name)) {
+    throw unknown(`Command ${quoteText(name)}`, name, {
+      known: Object.keys(COMMANDS),
+      otherwise: "mcp-exec --help lists the commands",
+    });
+  }
+  const command = await COMMANDS[name]!.load();
+  const stricli = await import("@stricli/core");
+  const help = helpOf(name, command, stricli.text_en);
+  if (globals.help) return show(output, "help", help + GLOBAL_HELP);
+
+  // Each failure is kept as it is; what stricli would print about it is dropped.
+  let failure: unknown;
+  const keep = (error: unknown) => {
+    failure ??= error;
+    return "";
+  };
+  const text: ApplicationText = {
+    ...stricli.text_en,
+    exceptionWhileParsingArguments: (error) =>
+      keep(argumentError(error, { stricli, name, command, usage: help.split("\n")[1]!.trim() })),
+    exceptionWhileRunningCommand: keep,
+  };
+  const application = stricli.buildApplication(command, {
+    name: `mcp-exec ${name}`,
+    scanner: { caseStyle: "allow-kebab-for-camel", allowArgumentEscapeSequence: true },
+    localization: { text },
+  });
+  const silent = { write: () => {} };
+  const invocation = {
+    process: { stdout: silent, stderr: silent },
+    context,
+    output,
+    log: createLog(context.writeError, {
+      verbose: globals.verbose,
+      quiet: globals.quiet,
+      color: globals.color && context.isTerminal.error,
+    }),
+    config: globals.config,
+    note(lines: readonly string[]) {
+      if (!globals.quiet) context.writeError(lines.map((line) => `${line}\n`).join(""));
+    },
+  };
+  await stricli.run(application, rest, invocation);
+  if (failure !== undefined) throw failure;
+  return ExitCode.ok;
+}
+
+/** A command's usage, description and flags; stricli's own list leaves out what flags take. */
+function helpOf(name: string, command: Command<Invocation>, text: ApplicationText): string {
+  const whole = command.formatHelp({
+    prefix: ["mcp-exec", name],
+    config: {
+      caseStyle: "convert-camel-to-kebab",
+      onlyRequiredInUsageLine: false,
+      useAliasInUsageLine: false,
+    },
+    text,
+    additionalFlags: [],
+    includeArgumentEscapeSequenceFlag: false,
+    includeHidden: false,
+    ansiColor: false,
+  });
+  const { flags = {}, aliases = {} } = command.parameters;
+  const rows = Object.entries(flags).map(([key, flag]) => {
+    const alias = Object.entries(aliases).find(([, target]) => target === key)?.[0];
+    const names = alias === undefined ? flagName(key) : `-${alias}, ${flagName(key)}`;
+    const repeats = "variadic" in flag && flag.variadic ? " (may be repeated)" : "";
+    return [`${names} ${flag.placeholder ?? ""}`.trimEnd(), flag.brief + repeats] as const;
+  });
+  const width = Math.max(...rows.map(([names]) => names.length));
+  const lines = rows.map(([names, brief]) => `  ${names.padEnd(width)}  ${brief}`);
+  return `${whole.slice(0, whole.indexOf("\nFLAGS\n"))}\nFLAGS\n${lines.join("\n")}\n`;
+}
+
+function show(output: Output, kind: "help" | "version", text: string): ExitCode {
+  if (output.format === "json") output.document({ [kind]: text.trimEnd() });
+  else output.print(text.trimEnd());
+  return ExitCode.ok;
+}
+
+interface Globals {
+  readonly format: OutputFormat;
+  readonly color: boolean;
+  readonly verbose: boolean;
+  readonly quiet: boolean;
+  readonly help: boolean;
+  readonly version: boolean;
+  readonly config: string | undefined;
+  readonly command: string | undefined;
+  /** The command's own arguments. */
+  readonly rest: readonly string[];
+  /** What is wrong with the global options; kept back until it is known how to show it. */
+  readonly problem: AppError | undefined;
+}
+
+const GLOBAL_FLAGS = [
+  "--format",
+  "--config",
+  "--verbose",
+  "--quiet",
+  "--no-color",
+  "--version",
+  "--help",
+];
+
+/** Takes the global options out of the arguments, wherever they stand before a `--`. */
+function readGlobals(context: Context): Globals {
+  const { args, env, isTerminal } = context;
+  const values = new Map<string, string>();
+  const rest: string[] = [];
+  let command: string | undefined;
+  let problem: AppError | undefined;
+  const refuse = (message: string, hint?: string) => {
+    problem ??= new AppError("usage", message, hint === undefined ? {} : { hint });
+  };
+  for (let index = 0; index < args.length; index++) {
+    const arg = args[index]!;
+    if (arg === "--") {
+      rest.push(...args.slice(index));
+      break;
+    }
+    const [, long, attached] = /^(--[a-z-]+)(?:=(.*))?$/s.exec(arg) ?? [];
+    const name = arg === "-h" ? "--help" : arg === "-V" ? "--version" : long ?? "";
+    if (name === "--format" || name === "--config") {
+      const value = attached ?? args[++index];
+      if (value === undefined || value === "") refuse(`Flag "${name}" needs a value`);
+      else if ((values.get(name) ?? value) !== value) refuse(`Flag "${name}" is given twice`);
+      else values.set(name, value);
+    } else if (GLOBAL_FLAGS.includes(name)) {
+      if (attached === undefined) values.set(name, "");
+      else refuse(`Flag "${name}" takes no value`);
+    } else if (command !== undefined) {
+      // Only so does stricli take an empty value, or one of several lines, for a value.
+      if (attached === "" || attached?.includes("\n")) rest.push(name, attached);
+      else rest.push(arg);
+    } else if (arg.startsWith("-")) {
+      const near = nearestNames(name, GLOBAL_FLAGS);
+      refuse(
+        `Flag ${quoteText(name || arg)} is not a global one`,
+        near.length > 0 ? `did you mean ${near.join(" or ")}?` : "write it after the command",
+      );
+      break;
+    } else {
+      command = arg;
+    }
+  }
+  if (values.has("--verbose") && values.has("--quiet")) {
+    refuse(`Flags "--verbose" and "--quiet" exclude each other`);
+  }
+  const fallback = isTerminal.out ? "pretty" : "text";
+  const asked = values.get("--format") ?? (env.get("MCP_EXEC_FORMAT") || fallback);
+  const format = (["json", "text", "pretty"] as const).find((item) => item === asked);
+  if (format === undefined) {
+    const source = values.has("--format") ? "--format" : "MCP_EXEC_FORMAT";
+    refuse(`Value ${quoteText(asked)} of ${source} is not json, text or pretty`);
+  }
+  return {
+    format: format ?? fallback,
+    color: !values.has("--no-color") && !env.get("NO_COLOR"),
+    verbose: values.has("--verbose"),
+    quiet: values.has("--quiet"),
+    help: values.has("--help") || command === "help",
+    version: values.has("--version"),
+    config: values.get("--config"),
+    command: command === "help" ? rest.shift() : command,
+    rest,
+    problem,
+  };
+}
+
+interface CommandLine {
+  readonly stricli: typeof import("@stricli/core");
+  readonly name: string;
+  readonly command: Command<Invocation>;
+  readonly usage: string;
+}
+
+/** What is wrong with a command's arguments, as an error that names the argument. */
+function argumentError(error: unknown, line: CommandLine): AppError {
+  const { stricli } = line;
+  const usage = (message: string) =>
+    new AppError("usage", message, { hint: `usage: ${line.usage}` });
+  if (error instanceof stricli.FlagNotFoundError || error instanceof stricli.AliasNotFoundError) {
+    const isAlias = error instanceof stricli.AliasNotFoundError;
+    const flag = `${isAlias ? "-" : "--"}${error.input}`;
+    return unknown(`Flag ${quoteText(flag)} of "mcp-exec ${line.name}"`, flag, {
+      known: isAlias ? [] : [...flagNames(line.command), ...GLOBAL_FLAGS],
+      otherwise: `mcp-exec ${line.name} --help lists the flags`,
+    });
+  }
+  if (error instanceof stricli.ArgumentParseError) {
+    const cause = toAppError(error.exception);
+    // A positional argument's own error says all there is to say.
+    if (!flagNames(line.command).includes(`--${error.externalFlagNameOrPlaceholder}`)) return cause;
+    const message = cause.message.charAt(0).toLowerCase() + cause.message.slice(1);
+    return new AppError(
+      cause.kind,
+      `Flag "--${error.externalFlagNameOrPlaceholder}" is not usable: ${message}`,
+      cause,
+    );
+  }
+  if (error instanceof stricli.EnumValidationError) {
+    return new AppError(
+      "usage",
+      `Value ${quoteText(error.input)} of --${error.externalFlagName} is not known`,
+      { hint: `it is one of ${error.values.join(", ")}` },
+    );
+  }
+  if (error instanceof stricli.UnsatisfiedFlagError) {
+    return usage(`Flag "--${error.externalFlagName}" needs a value`);
+  }
+  if (error instanceof stricli.UnexpectedFlagError) {
+    return usage(`Flag "--${error.externalFlagName}" is given twice`);
+  }
+  if (error instanceof stricli.UnsatisfiedPositionalError) {
+    return usage(`Argument <${error.placeholder}> of "mcp-exec ${line.name}" is missing`);
+  }
+  if (error instanceof stricli.UnexpectedPositionalError) {
+    // It may be half of a header or variable that was not quoted: its text is not repeated.
+    return usage(`Too many arguments for "mcp-exec ${line.name}"`);
+  }
+  return toAppError(error);
+}
+
+function flagNames(command: Command<Invocation>): string[] {
+  return Object.keys(command.parameters.flags ?? {}).map(flagName);
+}
+
+function flagName(key: string): string {
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function unknown(
+  what: string,
+  wanted: string,
+  { known, otherwise }: { known: readonly string[]; otherwise: string },
+): AppError {
+  const near = nearestNames(wanted, known);
+  return new AppError("usage", `${what} is not known`, {
+    hint: near.length > 0 ? `did you mean ${near.join(" or ")}?` : otherwise,
+  });
+}

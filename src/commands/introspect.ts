@@ -1,0 +1,155 @@
+// `introspect`: what a server is and what its tools are, as TypeScript signatures. Reads only; a
+// single tool is answered from the saved index without connecting.
+
+import { buildCommand } from "@stricli/core";
+import { AppError, toAppError } from "../errors.ts";
+import {
+  argument,
+  chooseServer,
+  type Invocation,
+  isServerUrl,
+  openServers,
+  SERVER_FLAGS,
+  type ServerFlagValues,
+  switchFlag,
+  textFlag,
+  withSession,
+} from "../flags.ts";
+import { nearestNames, type ServerName } from "../names.ts";
+import { formatAge, serverDocument, serverText, type ToolView } from "../render.ts";
+import type { ServerInfo } from "../server.ts";
+import type { Session } from "../session.ts";
+import { quoteText } from "../text.ts";
+
+interface Flags extends ServerFlagValues {
+  readonly detailed?: boolean | undefined;
+  readonly tool?: string | undefined;
+  readonly all?: boolean | undefined;
+  readonly refresh?: boolean | undefined;
+}
+
+/** The command `introspect`. */
+export const command = buildCommand<Flags, [server?: string], Invocation>({
+  docs: {
+    brief: "Show a server's tools as TypeScript signatures",
+    customUsage: ["[server] [--detailed] [--tool NAME] [--all] [--refresh] [server flags]"],
+    fullDescription: `Connects to a server and shows what it is and what it offers, one TypeScript
+signature a tool. --tool shows one tool whole, from the saved index when there is one.
+
+EXAMPLES
+  mcp-exec introspect demo
+  mcp-exec introspect demo --tool list_orders
+  mcp-exec introspect https://example.com/mcp --header "Authorization: Bearer $TOKEN"
+  mcp-exec introspect --stdio "npx -y @modelcontextprotocol/server-everything" --detailed
+  mcp-exec introspect --all --format json`,
+  },
+  parameters: {
+    flags: {
+      detailed: switchFlag("Add capabilities, instructions and whole descriptions"),
+      tool: textFlag("Show one tool with its types and documentation", "NAME"),
+      all: switchFlag("Show every configured server"),
+      refresh: switchFlag("Connect even if the saved index has the answer"),
+      ...SERVER_FLAGS,
+    },
+    positional: {
+      kind: "tuple",
+      parameters: [{ ...argument("Name or URL of a server", "server"), optional: true }],
+    },
+  },
+  async func(flags, server) {
+    if (flags.all && (server !== undefined || flags.tool !== undefined)) {
+      throw new AppError("usage", "--all goes neither with a server nor with --tool");
+    }
+    const urls = server !== undefined && isServerUrl(server) ? [server] : [];
+    const servers = await openServers(this, flags, urls);
+    const choose = flags.all ? undefined : chooseServer(servers, server);
+    await withSession(this, servers, {
+      work: async (session) => {
+        if (choose === undefined) await showAll(this, session, flags);
+        else if (flags.tool === undefined) await showServer(this, session, choose(session), flags);
+        else await showTool(this, session, choose(session), { ...flags, tool: flags.tool });
+      },
+    });
+  },
+});
+
+async function showServer(
+  { output }: Invocation,
+  session: Session,
+  name: ServerName,
+  flags: Flags,
+): Promise<void> {
+  const info = await session.bridge.describe(name);
+  const views = await viewTools(info);
+  if (output.format === "json") output.document(serverDocument(info, views));
+  else output.print(serverText(info, views, { detailed: flags.detailed === true, output }));
+}
+
+/** Shows every server that answers; throws the first failure afterwards and names the others. */
+async function showAll({ output }: Invocation, session: Session, flags: Flags): Promise<void> {
+  const answers = await Promise.all(session.bridge.servers.map(async (name) => {
+    try {
+      const info = await session.bridge.describe(name);
+      return { name, info, views: await viewTools(info) };
+    } catch (error) {
+      return { name, error: toAppError(error) };
+    }
+  }));
+  const failures: AppError[] = [];
+  const documents = answers.map(({ name, info, views, error }) => {
+    if (error === undefined) {
+      if (output.format !== "json") {
+        output.print(`${serverText(info, views, { detailed: flags.detailed === true, output })}\n`);
+      }
+      return serverDocument(info, views);
+    }
+    failures.push(error);
+    return { server: { name }, error };
+  });
+  if (output.format === "json") output.document({ servers: documents });
+  const [first, ...others] = failures;
+  if (first === undefined) return;
+  throw new AppError(first.kind, first.message, {
+    ...first,
+    detail: [...first.detail ?? [], ...others.map((error) => error.message)],
+  });
+}
+
+async function showTool(
+  { context, output, log }: Invocation,
+  session: Session,
+  name: ServerName,
+  flags: Flags & { readonly tool: string },
+): Promise<void> {
+  const saved = flags.refresh ? undefined : session.catalog.load(session.specs.get(name)!);
+  const fromIndex = saved?.info.tools.some((tool) => tool.name === flags.tool) ? saved : undefined;
+  const info = fromIndex?.info ?? await session.bridge.describe(name);
+  const view = (await viewTools(info)).find(({ tool }) => tool.name === flags.tool);
+  if (view === undefined) {
+    const near = nearestNames(flags.tool, info.tools.map((tool) => tool.name));
+    throw new AppError("invalid", `Server "${name}" has no tool ${quoteText(flags.tool)}`, {
+      hint: near.length > 0
+        ? `did you mean ${near.map((item) => quoteText(item)).join(" or ")}?`
+        : `mcp-exec introspect ${name} lists its tools`,
+    });
+  }
+  if (fromIndex !== undefined) {
+    const age = formatAge(context.now() - fromIndex.savedAt);
+    log.info(`From the index of "${name}", saved ${age}; --refresh asks the server`);
+  }
+  if (output.format === "json") output.document(serverDocument(info, [view]));
+  else output.print(view.module.trimEnd());
+}
+
+async function viewTools(info: ServerInfo): Promise<(ToolView & { readonly module: string })[]> {
+  const { generateTypescript } = await import("../codegen.ts");
+  const generated = generateTypescript(info);
+  const tools = new Map(info.tools.map((tool) => [tool.name, tool]));
+  return generated.tools.map((item) => ({
+    tool: tools.get(item.tool)!,
+    functionName: item.functionName,
+    signature: item.signature,
+    summary: item.summary,
+    module: generated.files.get(item.file) ?? "",
+  }));
+}

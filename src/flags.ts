@@ -1,0 +1,212 @@
+// What commands share of their command line: the flags that name servers, and readers of values.
+// It parses and checks; it connects to nothing, and never repeats the value of --env or --header.
+
+import type { CommandContext, TypedFlagParameter } from "@stricli/core";
+import type { ParseError } from "jsonc-parser";
+import { positionAt } from "./config.ts";
+import type { Context } from "./context.ts";
+import { AppError } from "./errors.ts";
+import { parseCount, parseDuration, parseSize, type RunLimits, toMemoryLimit } from "./limits.ts";
+import type { Log } from "./log.ts";
+import type { ServerName } from "./names.ts";
+import type { Output } from "./render.ts";
+import { findServer, loadServers, type ServerSet } from "./servers.ts";
+import type { ServerSpec } from "./server.ts";
+import type { Session, SessionOptions } from "./session.ts";
+import { quoteText } from "./text.ts";
+
+/** What the function of a command gets as `this`. */
+export interface Invocation extends CommandContext {
+  readonly context: Context;
+  readonly output: Output;
+  readonly log: Log;
+  /** The value of the global `--config`. */
+  readonly config: string | undefined;
+  /** Writes lines to stderr unless `--quiet`; what is in them must be safe to show. */
+  note(lines: readonly string[]): void;
+}
+
+/** The values of the flags that name servers. */
+export interface ServerFlagValues {
+  readonly stdio?: readonly string[] | undefined;
+  readonly http?: readonly string[] | undefined;
+  readonly env?: readonly string[] | undefined;
+  readonly header?: readonly string[] | undefined;
+  readonly trust?: boolean | undefined;
+  readonly serverTimeout?: number | undefined;
+}
+
+/** A flag that takes any text but an empty one. */
+export function textFlag(brief: string, placeholder: string) {
+  return { kind: "parsed", parse: notEmpty, brief, placeholder, optional: true } as const;
+}
+
+/** A flag that may be given several times. */
+export function listFlag(brief: string, placeholder: string) {
+  return { ...textFlag(brief, placeholder), variadic: true } as const;
+}
+
+/** A flag that is given or not. */
+export function switchFlag(brief: string) {
+  return { kind: "boolean", brief, optional: true, withNegated: false } as const;
+}
+
+/** A flag that takes a duration such as `500ms`, `2s` or `5m`; its value is in milliseconds. */
+export function durationFlag(brief: string) {
+  return { ...textFlag(brief, "DURATION"), parse: parseDuration } as const;
+}
+
+/** A positional argument: anything that does not look like a flag. */
+export function argument(brief: string, placeholder: string) {
+  return { parse: notFlag, brief, placeholder } as const;
+}
+
+/** The flags of every command that talks to servers. */
+export const SERVER_FLAGS = {
+  stdio: listFlag("Start a server: its command and arguments, as one text", '[NAME=]"CMD ARGS"'),
+  http: listFlag("Use the server at a URL", "[NAME=]URL"),
+  env: listFlag("Variable for the --stdio server", "NAME=VALUE"),
+  header: listFlag("Header for the --http server", '"NAME: VALUE"'),
+  trust: switchFlag("Use servers of the project's .mcp.json in this command"),
+  serverTimeout: durationFlag("Deadline for connecting and for each call (30s and 60s)"),
+} satisfies { [Name in keyof ServerFlagValues]-?: TypedFlagParameter<ServerFlagValues[Name]> };
+
+/** The values of the flags that bound a run. */
+export interface LimitFlagValues {
+  readonly timeout?: number | undefined;
+  readonly memory?: RunLimits["memory"] | undefined;
+  readonly fuel?: number | undefined;
+  readonly maxCalls?: number | undefined;
+}
+
+/** The flags that bound a run. */
+export const LIMIT_FLAGS = {
+  timeout: durationFlag("Wall clock of the run, connecting not counted (30s)"),
+  memory: {
+    ...textFlag("Memory of the sandbox, 16MiB to 2GiB (256MiB)", "SIZE"),
+    parse: (text: string) => toMemoryLimit(parseSize(text)),
+  },
+  fuel: {
+    ...textFlag("Computing allowed, in units of about 10 ns (1e9)", "UNITS"),
+    parse: (text: string) => parseCount(text, "Fuel"),
+  },
+  maxCalls: {
+    ...textFlag("Tool calls allowed (1000)", "COUNT"),
+    parse: (text: string) => parseCount(text, "Number of calls", 1_000_000),
+  },
+} satisfies { [Name in keyof LimitFlagValues]-?: TypedFlagParameter<LimitFlagValues[Name]> };
+
+/** The bounds that were given by flag. */
+export function limitsOf(flags: LimitFlagValues): Partial<RunLimits> {
+  return {
+    ...(flags.timeout !== undefined && { wallMs: flags.timeout }),
+    ...(flags.memory !== undefined && { memory: flags.memory }),
+    ...(flags.fuel !== undefined && { fuel: flags.fuel }),
+    ...(flags.maxCalls !== undefined && { calls: flags.maxCalls }),
+  };
+}
+
+/** Whether an argument stands for a server by itself. */
+export function isServerUrl(text: string): boolean {
+  return /^https?:\/\//i.test(text);
+}
+
+/**
+ * The servers of a command: flags, URLs given as arguments, configuration, the built-in one.
+ * Throws what `loadServers` throws.
+ */
+export async function openServers(
+  { context, config, log }: Pick<Invocation, "context" | "config" | "log">,
+  flags: ServerFlagValues,
+  urls: readonly string[] = [],
+): Promise<ServerSet> {
+  const http = [...flags.http ?? [], ...urls];
+  const servers = await loadServers(context, {
+    ...(flags.stdio && { stdio: flags.stdio }),
+    ...(http.length > 0 && { http }),
+    ...(flags.env && { env: flags.env }),
+    ...(flags.header && { header: flags.header }),
+    ...(flags.trust && { trust: flags.trust }),
+    ...(config !== undefined && { config }),
+  }, { embedded: async () => await (await import("./demo_server.ts")).openDemoServer(), log });
+  const timeoutMs = flags.serverTimeout;
+  if (timeoutMs === undefined) return servers;
+  const specs = [...servers.specs].map(([name, spec]) => [name, { ...spec, timeoutMs }] as const);
+  return { ...servers, specs: new Map<ServerName, ServerSpec>(specs) };
+}
+
+/**
+ * Which server a command is about: the one named by `text`, else the only one given by flag or URL.
+ * The answer is found in a session, where ad hoc servers go under the names they gave themselves.
+ * Throws a `usage` error when there is none, or more than one.
+ */
+export function chooseServer(
+  servers: ServerSet,
+  text: string | undefined,
+): (session: Pick<Session, "adHoc">) => ServerName {
+  if (text !== undefined && !isServerUrl(text)) {
+    const { name } = findServer(servers, text);
+    const index = servers.adHoc.indexOf(name);
+    return (session) => session.adHoc[index] ?? name;
+  }
+  if (servers.adHoc.length === 1) return (session) => session.adHoc[0]!;
+  const known = servers.adHoc.length > 1 ? servers.adHoc : [...servers.specs.keys()];
+  throw new AppError("usage", "It is not clear which server is meant", {
+    hint: `name one of ${known.slice(0, 10).map((name) => `"${name}"`).join(", ")}, or give a URL`,
+  });
+}
+
+/** Runs `work` with a session over `servers` that is closed afterwards, whatever happens. */
+export async function withSession<Result>(
+  { context, log }: Pick<Invocation, "context" | "log">,
+  servers: ServerSet,
+  options: Omit<SessionOptions, "log"> & { work: (session: Session) => Promise<Result> },
+): Promise<Result> {
+  const { openSession } = await import("./session.ts");
+  const session = await openSession(context, servers, {
+    ...options,
+    log,
+    onConnect: (name) => log.debug(`Connecting to "${name}"`),
+  });
+  try {
+    return await options.work(session);
+  } finally {
+    await session.close();
+  }
+}
+
+/**
+ * The value of JSON text; `what` names it. Throws an `invalid` error with line and column.
+ */
+export async function parseJsonText(text: string, what: string): Promise<unknown> {
+  try {
+    return JSON.parse(text);
+  } catch {
+    const { parse, printParseErrorCode } = await import("jsonc-parser");
+    const errors: ParseError[] = [];
+    try {
+      parse(text, errors, { disallowComments: true });
+    } catch {
+      // Nested so deeply that its reader gave up: reported at the end.
+    }
+    const { error, offset } = errors[0] ?? { error: 4, offset: text.length };
+    const reason = printParseErrorCode(error).replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
+    throw new AppError("invalid", `Value of ${what} is not valid JSON: ${reason}`, {
+      at: { file: what, ...positionAt(text, offset) },
+    });
+  }
+}
+
+function notEmpty(text: string): string {
+  if (text === "") throw new AppError("usage", "Value is empty");
+  return text;
+}
+
+function notFlag(text: string): string {
+  if (/^-./.test(text)) {
+    throw new AppError("usage", `Flag ${quoteText(text.replace(/=.*$/s, ""))} is not known`, {
+      hint: "write -- before an argument that begins with a hyphen",
+    });
+  }
+  return text;
+}
