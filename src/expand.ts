@@ -6,7 +6,7 @@ import { AppError } from "./errors.ts";
 import type { ServerSpec } from "./server.ts";
 import { quoteText, Secret } from "./text.ts";
 
-const VARIABLE = /\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
+const VARIABLE = /\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}/g;
 
 /**
  * `spec` with `${VAR}`, `${env:VAR}` and `${VAR:-default}` replaced. Throws an `invalid` error

@@ -258,9 +258,10 @@ export function splitCommand(text: string, shown = text): string[] {
   for (let index = 0; index < text.length; index++) {
     const char = text[index]!;
     const escapes = char === "\\" && quote !== "'" && index + 1 < text.length &&
-      (quote === "" || /["\\$`]/.test(text[index + 1]!));
+      (quote === "" || /["\\$`\n]/.test(text[index + 1]!));
     if (escapes) {
-      word = (word ?? "") + text[++index]!;
+      // A backslash at the end of a line joins it with the next one.
+      if (text[++index] !== "\n") word = (word ?? "") + text[index]!;
     } else if (quote !== "") {
       if (char === quote) quote = "";
       else word += char;
