@@ -48,6 +48,11 @@ export const MAX_SCHEMA_BYTES = 256 * KIB;
 /** Nesting of any JSON from a server: deeper overflows recursive readers. */
 export const MAX_JSON_DEPTH = 200;
 
+/** Bounds of turning one schema into types; beyond them a type gets wider, never wrong. */
+export const MAX_TYPE_ALTERNATIVES = 12;
+export const MAX_TYPE_DEPTH = 40;
+export const MAX_TYPE_NODES = 20_000;
+
 /** Size of the parameters of one call, as JSON. */
 export const MAX_PARAMS_BYTES = 1 * MIB;
 /** Size of the result of one call, as JSON. */

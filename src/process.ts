@@ -191,12 +191,14 @@ function signalGroup(child: Deno.ChildProcess, signal: "SIGTERM" | "SIGKILL" | 0
   }
 }
 
-// Whether `event` settles within `ms`; without one it only waits.
-async function settles(event: Promise<unknown> | undefined, ms: number): Promise<boolean> {
+/** Whether `event` settles within `ms` milliseconds; without an event it only waits. */
+export async function settles(event: Promise<unknown> | undefined, ms: number): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<false>((resolve) => timer = setTimeout(() => resolve(false), ms));
   try {
-    return await (event === undefined ? late : Promise.race([event.then(() => true), late]));
+    return await (event === undefined
+      ? late
+      : Promise.race([event.then(() => true, () => true), late]));
   } finally {
     clearTimeout(timer);
   }

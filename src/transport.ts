@@ -1,9 +1,19 @@
 // One connection to one MCP server: over a process's standard streams, over HTTP, or in-process.
 // The only module that fetches. It never shows a server's text uncleaned and never shows a secret.
 
+import type { Client, Transport } from "@modelcontextprotocol/client";
+import { Channel, type NotificationListener, type RequestOptions } from "./channel.ts";
 import type { Environment } from "./context.ts";
 import { AppError } from "./errors.ts";
+import { type HttpLink, openHttp } from "./http.ts";
+import { CLOSE_GRACE_MS, CONNECT_TIMEOUT_MS, formatDuration } from "./limits.ts";
+import { settles } from "./process.ts";
 import type { JsonObject, ProtocolEra, ServerInfo, ServerSpec } from "./server.ts";
+import { StdioTransport } from "./stdio.ts";
+import { cleanLine, maskArguments, quoteText } from "./text.ts";
+import { REFUSED_CODE } from "./wire.ts";
+
+export type { RequestOptions } from "./channel.ts";
 
 /** An open connection to one server. */
 export interface Connection {
@@ -22,7 +32,7 @@ export interface Connection {
    */
   request(method: string, params: JsonObject, options: RequestOptions): Promise<unknown>;
   /** Adds a listener for the server's notifications; `params` is untrusted. */
-  onNotification(listener: (method: string, params: unknown) => void): void;
+  onNotification(listener: NotificationListener): void;
   /** Settles when the connection has ended, for whatever reason. */
   readonly closed: Promise<void>;
   readonly isOpen: boolean;
@@ -30,12 +40,6 @@ export interface Connection {
   stderrTail(): string[];
   /** Ends the connection and, for a process, its whole group. Never rejects. */
   close(): Promise<void>;
-}
-
-/** The bounds of one request. */
-export interface RequestOptions {
-  readonly timeoutMs: number;
-  readonly signal?: AbortSignal;
 }
 
 /** What connecting needs besides the spec. */
@@ -57,6 +61,337 @@ export interface ConnectOptions {
  * Connects to a server and shakes hands. Throws `connect`, `timeout`, `protocol`, `sign-in`,
  * `server` or `interrupted`; nothing of a failed attempt is left running.
  */
-export function connect(spec: ServerSpec, _options: ConnectOptions): Promise<Connection> {
-  return Promise.reject(new AppError("connect", `Server "${spec.name}" cannot be reached yet`));
+export async function connect(spec: ServerSpec, options: ConnectOptions): Promise<Connection> {
+  const timeoutMs = options.timeoutMs ?? spec.timeoutMs ?? CONNECT_TIMEOUT_MS;
+  const stop = new AbortController();
+  const onAbort = () => stop.abort();
+  options.signal?.addEventListener("abort", onAbort, { once: true });
+  if (options.signal?.aborted) onAbort();
+  const timer = setTimeout(onAbort, timeoutMs);
+  let early: StdioTransport | undefined;
+  try {
+    // The process gets ready while the SDK loads.
+    early = await startEarly(spec, options);
+    const sdk = await import("@modelcontextprotocol/client");
+    let first: Failure | undefined;
+    let last: Failure | undefined;
+    for (const way of waysTo(spec, options.era)) {
+      if (last !== undefined && !isWorthTrying(spec, way, last)) continue;
+      const attempt = { way, sdk, options, timeoutMs, stop: stop.signal, early };
+      early = undefined;
+      const outcome = await tryWay(spec, attempt);
+      if ("connection" in outcome) return outcome.connection;
+      last = outcome;
+      if (first === undefined || outcome.error.kind === "sign-in") first = outcome;
+      if (stop.signal.aborted) break;
+    }
+    throw (stop.signal.aborted ? last : first)!.error;
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener("abort", onAbort);
+    await early?.close();
+  }
+}
+
+async function startEarly(
+  spec: ServerSpec,
+  { env, warn, signal }: ConnectOptions,
+): Promise<StdioTransport | undefined> {
+  if (spec.transport !== "stdio" || signal?.aborted) return undefined;
+  const transport = new StdioTransport(spec, { env, warn, mask: maskOf(spec) });
+  await transport.start();
+  return transport;
+}
+
+type Sdk = typeof import("@modelcontextprotocol/client");
+
+/** `auto` asks for the modern era first, `legacy` shakes hands at once, `sse` is the oldest HTTP. */
+type Way = "auto" | "legacy" | "sse";
+
+interface Failure {
+  readonly error: AppError;
+  /** The HTTP status that was answered. */
+  readonly status?: number | undefined;
+  /** Whether the server answered, only not as hoped. */
+  readonly answered: boolean;
+}
+
+interface Attempt {
+  readonly way: Way;
+  readonly sdk: Sdk;
+  readonly options: ConnectOptions;
+  readonly timeoutMs: number;
+  readonly stop: AbortSignal;
+  /** A process that was started already. */
+  readonly early: StdioTransport | undefined;
+}
+
+// A process is not probed: one that does not know the question may end, and starts for nothing.
+function waysTo(spec: ServerSpec, era: ProtocolEra | undefined): readonly Way[] {
+  const modernFirst = era === "modern" || (era === undefined && spec.transport === "http");
+  const ways: Way[] = modernFirst ? ["auto", "legacy"] : ["legacy", "auto"];
+  return spec.transport === "http" ? [...ways, "sse"] : ways;
+}
+
+// The statuses of the rule for old servers in the specification's section on compatibility.
+const OLD_SERVER_STATUSES: ReadonlySet<number> = new Set([400, 404, 405]);
+
+function isWorthTrying(spec: ServerSpec, way: Way, { status, answered }: Failure): boolean {
+  if (way === "sse") return status !== undefined && OLD_SERVER_STATUSES.has(status);
+  // `auto` has shaken hands the legacy way too, unless the probe itself broke the server.
+  if (way === "legacy") return spec.transport !== "http" || (answered && (status ?? 500) >= 500);
+  return answered && (status === undefined || status < 500);
+}
+
+async function tryWay(
+  spec: ServerSpec,
+  attempt: Attempt,
+): Promise<{ connection: Connection } | Failure> {
+  const { way, sdk, options, timeoutMs, stop } = attempt;
+  const mask = maskOf(spec);
+  const link = await openLink(spec, attempt, mask);
+  const explain = (error: unknown, method: string) => explainError(spec, { error, method, mask });
+  const channel = new Channel({
+    transport: link.transport,
+    server: spec.name,
+    warn: options.warn,
+    explain: (error, method) => {
+      // The server has forgotten the session; the next request needs a new one.
+      if (statusOf(error) === 404) channel.close();
+      return explain(error, method);
+    },
+    ended: (method) => link.ended(`before it answered ${method}`),
+  });
+  link.onLost(() => channel.close());
+  const client = new sdk.Client({ name: "mcp-exec", version: options.clientVersion }, {
+    capabilities: {},
+    versionNegotiation: { mode: way === "auto" ? "auto" : "legacy" },
+    inputRequired: { autoFulfill: false },
+  });
+  try {
+    // The SDK's own deadline is set behind ours, which counts from the start of the process.
+    await Promise.race([client.connect(channel, { timeout: 2 * timeoutMs }), rejectOn(stop)]);
+  } catch (error) {
+    const answered = channel.isOpen;
+    await channel.close();
+    const detail = link.stderrTail();
+    return {
+      status: statusOf(error),
+      answered,
+      error: options.signal?.aborted
+        ? interrupted(spec, options.signal)
+        : stop.aborted
+        ? noAnswer(spec, timeoutMs, detail)
+        : unknownVersion(spec, sdk, channel.handshake) ?? appErrorIn(error) ?? link.failure() ??
+          (answered ? explain(error, "initialize") : link.ended("before the handshake")),
+    };
+  }
+  return { connection: connectionOver(spec, { channel, client, link, sdk, options }) };
+}
+
+function connectionOver(
+  spec: ServerSpec,
+  { channel, client, link, sdk, options }: {
+    channel: Channel;
+    client: Client;
+    link: Link;
+    sdk: Sdk;
+    options: ConnectOptions;
+  },
+): Connection {
+  const version = client.getNegotiatedProtocolVersion()!;
+  const era = client.getProtocolEra() ?? "legacy";
+  const identity = client.getServerVersion();
+  const instructions = client.getInstructions();
+  if (era === "modern") {
+    channel.envelope = {
+      [sdk.PROTOCOL_VERSION_META_KEY]: version,
+      [sdk.CLIENT_INFO_META_KEY]: { name: "mcp-exec", version: options.clientVersion },
+      [sdk.CLIENT_CAPABILITIES_META_KEY]: {},
+    };
+  }
+  return {
+    spec,
+    identity: {
+      name: identity?.name ?? "",
+      version: identity?.version ?? "",
+      ...(identity?.title !== undefined && { title: identity.title }),
+    },
+    protocolVersion: version,
+    era,
+    capabilities: { ...client.getServerCapabilities() },
+    ...(instructions !== undefined && { instructions }),
+    request: async (method, params, bounds) => {
+      const result = await channel.request(method, params, bounds);
+      if (era === "legacy" || result["resultType"] !== "input_required") return result;
+      throw new AppError("server", `Server "${spec.name}" asks for input to go on with ${method}`, {
+        hint: "this program has nobody to ask: call a tool that needs no input",
+      });
+    },
+    onNotification: (listener) => channel.onNotification(listener),
+    closed: channel.closed,
+    get isOpen() {
+      return channel.isOpen;
+    },
+    stderrTail: () => link.stderrTail(),
+    async close() {
+      if (channel.isOpen) await settles(link.farewell(), CLOSE_GRACE_MS);
+      await channel.close();
+    },
+  };
+}
+
+/** One way to a server, not yet open. */
+interface Link extends HttpLink {
+  /** The error for a connection that has ended; `when` ends the message. */
+  ended(when: string): AppError;
+  stderrTail(): string[];
+}
+
+async function openLink(
+  spec: ServerSpec,
+  { way, sdk, options, early }: Attempt,
+  mask: (text: string) => string,
+): Promise<Link> {
+  const plain = {
+    ended: (when: string) =>
+      new AppError("connect", `Connection to server "${spec.name}" was closed ${when}`),
+    failure: () => undefined,
+    stderrTail: () => [],
+    onLost: () => {},
+    farewell: () => Promise.resolve(),
+  };
+  if (spec.transport === "embedded") {
+    return { ...plain, transport: await spec.open() as Transport };
+  }
+  if (spec.transport === "http") {
+    const { clientVersion } = options;
+    return { ...plain, ...openHttp(spec, { sdk, sse: way === "sse", clientVersion, mask }) };
+  }
+  const { env, warn } = options;
+  const transport = early ?? new StdioTransport(spec, { env, warn, mask });
+  return {
+    ...plain,
+    transport,
+    ended: (when) => transport.ended(when),
+    stderrTail: () => transport.stderrTail(),
+  };
+}
+
+function explainError(
+  spec: ServerSpec,
+  { error, method, mask }: { error: unknown; method: string; mask: (text: string) => string },
+): AppError {
+  const own = appErrorIn(error);
+  if (own !== undefined) return own;
+  const name = spec.name;
+  if (error === undefined) {
+    return new AppError("connect", `Server "${name}" broke off before it answered ${method}`);
+  }
+  const status = statusOf(error);
+  if (status !== undefined) {
+    return new AppError("server", `Server "${name}" answered ${method} with HTTP ${status}`, {
+      ...(OLD_SERVER_STATUSES.has(status) && {
+        hint: "check the path of the URL: many servers listen at /mcp or /sse",
+      }),
+    });
+  }
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  const text = typeof message === "string" ? cleanLine(mask(message)) : "";
+  if (code === REFUSED_CODE) {
+    return new AppError("protocol", `Answer of server "${name}" to ${method} refused: ${text}`);
+  }
+  if (Number.isInteger(code)) {
+    return new AppError(
+      "server",
+      `Server "${name}" answered ${method} with error ${code}: ${text}`,
+    );
+  }
+  return new AppError(
+    "protocol",
+    `Server "${name}" answered ${method} in a way that has no meaning`,
+    {
+      ...(text !== "" && { detail: [cleanLine(text, 200)] }),
+    },
+  );
+}
+
+// The SDK wraps what its transports throw, sometimes twice.
+function appErrorIn(error: unknown): AppError | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof AppError) return cause;
+  }
+  return undefined;
+}
+
+function statusOf(error: unknown): number | undefined {
+  const status = error instanceof Error && "status" in error ? error.status : undefined;
+  return typeof status === "number" ? status : undefined;
+}
+
+function unknownVersion(
+  spec: ServerSpec,
+  sdk: Sdk,
+  handshake: JsonObject | undefined,
+): AppError | undefined {
+  const version = handshake?.["protocolVersion"];
+  const known = sdk.SUPPORTED_PROTOCOL_VERSIONS;
+  if (typeof version !== "string" || known.includes(version)) return undefined;
+  return new AppError(
+    "protocol",
+    `Server "${spec.name}" speaks protocol version ${quoteText(version)}, this program ` +
+      [...known].sort().join(", "),
+  );
+}
+
+function noAnswer(spec: ServerSpec, timeoutMs: number, detail: readonly string[]): AppError {
+  return new AppError(
+    "timeout",
+    `Server "${spec.name}" gave no answer to initialize within ${formatDuration(timeoutMs)}`,
+    {
+      limit: { name: "connect", limit: timeoutMs },
+      hint: `a first start may have to download: try again, or set "timeout" in its entry`,
+      ...(detail.length > 0 && { detail }),
+    },
+  );
+}
+
+function interrupted(spec: ServerSpec, signal: AbortSignal): AppError {
+  if (signal.reason instanceof AppError) return signal.reason;
+  return new AppError("interrupted", `Interrupted while connecting to server "${spec.name}"`);
+}
+
+function rejectOn(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
+// Shorter values stand for themselves too often: a mask for them would eat the text around.
+const MIN_MASKED_CHARS = 6;
+
+/** A function that takes every secret value of `spec` out of a text. */
+function maskOf(spec: ServerSpec): (text: string) => string {
+  const secrets: string[] = [];
+  if (spec.transport === "stdio") {
+    for (const value of Object.values(spec.env)) secrets.push(value.reveal());
+    const shown = maskArguments(spec.args);
+    for (const [index, arg] of spec.args.entries()) {
+      if (shown[index] !== arg) secrets.push(arg, arg.slice(arg.indexOf("=") + 1));
+    }
+  } else if (spec.transport === "http") {
+    for (const value of Object.values(spec.headers)) {
+      // The token alone, as a server may show it, without the word before it.
+      secrets.push(value.reveal(), value.reveal().split(" ").at(-1)!);
+    }
+    const text = spec.url.reveal();
+    if (URL.canParse(text)) {
+      const url = new URL(text);
+      secrets.push(url.href, url.username, url.password, ...url.searchParams.values());
+    }
+  }
+  const known = secrets.filter((secret) => secret.length >= MIN_MASKED_CHARS)
+    .sort((a, b) => b.length - a.length);
+  return (text) => known.reduce((masked, secret) => masked.replaceAll(secret, "***"), text);
 }

@@ -1,0 +1,256 @@
+// What stands between the SDK and a transport: every message of a server passes here first. It
+// matches answers to requests by exact id, bounds what a server sends unasked and refuses its
+// requests. It opens nothing, and shows no text of a server.
+
+import type { JSONRPCMessage, Transport, TransportSendOptions } from "@modelcontextprotocol/client";
+import { AppError } from "./errors.ts";
+import { formatDuration, MAX_NOTIFICATIONS_PER_SECOND, MAX_WAITING_ANSWERS } from "./limits.ts";
+import type { JsonObject } from "./server.ts";
+import { isMessage, type Message, type MessageId } from "./wire.ts";
+
+/** What a channel is made of. */
+export interface ChannelOptions {
+  readonly transport: Transport;
+  /** The server's name, for messages. */
+  readonly server: string;
+  readonly warn: (message: string) => void;
+  /** The error for whatever went wrong while `method` was waited for. */
+  readonly explain: (error: unknown, method: string) => AppError;
+  /** The error for a request whose connection has ended. */
+  readonly ended: (method: string) => AppError;
+}
+
+/** The bounds of one request. */
+export interface RequestOptions {
+  /** The whole time allowed, whatever arrives meanwhile. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Told of a server's notifications; `params` is untrusted. */
+export type NotificationListener = (method: string, params: unknown) => void;
+
+interface Waiting {
+  readonly method: string;
+  readonly settle: (outcome: { result: JsonObject } | { error: unknown }) => void;
+}
+
+// The SDK numbers its own few requests from 0.
+const FIRST_ID = 1000;
+
+/** A transport in front of another one, for the SDK's handshake and for requests after it. */
+export class Channel implements Transport {
+  onmessage?: Transport["onmessage"];
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  /** Settles when the connection has ended, for whatever reason. */
+  readonly closed: Promise<void>;
+  /** What the server answered to `initialize`; untrusted. */
+  handshake: JsonObject | undefined;
+  /** In the modern era, what every request carries in its `_meta`. */
+  envelope: JsonObject | undefined;
+
+  readonly #options: ChannelOptions;
+  readonly #listeners: NotificationListener[] = [];
+  /** Requests of the SDK that have no answer yet, with their methods. */
+  readonly #expected = new Map<MessageId, string>();
+  readonly #waiting = new Map<MessageId, Waiting>();
+  readonly #markClosed: () => void;
+  #isOpen = true;
+  #closing: Promise<void> | undefined;
+  #nextId = FIRST_ID;
+  #answers = 0;
+  #second = { begins: 0, count: 0, warned: false };
+
+  constructor(options: ChannelOptions) {
+    this.#options = options;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.closed = promise;
+    this.#markClosed = resolve;
+  }
+
+  /** Whether requests can still be sent. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  get sessionId(): string | undefined {
+    return this.#options.transport.sessionId;
+  }
+
+  setProtocolVersion(version: string): void {
+    this.#options.transport.setProtocolVersion?.(version);
+  }
+
+  start(): Promise<void> {
+    const transport = this.#options.transport;
+    transport.onmessage = (message) => this.#receive(message);
+    transport.onclose = () => this.#end();
+    // Not every fault of a stream is the end of it; what a request needs comes by another way.
+    transport.onerror = () => {};
+    return transport.start();
+  }
+
+  /** Sends a message of the SDK. */
+  async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
+    if ("method" in message && "id" in message && message.id !== undefined) {
+      this.#expected.set(message.id, message.method);
+    }
+    await this.#options.transport.send(message, options);
+  }
+
+  /** Ends the connection; never rejects. More calls wait for the first. */
+  close(): Promise<void> {
+    return this.#closing ??= this.#options.transport.close().catch(() => {}).then(() =>
+      this.#end()
+    );
+  }
+
+  /** Adds a listener for the server's notifications. */
+  onNotification(listener: NotificationListener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** The raw result of a request. Throws as `explain` and `ended` say, `timeout`, `interrupted`. */
+  async request(method: string, params: JsonObject, options: RequestOptions): Promise<JsonObject> {
+    if (options.signal?.aborted) throw this.#interrupted(options.signal, method);
+    if (!this.#isOpen) throw this.#options.ended(method);
+    const id = this.#nextId++;
+    // In the modern era over HTTP a request is withdrawn by closing its own stream.
+    const stream = this.envelope !== undefined && this.#options.transport.hasPerRequestStream
+      ? new AbortController()
+      : undefined;
+    const { promise, resolve, reject } = Promise.withResolvers<JsonObject>();
+    this.#waiting.set(id, {
+      method,
+      settle: (outcome) => "result" in outcome ? resolve(outcome.result) : reject(outcome.error),
+    });
+    const giveUp = (error: AppError) => {
+      reject(error);
+      if (stream !== undefined) stream.abort();
+      else {
+        this.#write({ method: "notifications/cancelled", params: { requestId: id } })
+          .catch(() => {});
+      }
+    };
+    const timer = setTimeout(
+      () => giveUp(this.#late(method, options.timeoutMs)),
+      options.timeoutMs,
+    );
+    const onAbort = () => giveUp(this.#interrupted(options.signal!, method));
+    options.signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      this.#write({ id, method, params: this.#withEnvelope(params) }, {
+        ...(stream !== undefined && { requestSignal: stream.signal }),
+        onRequestStreamEnd: () => {
+          if (this.#waiting.has(id)) reject(this.#options.explain(undefined, method));
+        },
+      }).catch((error) => reject(this.#options.explain(error, method)));
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      options.signal?.removeEventListener("abort", onAbort);
+      this.#waiting.delete(id);
+    }
+  }
+
+  async #write(
+    message: { id?: MessageId; method?: string; params?: JsonObject },
+    options?: TransportSendOptions,
+  ): Promise<void> {
+    await this.#options.transport.send({ jsonrpc: "2.0", ...message } as JSONRPCMessage, options);
+  }
+
+  #withEnvelope(params: JsonObject): JsonObject {
+    if (this.envelope === undefined) return params;
+    const meta = params["_meta"];
+    return { ...params, _meta: { ...this.envelope, ...(meta as JsonObject | undefined) } };
+  }
+
+  #receive(message: JSONRPCMessage): void {
+    if (!this.#isOpen || !isMessage(message)) return;
+    if (message.method === undefined) this.#takeAnswer(message);
+    else if (message.id === undefined) this.#takeNotification(message.method, message.params);
+    else this.#refuse(message.id, message.method);
+  }
+
+  // An id that was never sent, was answered before or is of another type is nobody's answer.
+  #takeAnswer(message: Message): void {
+    const id = message.id!;
+    const waiting = this.#waiting.get(id);
+    if (waiting !== undefined) {
+      this.#waiting.delete(id);
+      waiting.settle(
+        message.result === undefined ? this.#failure(message, waiting) : {
+          result: message.result,
+        },
+      );
+      return;
+    }
+    const method = this.#expected.get(id);
+    if (method === undefined) return;
+    this.#expected.delete(id);
+    if (method === "initialize") this.handshake = message.result;
+    this.onmessage?.(message as JSONRPCMessage);
+  }
+
+  #failure(message: Message, waiting: Waiting): { error: AppError } {
+    return { error: this.#options.explain(message.error, waiting.method) };
+  }
+
+  #takeNotification(method: string, params: unknown): void {
+    const now = performance.now();
+    if (now - this.#second.begins >= 1000) Object.assign(this.#second, { begins: now, count: 0 });
+    if (++this.#second.count > MAX_NOTIFICATIONS_PER_SECOND) {
+      if (!this.#second.warned) {
+        this.#second.warned = true;
+        this.#options.warn(
+          `Server "${this.#options.server}" sends more than ${MAX_NOTIFICATIONS_PER_SECOND} ` +
+            "notifications a second; the rest are dropped",
+        );
+      }
+      return;
+    }
+    for (const listener of this.#listeners) listener(method, params);
+  }
+
+  // The modern era has no requests from servers. In the legacy one only a ping gets its wish; a
+  // server that asks faster than it reads our answers gets none.
+  #refuse(id: MessageId, method: string): void {
+    if (this.envelope !== undefined || this.#answers >= MAX_WAITING_ANSWERS) return;
+    const answer = method === "ping"
+      ? { result: {} }
+      : { error: { code: -32601, message: "Method not found: this client offers none" } };
+    this.#answers++;
+    this.#write({ id, ...answer }).catch(() => {}).finally(() => this.#answers--);
+  }
+
+  #end(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    for (const { method, settle } of this.#waiting.values()) {
+      settle({ error: this.#options.ended(method) });
+    }
+    this.#waiting.clear();
+    this.#markClosed();
+    this.onclose?.();
+  }
+
+  #late(method: string, timeoutMs: number): AppError {
+    return new AppError(
+      "timeout",
+      `Server "${this.#options.server}" gave no answer to ${method} within ${
+        formatDuration(timeoutMs)
+      }`,
+      { limit: { name: method, limit: timeoutMs } },
+    );
+  }
+
+  #interrupted(signal: AbortSignal, method: string): AppError {
+    if (signal.reason instanceof AppError) return signal.reason;
+    return new AppError(
+      "interrupted",
+      `Interrupted while server "${this.#options.server}" was asked for ${method}`,
+    );
+  }
+}

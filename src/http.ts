@@ -1,0 +1,172 @@
+// HTTP to one server: its address with its secrets, Streamable HTTP or the older event stream, and
+// a fetch that reads nothing unbounded, follows nobody to another place and shows no secret.
+
+import type { FetchLike, Transport } from "@modelcontextprotocol/client";
+import { AppError } from "./errors.ts";
+import { MIN_RECONNECT_MS } from "./limits.ts";
+import type { HttpSpec } from "./server.ts";
+import { cleanLine, quoteText } from "./text.ts";
+import { boundResponse } from "./wire.ts";
+
+/** A way to a server over HTTP, not yet open. */
+export interface HttpLink {
+  readonly transport: Transport;
+  /** The last refusal or failure of a fetch, where the SDK keeps no reason. */
+  failure(): AppError | undefined;
+  /** Calls `end` when the only stream from the server is over, which the SDK would not tell. */
+  onLost(end: () => void): void;
+  /** Tells the server that its session is over; never rejects. */
+  farewell(): Promise<void>;
+}
+
+/** What a link over HTTP is made of besides the spec. */
+export interface HttpOptions {
+  readonly sdk: typeof import("@modelcontextprotocol/client");
+  /** Whether to speak the oldest HTTP transport, an event stream with posts beside it. */
+  readonly sse: boolean;
+  readonly clientVersion: string;
+  /** Takes the server's secrets out of a text. */
+  readonly mask: (text: string) => string;
+}
+
+/** A link to the server of `spec`; throws `invalid` for a URL or header that cannot be used. */
+export function openHttp(spec: HttpSpec, options: HttpOptions): HttpLink {
+  const { sdk, sse, mask } = options;
+  const { url, headers } = addressOf(spec, options.clientVersion);
+  let failure: AppError | undefined;
+  let lost = () => {};
+  const boundedFetch: FetchLike = async (target, init) => {
+    try {
+      const isStream = sse && (init?.method ?? "GET") === "GET";
+      return await fetchBounded(spec, { target, init, mask, ...(isStream && { onEnd: lost }) });
+    } catch (error) {
+      if (error instanceof AppError) failure = error;
+      throw error;
+    }
+  };
+  const shared = { fetch: boundedFetch, requestInit: { headers } };
+  const base = { failure: () => failure, onLost: (end: () => void) => void (lost = end) };
+  if (sse) {
+    const transport = new sdk.SSEClientTransport(url, shared);
+    return { ...base, transport, farewell: () => Promise.resolve() };
+  }
+  // The SDK forgets all but the last timer of streams to open again; these must end with it.
+  const timers = new Set<ReturnType<typeof setTimeout>>();
+  const transport = new sdk.StreamableHTTPClientTransport(url, {
+    ...shared,
+    reconnectionScheduler: (reconnect, delay) => {
+      const timer = setTimeout(() => {
+        timers.delete(timer);
+        reconnect();
+      }, Math.max(delay, MIN_RECONNECT_MS));
+      timers.add(timer);
+    },
+  });
+  const close = transport.close.bind(transport);
+  transport.close = async () => {
+    for (const timer of timers) clearTimeout(timer);
+    await close();
+  };
+  return {
+    ...base,
+    transport,
+    farewell: () => transport.terminateSession().catch(() => {}),
+  };
+}
+
+function addressOf(spec: HttpSpec, clientVersion: string): { url: URL; headers: Headers } {
+  const text = spec.url.reveal();
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
+    throw new AppError("invalid", `URL of server "${spec.name}" is not valid`, {
+      hint: "it begins with http:// or https://",
+    });
+  }
+  const url = new URL(text);
+  const headers = new Headers({ "user-agent": `mcp-exec/${clientVersion}` });
+  if (url.username !== "" || url.password !== "") {
+    const [user, password] = [url.username, url.password].map(decodeURIComponent);
+    const bytes = new TextEncoder().encode(`${user}:${password}`);
+    headers.set("authorization", `Basic ${btoa(String.fromCharCode(...bytes))}`);
+    url.username = url.password = "";
+  }
+  for (const [name, value] of Object.entries(spec.headers)) {
+    try {
+      headers.set(name, value.reveal());
+    } catch {
+      throw new AppError(
+        "invalid",
+        `Header ${quoteText(name)} of server "${spec.name}" cannot be sent`,
+        { hint: "look for line breaks or other stray characters in its name and value" },
+      );
+    }
+  }
+  return { url, headers };
+}
+
+async function fetchBounded(
+  spec: HttpSpec,
+  { target, init, mask, onEnd }: {
+    target: string | URL;
+    init: RequestInit | undefined;
+    mask: (text: string) => string;
+    onEnd?: () => void;
+  },
+): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(target, init);
+  } catch (error) {
+    if (init?.signal?.aborted) throw error;
+    throw unreachable(spec, { error, target, mask });
+  }
+  const refusal = refusalOf(spec, { response, target });
+  if (refusal !== undefined) {
+    await response.body?.cancel();
+    throw refusal;
+  }
+  return await boundResponse(response, { server: spec.name, ...(onEnd && { onEnd }) });
+}
+
+function unreachable(
+  spec: HttpSpec,
+  { error, target, mask }: {
+    error: unknown;
+    target: string | URL;
+    mask: (text: string) => string;
+  },
+): AppError {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  // The runtime puts the whole URL before the reason.
+  const reason = String(cause instanceof Error ? cause.message : "").split(`(${target}): `).at(-1)!;
+  return new AppError("connect", `Server "${spec.name}" cannot be reached at ${spec.shownUrl}`, {
+    hint: "check the URL, and that the server runs",
+    ...(reason !== "" && { detail: [cleanLine(mask(reason), 300)] }),
+  });
+}
+
+// Answers that end the matter, whatever was asked.
+function refusalOf(
+  spec: HttpSpec,
+  { response, target }: { response: Response; target: string | URL },
+): AppError | undefined {
+  if (response.status === 401 || response.status === 403) {
+    const given = Object.keys(spec.headers).some((name) => name.toLowerCase() === "authorization");
+    return new AppError("sign-in", `Server "${spec.name}" asks for sign-in`, {
+      hint: given
+        ? 'it refused the token in "Authorization": check that it is current and wide enough'
+        : 'pass a token with --header "Authorization: Bearer ...", or in "headers" of its entry',
+      detail: [`it answered HTTP ${response.status}`],
+    });
+  }
+  const location = response.headers.get("location") ?? "";
+  if (response.status < 300 || response.status >= 400 || location === "") return undefined;
+  const from = new URL(target);
+  const to = URL.canParse(location, from) ? new URL(location, from) : undefined;
+  if (to?.host === from.host && (to.protocol === "https:" || from.protocol === "http:")) {
+    return undefined;
+  }
+  const place = to === undefined ? quoteText(location) : `${to.protocol}//${to.host}`;
+  return new AppError("connect", `Server "${spec.name}" redirects to ${cleanLine(place)}`, {
+    hint: "redirects to another place are not followed: use that URL if you trust it",
+  });
+}

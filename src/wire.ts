@@ -1,0 +1,345 @@
+// What a server sends, bounded before anything else reads it: lines, events and bodies by size,
+// JSON by depth, and what means different things to different readers is refused. Opens nothing.
+
+import { AppError } from "./errors.ts";
+import {
+  formatBytes,
+  MAX_ERROR_BODY_BYTES,
+  MAX_JSON_DEPTH,
+  MAX_LINE_BYTES,
+  MIN_RECONNECT_MS,
+} from "./limits.ts";
+import { quoteText } from "./text.ts";
+
+/** The id of a request, as JSON-RPC has it. */
+export type MessageId = string | number;
+
+/** A JSON-RPC message of any kind; everything in it is untrusted. */
+export interface Message {
+  readonly jsonrpc: "2.0";
+  readonly id?: MessageId;
+  readonly method?: string;
+  readonly params?: { readonly [key: string]: unknown };
+  readonly result?: { readonly [key: string]: unknown };
+  readonly error?: { readonly code: number; readonly message: string; readonly data?: unknown };
+}
+
+/** The code of the error that takes the place of an answer which was refused here. */
+export const REFUSED_CODE = -39_999;
+
+/**
+ * What a text was: a message; one that broke a bound, as the failed answer that takes its place
+ * where its request is known; or none at all.
+ */
+export type Frame =
+  | { readonly kind: "message"; readonly message: Message }
+  | { readonly kind: "refused"; readonly answer?: Message }
+  | { readonly kind: "junk" };
+
+/** Reads one JSON-RPC message; never throws. */
+export function readFrame(text: string): Frame {
+  const shape = scanJson(text);
+  if (shape.depth > MAX_JSON_DEPTH) {
+    return refused(shape.id, `it is nested deeper than ${MAX_JSON_DEPTH}`);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { kind: "junk" };
+  }
+  const members = countMembers(value);
+  if (Number.isNaN(members)) return refused(shape.id, "it holds a number no computer can");
+  if (members !== shape.members) return refused(shape.id, "it names a member twice");
+  return isMessage(value) ? { kind: "message", message: value } : { kind: "junk" };
+}
+
+/** Whether `value` has the form of a request, notification, result or error of JSON-RPC 2.0. */
+export function isMessage(value: unknown): value is Message {
+  if (!isObject(value) || value["jsonrpc"] !== "2.0") return false;
+  const { id, method, params, result, error } = value;
+  if (typeof method === "string") {
+    return (id === undefined || isId(id)) && (params === undefined || isObject(params));
+  }
+  if (!isId(id) || method !== undefined) return false;
+  if (result !== undefined) return isObject(result) && error === undefined;
+  return isObject(error) && Number.isInteger(error["code"]) &&
+    typeof error["message"] === "string";
+}
+
+function isId(value: unknown): value is MessageId {
+  return typeof value === "string" || Number.isSafeInteger(value);
+}
+
+/** Whether `value` is an object and no array. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function refused(idText: string | undefined, reason: string): Frame {
+  let id: unknown;
+  try {
+    id = JSON.parse(idText ?? "null");
+  } catch {
+    return { kind: "refused" };
+  }
+  if (!isId(id)) return { kind: "refused" };
+  return {
+    kind: "refused",
+    answer: { jsonrpc: "2.0", id, error: { code: REFUSED_CODE, message: reason } },
+  };
+}
+
+interface JsonShape {
+  /** The deepest nesting. */
+  readonly depth: number;
+  /** Members of all objects together, each as often as it is written. */
+  readonly members: number;
+  /** The text of the top object's member `id`. */
+  readonly id: string | undefined;
+}
+
+// One pass over the text, without recursion: what it needs to know has to be known before a parser
+// sees the text. Text that is no JSON gives some shape too; the parser refuses it later.
+function scanJson(text: string): JsonShape {
+  let depth = 0;
+  let deepest = 0;
+  let members = 0;
+  let key = "";
+  let idStart = -1;
+  let id: string | undefined;
+  for (let at = 0; at < text.length; at++) {
+    switch (text[at]) {
+      case '"': {
+        const start = at;
+        at = endOfString(text, at);
+        if (depth === 1 && at - start <= 3) key = text.slice(start, at + 1);
+        else key = "";
+        break;
+      }
+      case "{":
+      case "[":
+        if (++depth > deepest) deepest = depth;
+        break;
+      case ":":
+        members++;
+        if (depth === 1 && key === '"id"') idStart = at + 1;
+        break;
+      case ",":
+      case "}":
+      case "]":
+        if (depth === 1 && idStart >= 0) {
+          id = text.slice(idStart, at);
+          idStart = -1;
+        }
+        if (text[at] !== ",") depth--;
+        break;
+    }
+  }
+  return { depth: deepest, members, id };
+}
+
+// The index of the quote that ends the string begun at `start`; the text's length without one.
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let before = end - 1;
+    while (text[before] === "\\") before--;
+    if ((end - before) % 2 === 1) return end;
+  }
+  return text.length;
+}
+
+// How many members the objects in `root` have; NaN when a number in it is not finite.
+function countMembers(root: unknown): number {
+  let members = 0;
+  const open: unknown[] = [root];
+  while (open.length > 0) {
+    const value = open.pop();
+    if (typeof value === "number" && !Number.isFinite(value)) return NaN;
+    if (typeof value !== "object" || value === null) continue;
+    const items = Array.isArray(value) ? value : Object.values(value);
+    if (items !== value) members += items.length;
+    for (const item of items) {
+      if (typeof item === "object" || typeof item === "number") open.push(item);
+    }
+  }
+  return members;
+}
+
+/**
+ * A function that takes a stream's chunks and gives the whole lines so far, without their ends.
+ * It throws a `protocol` error naming `server` when a line grows over `maxBytes`.
+ */
+export function createLineSplitter(
+  server: string,
+  maxBytes = MAX_LINE_BYTES,
+): (chunk: Uint8Array) => Uint8Array[] {
+  let parts: Uint8Array[] = [];
+  let size = 0;
+  const grow = (part: Uint8Array) => {
+    size += part.length;
+    if (size > maxBytes) throw tooLarge(server, "line", maxBytes);
+    parts.push(part);
+  };
+  return (chunk) => {
+    const lines: Uint8Array[] = [];
+    let start = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+      grow(chunk.subarray(start, end));
+      lines.push(joinBytes(parts, size));
+      parts = [];
+      size = 0;
+      start = end + 1;
+    }
+    // A copy: the runtime may use the chunk's memory again.
+    if (start < chunk.length) grow(chunk.slice(start));
+    return lines;
+  };
+}
+
+function joinBytes(parts: readonly Uint8Array[], size: number): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+function tooLarge(server: string, what: string, limit: number): AppError {
+  return new AppError(
+    "protocol",
+    `Server ${quoteText(server)} sent a ${what} over the limit of ${formatBytes(limit)}`,
+    { limit: { name: what, limit } },
+  );
+}
+
+/**
+ * `response` with a body that can be read safely: an event stream checked event by event as it
+ * arrives, anything else read here. `onEnd` is told when an event stream is over. Throws a
+ * `protocol` error naming `server` for a body that is too large.
+ */
+export async function boundResponse(
+  response: Response,
+  { server, onEnd }: { server: string; onEnd?: () => void },
+): Promise<Response> {
+  const init = {
+    status: response.status,
+    statusText: response.statusText,
+    headers: response.headers,
+  };
+  const type = (response.headers.get("content-type") ?? "").split(";", 1)[0]!.trim().toLowerCase();
+  if (response.body === null) return response;
+  if (response.ok && type === "text/event-stream") {
+    return new Response(
+      response.body.pipeThrough(new TextDecoderStream())
+        .pipeThrough(createEventFilter(server, onEnd)).pipeThrough(new TextEncoderStream()),
+      init,
+    );
+  }
+  const text = await readBody(response.body, {
+    server,
+    maxBytes: response.ok ? MAX_LINE_BYTES : MAX_ERROR_BODY_BYTES,
+    cut: !response.ok,
+  });
+  if (response.status === 204 || response.status === 205) return new Response(null, init);
+  return new Response(safeBody(text), init);
+}
+
+// A single message as it is, or the failed answer in its place; what is no message only when
+// parsing it is safe.
+function safeBody(text: string): string {
+  const frame = readFrame(text);
+  if (frame.kind === "refused") return JSON.stringify(frame.answer ?? null);
+  return text;
+}
+
+async function readBody(
+  body: ReadableStream<Uint8Array>,
+  { server, maxBytes, cut }: { server: string; maxBytes: number; cut: boolean },
+): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    const room = maxBytes - size;
+    if (chunk.length > room && !cut) throw tooLarge(server, "body", maxBytes);
+    parts.push(chunk.length > room ? chunk.subarray(0, room) : chunk);
+    size += Math.min(chunk.length, room);
+    if (chunk.length > room) break;
+  }
+  return new TextDecoder().decode(joinBytes(parts, size));
+}
+
+// Reads the event stream as the HTML standard says and writes it again in its plainest form, so
+// that whoever reads it next cannot see other events in it than were checked here.
+function createEventFilter(
+  server: string,
+  onEnd: (() => void) | undefined,
+): TransformStream<string, string> {
+  let line: string[] = [];
+  let event = new Map<string, string>();
+  let size = 0;
+  let afterReturn = false;
+  const endLine = (): string | undefined => {
+    const text = line.join("");
+    line = [];
+    if (text !== "") {
+      addField(event, text);
+      return undefined;
+    }
+    const whole = writeEvent(event);
+    event = new Map();
+    size = 0;
+    return whole;
+  };
+  return new TransformStream({
+    transform(chunk, controller) {
+      const text = afterReturn && chunk.startsWith("\n") ? chunk.slice(1) : chunk;
+      afterReturn = chunk.endsWith("\r");
+      for (const [index, part] of text.split(/\r\n|\n|\r/).entries()) {
+        const whole = index === 0 ? undefined : endLine();
+        if (whole !== undefined) controller.enqueue(whole);
+        line.push(part);
+        size += part.length;
+        if (size > MAX_LINE_BYTES) throw tooLarge(server, "event", MAX_LINE_BYTES);
+      }
+    },
+    flush: () => onEnd?.(),
+    cancel: () => onEnd?.(),
+  });
+}
+
+function addField(event: Map<string, string>, line: string): void {
+  const colon = line.indexOf(":");
+  const name = colon < 0 ? line : line.slice(0, colon);
+  if (!EVENT_FIELDS.has(name)) return;
+  const value = colon < 0 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1);
+  const before = name === "data" ? event.get("data") : undefined;
+  event.set(name, before === undefined ? value : `${before}\n${value}`);
+}
+
+const EVENT_FIELDS: ReadonlySet<string> = new Set(["event", "data", "id", "retry"]);
+
+function writeEvent(event: ReadonlyMap<string, string>): string | undefined {
+  let data = event.get("data");
+  const type = event.get("event") ?? "message";
+  if (data !== undefined && data !== "" && type === "message") {
+    const frame = readFrame(data);
+    if (frame.kind === "junk" || (frame.kind === "refused" && frame.answer === undefined)) {
+      return undefined;
+    }
+    data = JSON.stringify(frame.kind === "message" ? frame.message : frame.answer);
+  }
+  const lines: string[] = [];
+  const id = event.get("id");
+  const retry = event.get("retry");
+  if (type !== "message") lines.push(`event: ${type}`);
+  if (id !== undefined && !id.includes("\0")) lines.push(`id: ${id}`);
+  if (retry !== undefined && /^\d{1,9}$/.test(retry)) {
+    lines.push(`retry: ${Math.max(Number(retry), MIN_RECONNECT_MS)}`);
+  }
+  if (data !== undefined) lines.push(...data.split("\n").map((line) => `data: ${line}`));
+  return lines.length === 0 ? undefined : `${lines.join("\n")}\n\n`;
+}
