@@ -133,6 +133,7 @@ export async function replaceFolder(
 
 /** Removes the folder `path` in one step as far as a reader can see; false when there was none. */
 export async function removeFolder(path: string, options: WriteOptions = {}): Promise<boolean> {
+  if (!await hasParent(path, options)) return false;
   return await writeAt(path, options, async (place) => {
     const before = await lstatIfAny(place.path, place.operations);
     if (before === undefined) return false;
@@ -154,7 +155,7 @@ export async function removeFolder(path: string, options: WriteOptions = {}): Pr
  * find `path` missing.
  */
 export async function repairFolder(path: string, options: WriteOptions = {}): Promise<void> {
-  await writeAt(path, options, () => Promise.resolve());
+  if (await hasParent(path, options)) await writeAt(path, options, () => Promise.resolve());
 }
 
 /**
@@ -227,8 +228,7 @@ async function writeAt<T>(
   const operations = options.operations ?? Deno;
   try {
     const { parent, name } = splitPath(path);
-    await makeFolder(parent, options);
-    const folder = (await operations.realPath(parent)).replace(/[\\/]$/, "");
+    const folder = (await makeFolder(parent, options)).replace(/[\\/]$/, "");
     const identity = identityOf(await operations.lstat(`${folder}/`));
     const place = { folder, name, path: `${folder}/${name}`, identity, operations };
     return await withLock(`${folder}/.${name}.lock`, async () => {
@@ -238,6 +238,10 @@ async function writeAt<T>(
   } catch (error) {
     throw diskError("write", path, error);
   }
+}
+
+async function hasParent(path: string, { operations = Deno }: WriteOptions): Promise<boolean> {
+  return await operations.realPath(splitPath(path).parent).then(() => true, () => false);
 }
 
 function splitPath(path: string): { parent: string; name: string } {
@@ -251,12 +255,16 @@ function splitPath(path: string): { parent: string; name: string } {
   return { parent: parts.length === 0 ? "." : parts.join("/") || "/", name };
 }
 
-async function makeFolder(path: string, options: WriteOptions): Promise<void> {
+// The real path of `path`, all of it made. Used from here on, so that an exchange is noticed.
+async function makeFolder(path: string, options: WriteOptions): Promise<string> {
   const operations = options.operations ?? Deno;
   const { within } = options;
   if (within === undefined || path === within) {
-    await operations.mkdir(path, { recursive: true, mode: FOLDER_MODE });
-    return;
+    await operations.mkdir(path, { recursive: true, mode: FOLDER_MODE }).catch((error) => {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+      throw new AppError("failure", `${quotePath(path)} is a file, not a folder`);
+    });
+    return await operations.realPath(path);
   }
   const parts = path.startsWith(`${within}/`) ? path.slice(within.length + 1).split("/") : [".."];
   if (parts.includes("..")) {
@@ -267,7 +275,7 @@ async function makeFolder(path: string, options: WriteOptions): Promise<void> {
   for (const part of parts.filter((part) => part !== "" && part !== ".")) {
     current = `${current.replace(/\/$/, "")}/${part}`;
     const info = await lstatIfAny(current, operations);
-    if (info === undefined) await operations.mkdir(current, { mode: FOLDER_MODE });
+    if (info === undefined) await operations.mkdir(current, { recursive: true, mode: FOLDER_MODE });
     else if (!info.isDirectory) {
       throw new AppError("denied", `${quotePath(current)} is not a folder, or is a link to one`);
     }
@@ -275,6 +283,7 @@ async function makeFolder(path: string, options: WriteOptions): Promise<void> {
   if (await operations.realPath(path) !== current) {
     throw new AppError("denied", `${quotePath(path)} passes through a symbolic link`);
   }
+  return current;
 }
 
 function siblingOf(place: Place, kind: "new" | "old" | "tmp" | "gone"): string {
