@@ -3,7 +3,7 @@
 // could rebuild a comment end. Identifiers are made by `identifiers.ts`.
 
 import { MAX_DESCRIPTION_BYTES } from "./limits.ts";
-import { cleanText } from "./text.ts";
+import { cleanLine, cleanText } from "./text.ts";
 
 // Most text is plain ASCII; recognising that is several times cheaper than cleaning it.
 const PLAIN = /^[\t\n\x20-\x7e]*$/;
@@ -22,10 +22,14 @@ export function docText(text: string, maxChars = MAX_DESCRIPTION_BYTES): string[
 
 /** `text` for the value of a doc tag or the rest of one doc line: as `docText`, on one line. */
 export function docTagText(text: string, maxChars = 500): string {
-  // Only the part that can be shown is looked at, so a huge text costs nothing.
-  const line = text.slice(0, maxChars * 4).replace(/[\s\u0085]+/g, " ").trim();
-  const plain = line.length <= maxChars && PLAIN_LINE.test(line);
-  return neutralise(plain ? line : cleanText(line, maxChars));
+  return neutralise(plainLine(text, maxChars));
+}
+
+/** `text` safe to show on one line: as `cleanLine` gives it, cheaper where it is plain ASCII. */
+export function plainLine(text: string, maxChars = 500): string {
+  if (text.length > maxChars * 4) return cleanLine(text, maxChars);
+  const line = text.replace(/\s+/g, " ").trim();
+  return line.length <= maxChars && PLAIN_LINE.test(line) ? line : cleanLine(text, maxChars);
 }
 
 /**
@@ -38,6 +42,12 @@ export function docComment(lines: readonly string[], indent = ""): string {
   let text = `${indent}/**\n`;
   for (const line of lines) text += line === "" ? `${indent} *\n` : `${indent} * ${line}\n`;
   return `${text}${indent} */\n`;
+}
+
+/** A JSON value as indented text that ends in a line feed, unsafe characters as escapes. */
+export function jsonText(value: unknown): string {
+  const text = `${JSON.stringify(value, null, 2)}\n`;
+  return PLAIN.test(text) ? text : text.replace(/[^\n\x20-\x7e]/gu, escapeUnsafe);
 }
 
 /** `text` as a double-quoted literal, valid in TypeScript and JSON, of exactly that value. */
