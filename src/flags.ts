@@ -2,11 +2,17 @@
 // It parses and checks; it connects to nothing, and never repeats the value of --env or --header.
 
 import type { CommandContext, TypedFlagParameter } from "@stricli/core";
-import type { ParseError } from "jsonc-parser";
 import { positionAt } from "./config.ts";
 import type { Context } from "./context.ts";
 import { AppError } from "./errors.ts";
-import { parseCount, parseDuration, parseSize, type RunLimits, toMemoryLimit } from "./limits.ts";
+import {
+  MAX_JSON_DEPTH,
+  parseCount,
+  parseDuration,
+  parseSize,
+  type RunLimits,
+  toMemoryLimit,
+} from "./limits.ts";
 import type { Log } from "./log.ts";
 import type { ServerName } from "./names.ts";
 import type { Output } from "./render.ts";
@@ -175,25 +181,30 @@ export async function withSession<Result>(
   }
 }
 
-/**
- * The value of JSON text; `what` names it. Throws an `invalid` error with line and column.
- */
+/** The value of JSON text; `what` names it. Throws an `invalid` error with line and column. */
 export async function parseJsonText(text: string, what: string): Promise<unknown> {
-  try {
-    return JSON.parse(text);
-  } catch {
-    const { parse, printParseErrorCode } = await import("jsonc-parser");
-    const errors: ParseError[] = [];
-    try {
-      parse(text, errors, { disallowComments: true });
-    } catch {
-      // Nested so deeply that its reader gave up: reported at the end.
-    }
-    const { error, offset } = errors[0] ?? { error: 4, offset: text.length };
-    const reason = printParseErrorCode(error).replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
+  const fail = (reason: string, offset: number) => {
     throw new AppError("invalid", `Value of ${what} is not valid JSON: ${reason}`, {
       at: { file: what, ...positionAt(text, offset) },
     });
+  };
+  // Readers of JSON recurse, and how deep they may do so depends on the thread.
+  let depth = 0;
+  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"?|[[{\]}]/gs)) {
+    if (token === "]" || token === "}") depth--;
+    else if ((token === "[" || token === "{") && ++depth > MAX_JSON_DEPTH) {
+      fail(`nested deeper than ${MAX_JSON_DEPTH}`, index);
+    }
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    const { printParseErrorCode, visit } = await import("jsonc-parser");
+    visit(text, {
+      onError: (error, offset) =>
+        fail(printParseErrorCode(error).replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase(), offset),
+    }, { disallowComments: true });
+    return fail("unexpected end", text.length);
   }
 }
 
