@@ -6,30 +6,27 @@ import ts from "typescript";
 
 /** Rows from the ground up; a module imports from its own row or a lower one, never in a circle. */
 const ROWS: readonly (readonly string[])[] = [
-  ["errors", "limits", "names", "identifiers", "text", "hash", "server", "context", "version"],
+  words("errors limits names identifiers text hash server context version"),
   [
-    ...[
-      "log",
-      "disk",
-      "database",
-      "process",
-      "expand",
-      "schema",
-      "type_text",
-      "escape",
-      "template",
-    ],
-    ...["template_generated", "source", "source_map", "fuel", "loader", "asset", "engine", "stats"],
+    ...words("log read disk database process expand escape stats wire"),
+    ...words("schema schema_form schema_keywords schema_reference schema_shape schema_table"),
+    ...words("type_model type_text template template_generated"),
+    ...words("source source_lexer source_nesting source_scan source_map"),
+    ...words("fuel loader asset engine web_globals prelude"),
   ],
   [
-    ...["stdio", "transport", "introspect", "catalog", "codegen", "vfs", "bridge", "journal"],
-    ...["prelude", "guest", "sandbox", "config"],
+    ...words("channel stdio http transport introspect catalog codegen vfs bridge journal"),
+    ...words("guest sandbox modules config"),
   ],
-  ["servers", "search", "session"],
-  ["render", "demo_server", "demo_program", "flags"],
-  ["cli", "commands/*"],
-  ["main"],
+  words("servers search session"),
+  words("render demo_server demo_program flags"),
+  words("cli commands/*"),
+  words("main"),
 ];
+
+function words(text: string): string[] {
+  return text.split(" ");
+}
 
 interface Fact {
   readonly says: string;
@@ -38,50 +35,72 @@ interface Fact {
 }
 
 const WRITES =
-  /^Deno\.(?:write(?:Text)?File|open|create|mkdir|rename|remove|symlink|link|chmod|chown|copyFile|truncate|utime|makeTemp(?:File|Dir))(?:Sync)?$/;
+  /^Deno\.(?:write(?:Text)?File|open|openKv|create|mkdir|rename|remove|symlink|link|chmod|chown|copyFile|truncate|utime|makeTemp(?:File|Dir))(?:Sync)?$/;
 
-/** A use is `Deno.x`, a global that is called or constructed, an imported package or a method. */
+/**
+ * A use is `Deno.x` or `process.x`, a global by its name, a package as `import x`, a method that
+ * matters as `.x`; `Deno` and `globalThis` alone where they are handed on whole.
+ */
 const FACTS: readonly Fact[] = [
   {
     says: "writes files",
     allowed: ["disk", "database"],
-    found: (use) => WRITES.test(use) || use === "import node:fs" || use === "import node:sqlite",
+    found: (use) =>
+      WRITES.test(use) || /^(?:localStorage|caches)$/.test(use) ||
+      /^import node:(?:fs|sqlite|wasi)\b/.test(use),
   },
   {
     says: "spawns or kills processes",
     allowed: ["process"],
-    found: (use) => /^Deno\.(?:Command|kill|run)$/.test(use) || use === "import node:child_process",
+    found: (use) =>
+      /^Deno\.(?:Command|kill|run|dlopen)$/.test(use) ||
+      /^import node:(?:child_process|cluster)\b/.test(use),
   },
   {
     says: "reaches the network",
-    allowed: ["transport"],
+    allowed: ["transport", "http"],
     found: (use) =>
-      /^(?:fetch|WebSocket|EventSource|WebTransport|Deno\.connect(?:Tls|Quic)?)$/.test(use) ||
-      /^import @modelcontextprotocol\/client/.test(use) ||
-      /^import node:(?:net|https?|tls)$/.test(use),
+      /^(?:fetch|WebSocket|WebSocketStream|EventSource|WebTransport)$/.test(use) ||
+      /^Deno\.(?:connect\w*|startTls|resolveDns|createHttpClient)$/.test(use) ||
+      /^import @modelcontextprotocol\/client\b/.test(use) ||
+      /^import node:(?:net|https?|http2|tls|dgram|dns|inspector)\b/.test(use),
   },
   {
     says: "listens",
     allowed: ["serve", "daemon"],
     found: (use) => /^Deno\.(?:serve|listen\w*)$/.test(use),
   },
-  { says: "makes workers", allowed: ["sandbox"], found: (use) => use === "Worker" },
+  {
+    says: "makes workers",
+    allowed: ["sandbox"],
+    found: (use) => /^(?:Worker|SharedWorker|import node:worker_threads)$/.test(use),
+  },
   {
     says: "touches the process",
     allowed: ["main"],
-    found: (use) => /^Deno\.(?:args|env|exit|exitCode)$/.test(use) || use === "console",
+    found: (use) =>
+      /^Deno\.(?:args|env|exit|exitCode|chdir|umask)$/.test(use) || use === "console" ||
+      /^process\./.test(use) || /^import node:process\b/.test(use),
   },
   {
     says: "unwraps secrets",
-    allowed: ["transport", "stdio", "process", "text"],
+    allowed: ["transport", "http", "stdio", "process", "text"],
     found: (use) => use === ".reveal",
   },
+  {
+    says: "evaluates text or imports what it computes",
+    allowed: ["loader"],
+    found: (use) => /^(?:eval|Function|createRequire|import \(computed\))$/.test(use),
+  },
+  // What is handed on whole is used where no rule above can see it.
+  { says: "hands on a namespace", allowed: ["read", "disk"], found: (use) => use === "Deno" },
+  { says: "hands on a namespace", allowed: ["guest"], found: (use) => use === "globalThis" },
 ];
 
 /** Modules that must not reach others, by any chain of imports. */
 const UNREACHABLE = {
   from: ["sandbox", "guest", "engine", "prelude", "source"],
-  to: ["transport", "stdio", "disk", "database", "process", "bridge"],
+  to: ["transport", "http", "stdio", "disk", "database", "process", "bridge"],
 };
 
 /** What one module imports and uses. */
@@ -182,21 +201,52 @@ function readModule(path: string, text: string): Module {
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
       const argument = node.arguments[0];
       if (argument && ts.isStringLiteral(argument)) addSpecifier(argument.text, false);
+      else uses.add("import (computed)");
     } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
       const literal = node.argument.literal;
       if (ts.isStringLiteral(literal)) addSpecifier(literal.text, true);
-    } else if (ts.isPropertyAccessExpression(node)) {
-      if (node.expression.getText(source) === "Deno") uses.add(`Deno.${node.name.text}`);
-      if (node.expression.getText(source) === "console") uses.add("console");
-      if (node.name.text === "reveal") uses.add(".reveal");
-    } else if (ts.isCallExpression(node) || ts.isNewExpression(node)) {
-      if (ts.isIdentifier(node.expression)) uses.add(node.expression.text);
+    } else if (ts.isIdentifier(node) && isReference(node)) {
+      uses.add(useOf(node));
+    } else if (nameOfMember(node) === "reveal") {
+      uses.add(".reveal");
     }
-    // A call's own parts still have to be seen.
     ts.forEachChild(node, visit);
   };
   visit(source);
   return { name, imports: [...imports], uses: [...uses] };
+}
+
+/** Whether an identifier stands for a value of that name, rather than naming a member or a type. */
+function isReference(node: ts.Identifier): boolean {
+  const parent: ts.Node & { name?: ts.Node; propertyName?: ts.Node } = node.parent;
+  if (ts.isImportSpecifier(parent) || ts.isShorthandPropertyAssignment(parent)) return true;
+  if (ts.isExpressionWithTypeArguments(parent)) return true;
+  return parent.name !== node && parent.propertyName !== node && !ts.isTypeNode(parent) &&
+    !ts.isQualifiedName(parent);
+}
+
+/** What is used where `node` stands: a member of a namespace, or the name itself. */
+function useOf(node: ts.Identifier): string {
+  const { parent } = node;
+  const member = ts.isPropertyAccessExpression(parent) ? parent : undefined;
+  if (/^(?:globalThis|self|window)$/.test(node.text)) {
+    if (member === undefined) return "globalThis";
+    const below = ts.isPropertyAccessExpression(member.parent) ? member.parent.name.text : "";
+    const name = member.name.text;
+    return below !== "" && /^(?:Deno|process)$/.test(name) ? `${name}.${below}` : name;
+  }
+  return member !== undefined && /^(?:Deno|process)$/.test(node.text)
+    ? `${node.text}.${member.name.text}`
+    : node.text;
+}
+
+/** The member that `node` takes from an object, by whichever syntax. */
+function nameOfMember(node: ts.Node): string | undefined {
+  if (ts.isPropertyAccessExpression(node)) return node.name.text;
+  if (ts.isElementAccessExpression(node) && ts.isStringLiteralLike(node.argumentExpression)) {
+    return node.argumentExpression.text;
+  }
+  return ts.isBindingElement(node) ? (node.propertyName ?? node.name).getText() : undefined;
 }
 
 /** Every module of the program under `root`, by its path from there. */
