@@ -62,6 +62,13 @@ export const MAX_CALLS_IN_FLIGHT = 128;
 
 /** Size of an agent's program. */
 export const MAX_SOURCE_BYTES = 1 * MIB;
+/**
+ * How deeply a program nests: about 8 a bracket and 1 an operator. The TypeScript parser overflows
+ * its stack, and the process with it, from 1,000 brackets (8,000) on.
+ */
+export const MAX_SOURCE_NESTING = 2_000;
+/** Constructs inside one another that the parser tries in two ways: its work doubles with each. */
+export const MAX_SOURCE_AMBIGUITY = 12;
 /** Result of a run, as JSON. */
 export const MAX_OUTPUT_BYTES = 64 * MIB;
 /** Log of a run; what goes beyond is counted. */
@@ -69,6 +76,8 @@ export const MAX_LOG_LINES = 10_000;
 export const MAX_LOG_BYTES = 1 * MIB;
 /** Timers a guest may have pending. */
 export const MAX_TIMERS = 100;
+/** Host calls of one run that are no tool calls: state and search cost the host less. */
+export const MAX_HOST_CALLS = 10_000;
 /** State kept for a session. */
 export const MAX_STATE_VALUE_BYTES = 1 * MIB;
 export const MAX_STATE_KEYS = 1_000;
@@ -76,6 +85,11 @@ export const MAX_STATE_BYTES = 16 * MIB;
 /** A search is a few words, and its answer a page of tools; a guest may ask as often as it likes. */
 export const MAX_QUERY_CHARS = 1_000;
 export const MAX_FOUND_TOOLS = 50;
+/** Programs that run at once in one process: more wait, because each may fill a core. */
+export const MAX_WORKERS = 4;
+/** When a worker is replaced between two runs: only its end gives memory back to the system. */
+export const MAX_RUNS_PER_WORKER = 200;
+export const RECYCLE_MEMORY_BYTES = 64 * MIB;
 /** Stack of the engine inside the sandbox; V8 needs `--stack-size=3400` to stay above it. */
 export const GUEST_STACK_BYTES = 128 * KIB;
 
@@ -91,6 +105,8 @@ export const MAX_SEGMENT_BYTES = 255;
 export const MAX_IDENTIFIER_CHARS = 64;
 /** A tool's signature on one line; longer ones name their types, which the tool's file spells out. */
 export const MAX_SIGNATURE_CHARS = 1_000;
+/** Named types of one schema; telling structures apart takes steps in the square, so no more are shared. */
+export const MAX_SHARED_DEFINITIONS = 200;
 /** The one sentence that stands for a tool in lists. */
 export const MAX_SUMMARY_CHARS = 160;
 

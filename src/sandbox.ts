@@ -1,14 +1,23 @@
 // Runs one agent-written program in a worker without permissions and gives back what it made.
 // Knows nothing of servers, disks or processes: the caller's host functions are the only way out.
 
-import type { AppError } from "./errors.ts";
-import type { RunLimits } from "./limits.ts";
+import { type EngineStore, loadEngine } from "./asset.ts";
+import { AppError, type ErrorDocument, toAppError } from "./errors.ts";
+import type { FromWorker, GuestReport, LogEntry, ToWorker } from "./guest.ts";
+import {
+  DEFAULT_RUN_LIMITS,
+  formatBytes,
+  MAX_CALLS_IN_FLIGHT,
+  MAX_RESULT_BYTES,
+  MAX_RUNS_PER_WORKER,
+  MAX_WORKERS,
+  RECYCLE_MEMORY_BYTES,
+  type RunLimits,
+} from "./limits.ts";
+import { cleanLine } from "./text.ts";
 
-/** One line that a program wrote with `console` or `log`; the text is the guest's, not cleaned. */
-export interface LogEntry {
-  readonly level: "debug" | "info" | "warn" | "error";
-  readonly text: string;
-}
+export type { EngineStore } from "./asset.ts";
+export type { LogEntry } from "./guest.ts";
 
 /** What to run. */
 export interface Program {
@@ -57,12 +66,6 @@ export interface RunReport {
   readonly warnings: string[];
 }
 
-/** Keeps the prepared engine between processes; both may fail without harm. */
-export interface EngineStore {
-  load(): Promise<Uint8Array | undefined>;
-  save(bytes: Uint8Array): Promise<void>;
-}
-
 /** How an executor is made. */
 export interface ExecutorOptions {
   /** Where the prepared engine is kept; without it each process prepares its own (about 35 ms). */
@@ -89,7 +92,289 @@ export interface CodeExecutor {
   close(): Promise<void>;
 }
 
+/** Beyond a run's own deadline: then its worker no longer answers and is given up. */
+const LOST_AFTER_MS = 10_000;
+
 /** An executor whose first worker starts at once, so that the caller can connect meanwhile. */
-export function createExecutor(_options: ExecutorOptions = {}): CodeExecutor {
-  throw new Error("Executor is not there yet");
+export function createExecutor(options: ExecutorOptions = {}): CodeExecutor {
+  return new WorkerPool(options);
+}
+
+class WorkerPool implements CodeExecutor {
+  readonly #options: ExecutorOptions;
+  readonly #most: number;
+  readonly #idle: GuestWorker[] = [];
+  readonly #busy = new Set<GuestWorker>();
+  readonly #waiting: (() => void)[] = [];
+  readonly #closing = new AbortController();
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+    this.#most = options.concurrency ?? Math.min(navigator.hardwareConcurrency, MAX_WORKERS);
+    this.#idle.push(this.#spawn());
+  }
+
+  async execute(
+    program: Program,
+    host: HostFunctions,
+    options: ExecuteOptions = {},
+  ): Promise<RunReport> {
+    const signal = options.signal === undefined
+      ? this.#closing.signal
+      : AbortSignal.any([options.signal, this.#closing.signal]);
+    const worker = await this.#take();
+    try {
+      return await worker.run(program, host, { ...options, signal });
+    } finally {
+      this.#give(worker);
+    }
+  }
+
+  async imports(source: string, path: string): Promise<readonly string[]> {
+    const worker = this.#idle.at(-1);
+    if (worker !== undefined) return await worker.imports(source, path);
+    const { prepareSource } = await import("./source.ts");
+    return prepareSource(source, { path }).imports;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    for (const wake of this.#waiting.splice(0)) wake();
+    await Promise.all([...this.#busy].map((worker) => worker.ended));
+    for (const worker of this.#idle.splice(0)) worker.close();
+  }
+
+  #spawn(): GuestWorker {
+    return new GuestWorker(loadEngine(this.#options.engine));
+  }
+
+  async #take(): Promise<GuestWorker> {
+    while (!this.#closing.signal.aborted) {
+      const worker = this.#idle.pop() ?? (this.#busy.size < this.#most ? this.#spawn() : undefined);
+      if (worker !== undefined) {
+        this.#busy.add(worker);
+        return worker;
+      }
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    throw new AppError("interrupted", "Executor is closed");
+  }
+
+  #give(worker: GuestWorker): void {
+    this.#busy.delete(worker);
+    if (this.#closing.signal.aborted) return worker.close();
+    // An idle worker gives its memory back when it ends, and only then.
+    if (worker.isSpent) {
+      worker.close();
+      this.#idle.push(this.#spawn());
+    } else this.#idle.push(worker);
+    this.#waiting.shift()?.();
+  }
+}
+
+interface ActiveRun {
+  readonly id: number;
+  readonly host: HostFunctions;
+  readonly calls: AbortController;
+  readonly errors: Map<number, AppError>;
+  readonly log: LogEntry[];
+  readonly onLog: ((entry: LogEntry) => void) | undefined;
+  readonly queue: (() => void)[];
+  inFlight: number;
+  readonly settle: (report: GuestReport) => void;
+}
+
+class GuestWorker {
+  /** Settles when the run at hand has ended. */
+  ended: Promise<unknown> = Promise.resolve();
+  /** Whether it should be replaced before the next run. */
+  isSpent = false;
+  readonly #worker: Worker;
+  readonly #ready: Promise<void>;
+  readonly #flag = new Int32Array(new SharedArrayBuffer(4));
+  readonly #questions = new Map<number, (answer: FromWorker & { type: "imports" }) => void>();
+  #active: ActiveRun | undefined;
+  #runs = 0;
+  #lastQuestion = 0;
+  #broken: AppError | undefined;
+
+  constructor(engine: Promise<WebAssembly.Module>) {
+    const entry = import.meta.url.endsWith(".ts") ? "./guest.ts" : "./src/guest.js";
+    this.#worker = new Worker(new URL(entry, import.meta.url), {
+      type: "module",
+      deno: { permissions: "none" },
+    });
+    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#onMessage(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#fail(new AppError("failure", `Sandbox worker failed: ${cleanLine(event.message)}`));
+    };
+    this.#ready = engine.then((module) =>
+      this.#post({ type: "engine", module, memory: DEFAULT_RUN_LIMITS.memory })
+    );
+    this.#ready.catch(() => {});
+  }
+
+  async run(
+    program: Program,
+    host: HostFunctions,
+    { signal, onLog }: ExecuteOptions & { signal: AbortSignal },
+  ): Promise<RunReport> {
+    await this.#ready;
+    if (this.#broken !== undefined) throw this.#broken;
+    const id = ++this.#runs;
+    const done = Promise.withResolvers<GuestReport>();
+    this.ended = done.promise;
+    const run: ActiveRun = {
+      id,
+      host,
+      calls: new AbortController(),
+      errors: new Map(),
+      log: [],
+      onLog,
+      queue: [],
+      inFlight: 0,
+      settle: done.resolve,
+    };
+    this.#active = run;
+    Atomics.store(this.#flag, 0, 0);
+    const { source, path, files, limits } = program;
+    const args = program.args === undefined ? undefined : JSON.stringify(program.args);
+    const entry = program.entry ?? "default";
+    const stop = () => {
+      Atomics.store(this.#flag, 0, 1);
+      this.#post({ type: "stop", run: id });
+    };
+    this.#post({
+      type: "run",
+      run: id,
+      program: { source, path, entry, args, files, limits },
+      flag: this.#flag,
+    });
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+    const lost = setTimeout(() => {
+      this.#fail(new AppError("failure", "Sandbox worker no longer answers"));
+    }, limits.wallMs + LOST_AFTER_MS);
+    const report = await done.promise;
+    clearTimeout(lost);
+    signal.removeEventListener("abort", stop);
+    this.#active = undefined;
+    run.calls.abort();
+    this.isSpent ||= this.#runs >= MAX_RUNS_PER_WORKER || report.memory > RECYCLE_MEMORY_BYTES;
+    return toReport(report, run);
+  }
+
+  async imports(source: string, path: string): Promise<readonly string[]> {
+    const request = ++this.#lastQuestion;
+    const answer = await new Promise<FromWorker & { type: "imports" }>((resolve) => {
+      this.#questions.set(request, resolve);
+      if (this.#broken !== undefined) this.#fail(this.#broken);
+      else this.#post({ type: "imports", request, source, path });
+    });
+    if (answer.error !== undefined) throw toError(answer.error);
+    return answer.imports ?? [];
+  }
+
+  close(): void {
+    this.#worker.terminate();
+  }
+
+  #post(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+
+  #fail(error: AppError): void {
+    this.#broken = error;
+    this.isSpent = true;
+    for (const [request, answer] of this.#questions) {
+      answer({ type: "imports", request, error: error.toJSON() });
+    }
+    this.#questions.clear();
+    this.#active?.settle({
+      ok: false,
+      error: error.toJSON(),
+      fuel: 0,
+      memory: 0,
+      ms: 0,
+      truncated: [],
+      warnings: [],
+    });
+  }
+
+  #onMessage(message: FromWorker): void {
+    if (message.type === "imports") {
+      this.#questions.get(message.request)?.(message);
+      this.#questions.delete(message.request);
+      return;
+    }
+    const run = this.#active;
+    // A message of an earlier run is late: its program has its report already.
+    if (run === undefined || message.run !== run.id) return;
+    if (message.type === "done") return run.settle(message.report);
+    if (message.type === "log") {
+      for (const entry of message.entries) {
+        run.log.push(entry);
+        run.onLog?.(entry);
+      }
+      return;
+    }
+    run.queue.push(() => void this.#answer(run, message));
+    this.#startCalls(run);
+  }
+
+  #startCalls(run: ActiveRun): void {
+    while (run.inFlight < MAX_CALLS_IN_FLIGHT && this.#active === run) {
+      const start = run.queue.shift();
+      if (start === undefined) return;
+      run.inFlight++;
+      start();
+    }
+  }
+
+  async #answer(run: ActiveRun, { id, name, json }: FromWorker & { type: "call" }): Promise<void> {
+    try {
+      const answer = await run.host.call(name, json, run.calls.signal);
+      checkAnswer(answer);
+      if (this.#active === run) this.#post({ type: "answer", run: run.id, id, json: answer });
+    } catch (thrown) {
+      const error = toAppError(thrown);
+      run.errors.set(id, error);
+      const { kind, message, hint, detail } = error.toJSON();
+      const failure = { kind, message, ...(hint && { hint }), ...(detail && { detail }) };
+      if (this.#active === run) this.#post({ type: "refuse", run: run.id, id, failure });
+    }
+    run.inFlight--;
+    this.#startCalls(run);
+  }
+}
+
+function checkAnswer(json: string): void {
+  if (json.length <= MAX_RESULT_BYTES) return;
+  const size = `${formatBytes(json.length)}, more than ${formatBytes(MAX_RESULT_BYTES)}`;
+  throw new AppError("limit", `Result of the call is too large: ${size}`, {
+    limit: { name: "result", limit: MAX_RESULT_BYTES, value: json.length },
+  });
+}
+
+function toReport(report: GuestReport, run: ActiveRun): RunReport {
+  const { json, error, call, ...rest } = report;
+  return {
+    ...rest,
+    log: run.log,
+    hasValue: json !== undefined,
+    ...(json !== undefined && { value: JSON.parse(json) }),
+    ...(error !== undefined && { error: toError(error, run.errors.get(call ?? 0)) }),
+  };
+}
+
+// An error of the host that the program let through keeps its kind and gets the author's place.
+function toError(document: ErrorDocument, origin?: AppError): AppError {
+  const { kind, message, ...parts } = { ...document, ...origin?.toJSON() };
+  const detail = [...document.detail ?? [], ...origin?.detail ?? []];
+  return new AppError(kind, message, {
+    ...parts,
+    ...(document.at !== undefined && { at: document.at }),
+    ...(detail.length > 0 && { detail }),
+  });
 }

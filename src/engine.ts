@@ -1,0 +1,324 @@
+// One fresh QuickJS instance: metered, with a hard cap on its memory, reached by text alone.
+// Never lets a value of the guest be inspected by the host, and never reuses an instance in which
+// anything but a guest value was thrown.
+
+import { type EngineFunctions, type EngineInstance, loadGlue } from "./loader.ts";
+import { FUEL_AT_START, FUEL_EXPORT } from "./fuel.ts";
+
+/** Native units between two questions of the engine: about 10 ms. */
+const SLICE = FUEL_AT_START;
+/** The interpreter asks once in this many jumps and calls; its own constant. */
+const UNITS_PER_POLL = 10_000;
+const PAGE_BYTES = 65_536;
+const INITIAL_PAGES = 256;
+/** The engine's import that grows its memory, under the short name its build gave it. */
+const GROW_IMPORT = "k";
+/** What the metering calls the interrupt import with. */
+const NATIVE_TICK = -1;
+const REFUSED_NAME = "refused:/";
+
+/** Answers an engine's questions. What these throw ends the instance; the guest cannot catch it. */
+export interface EngineHost {
+  /** The guest's prelude calls; an answer of `undefined` is the guest's undefined. */
+  call(kind: number, id: number, text: GuestText): string | undefined;
+  /** The full name of the module that `specifier` means in the module `base`. */
+  resolve(specifier: string, base: string): ModuleAnswer;
+  /** The JavaScript source of the module of that full name. */
+  load(name: string): ModuleAnswer;
+  /**
+   * Asked every now and then while the guest computes: true interrupts it so that no handler of
+   * the guest runs. `native` says that no interrupt is possible now; then it may go on or throw.
+   */
+  interrupts(native: boolean): boolean;
+}
+
+/** A module's name or source, or the message of the error that the guest gets instead. */
+export type ModuleAnswer = { readonly ok: string } | { readonly error: string };
+
+/** A text of the guest, read only when its size is acceptable. */
+export interface GuestText {
+  /** Size as UTF-8. */
+  readonly bytes: number;
+  read(): string;
+}
+
+/** How an engine is made. */
+export interface EngineOptions {
+  /** From `loadEngine`. */
+  readonly module: WebAssembly.Module;
+  /** The most its memory may grow to, in bytes: whole pages. */
+  readonly memory: number;
+  /** Its stack in bytes. */
+  readonly stack: number;
+  /** Source of a function that takes the host's function and gives the one which `send` calls. */
+  readonly prelude: string;
+  /** The file name of the prelude in stack traces. */
+  readonly preludeName: string;
+}
+
+/** A JavaScript engine with one guest in it. */
+export interface Engine {
+  /** Who answers; must be set before the first `send`. */
+  host: EngineHost | undefined;
+  /** Units spent since the prelude ran: the same number for the same program. */
+  readonly fuel: number;
+  /** Size of the linear memory in bytes; it never shrinks. */
+  readonly memory: number;
+  /** Whether the cap refused memory at least once. */
+  readonly refusedMemory: boolean;
+  /** Adds the cost of work that the host does for the guest. */
+  charge(units: number): void;
+  /** Calls the prelude's receiver; false when it threw. */
+  send(kind: number, id: number, text: string): boolean;
+  /** Runs at most `count` jobs; false when none is left. */
+  runJobs(count: number): boolean;
+}
+
+/** No memory was left for a text of the host. */
+export class NoMemory extends Error {}
+
+/** A fresh engine in which only the prelude has run. */
+export async function startEngine(options: EngineOptions): Promise<Engine> {
+  const { glue, functions } = await loadGlue();
+  const memory = new WebAssembly.Memory({
+    initial: INITIAL_PAGES,
+    maximum: options.memory / PAGE_BYTES,
+  });
+  const state = { refused: false };
+  let counter: WebAssembly.Global | undefined;
+  const instance = await glue({
+    wasmMemory: memory,
+    instantiateWasm(imports, done) {
+      const env = imports.a as Record<string, (size: number) => unknown>;
+      const grow = env[GROW_IMPORT]!;
+      env[GROW_IMPORT] = (size) => {
+        const grown = grow(size);
+        if (!grown) state.refused = true;
+        return grown;
+      };
+      const made = new WebAssembly.Instance(options.module, imports);
+      counter = made.exports[FUEL_EXPORT] as WebAssembly.Global;
+      done(made);
+    },
+    print: () => {},
+    printErr: () => {},
+  });
+  return new QuickJs(instance, new functions(instance), {
+    ...options,
+    memory,
+    state,
+    counter: counter!,
+  });
+}
+
+interface Parts extends Omit<EngineOptions, "memory"> {
+  readonly memory: WebAssembly.Memory;
+  readonly counter: WebAssembly.Global;
+  readonly state: { readonly refused: boolean };
+}
+
+type Value = ReturnType<EngineFunctions["QTS_NewObject"]>;
+type HeapText = Parameters<EngineFunctions["QTS_NewString"]>[1];
+
+class QuickJs implements Engine {
+  host: EngineHost | undefined;
+  readonly #instance: EngineInstance;
+  readonly #ffi: EngineFunctions;
+  readonly #parts: Parts;
+  readonly #runtime: ReturnType<EngineFunctions["QTS_NewRuntime"]>;
+  readonly #context: ReturnType<EngineFunctions["QTS_NewContext"]>;
+  readonly #receiver: Value;
+  readonly #malloc: (size: number) => number;
+  readonly #argv: number;
+  readonly #refused: ModuleAnswer[] = [];
+  #polls = 0;
+  #native = 0;
+  #charged = 0;
+  #base = 0;
+
+  constructor(instance: EngineInstance, ffi: EngineFunctions, parts: Parts) {
+    this.#instance = instance;
+    this.#ffi = ffi;
+    this.#parts = parts;
+    const malloc = instance._malloc.bind(instance) as (size: number) => number;
+    this.#malloc = (size) => {
+      const pointer = malloc(size);
+      // The library would write to address 0 and so over the engine's own data.
+      if (pointer === 0) throw new NoMemory("Engine has no memory left");
+      return pointer;
+    };
+    instance._malloc = this.#malloc as typeof instance._malloc;
+    instance.callbacks = {
+      callFunction: (_: unknown, _context: unknown, _self: unknown, _argc: unknown, argv: Value) =>
+        this.#onCall(argv),
+      shouldInterrupt: (_: unknown, runtime: number) => this.#onInterrupt(runtime),
+      loadModuleSource: (_: unknown, _runtime: unknown, _context: unknown, name: string) =>
+        this.#load(name),
+      normalizeModule: (
+        _: unknown,
+        _runtime: unknown,
+        _context: unknown,
+        base: string,
+        specifier: string,
+      ) => this.#resolve(specifier, base),
+      freeHostRef: () => {},
+    } as unknown as typeof instance.callbacks;
+
+    this.#argv = this.#malloc(3 * 4);
+    this.#runtime = ffi.QTS_NewRuntime();
+    ffi.QTS_RuntimeSetMaxStackSize(this.#runtime, parts.stack);
+    ffi.QTS_RuntimeEnableInterruptHandler(this.#runtime);
+    ffi.QTS_RuntimeEnableModuleLoader(this.#runtime, 1);
+    this.#context = ffi.QTS_NewContext(this.#runtime, 0 as never);
+    this.#receiver = this.#runPrelude(parts);
+    this.#base = this.#units();
+  }
+
+  get fuel(): number {
+    return this.#units() - this.#base;
+  }
+
+  get memory(): number {
+    return this.#parts.memory.buffer.byteLength;
+  }
+
+  get refusedMemory(): boolean {
+    return this.#parts.state.refused;
+  }
+
+  charge(units: number): void {
+    this.#charged += units;
+  }
+
+  send(kind: number, id: number, text: string): boolean {
+    const ffi = this.#ffi;
+    const values = [
+      ffi.QTS_NewFloat64(this.#context, kind),
+      ffi.QTS_NewFloat64(this.#context, id),
+      this.#newString(text),
+    ];
+    const result = this.#invoke(this.#receiver, values);
+    for (const value of values) ffi.QTS_FreeValuePointer(this.#context, value);
+    return this.#isValue(result);
+  }
+
+  runJobs(count: number): boolean {
+    const ffi = this.#ffi;
+    // What a job throws is of no use: promises take the guest's errors.
+    const result = ffi.QTS_ExecutePendingJob(this.#runtime, count, this.#argv as never);
+    ffi.QTS_FreeValuePointer(this.#context, result);
+    return ffi.QTS_IsJobPending(this.#runtime) !== 0;
+  }
+
+  #runPrelude(parts: Parts): Value {
+    const ffi = this.#ffi;
+    const code = this.#write(parts.prelude);
+    const make = ffi.QTS_Eval(
+      this.#context,
+      code.pointer as HeapText,
+      code.bytes,
+      parts.preludeName,
+      0 as never,
+      0 as never,
+    );
+    const host = ffi.QTS_NewFunction(this.#context, "", 3, false, 1 as never);
+    const receiver = this.#invoke(make, [host]);
+    if (!this.#isValue(receiver, true)) throw new Error("Prelude failed");
+    return receiver;
+  }
+
+  #units(): number {
+    return this.#polls * UNITS_PER_POLL + this.#native + this.#charged + SLICE -
+      (this.#parts.counter.value as number);
+  }
+
+  #onInterrupt(runtime: number): number {
+    const native = runtime === NATIVE_TICK;
+    if (native) {
+      this.#native += SLICE - (this.#parts.counter.value as number);
+      this.#parts.counter.value = SLICE;
+    } else this.#polls++;
+    return this.host?.interrupts(native) === true && !native ? 1 : 0;
+  }
+
+  #onCall(argv: Value): Value | 0 {
+    const ffi = this.#ffi;
+    const context = this.#context;
+    const argument = (index: number) => ffi.QTS_ArgvGetJSValueConstPointer(argv, index);
+    const pointer = ffi.QTS_GetString(context, argument(2));
+    if (pointer === 0) throw new NoMemory("Engine has no memory left");
+    const heap = this.#instance.HEAPU8;
+    const end = heap.indexOf(0, pointer);
+    try {
+      const answer = this.host!.call(
+        ffi.QTS_GetFloat64(context, argument(0)),
+        ffi.QTS_GetFloat64(context, argument(1)),
+        { bytes: end - pointer, read: () => decoder.decode(heap.subarray(pointer, end)) },
+      );
+      return answer === undefined ? 0 : this.#newString(answer);
+    } finally {
+      ffi.QTS_FreeCString(context, pointer);
+    }
+  }
+
+  // The library would copy a name from address 0, so a refusal becomes a name that never loads.
+  #resolve(specifier: string, base: string): number {
+    const answer = this.host!.resolve(specifier, base);
+    if ("ok" in answer) return this.#write(answer.ok).pointer;
+    const name = `${REFUSED_NAME}${this.#refused.push(answer)}`;
+    return this.#write(name).pointer;
+  }
+
+  #load(name: string): number {
+    const refused = name.startsWith(REFUSED_NAME) && this.#refused[+name.split("/")[1]! - 1];
+    const answer = refused || this.host!.load(name);
+    if ("ok" in answer) return this.#write(answer.ok).pointer;
+    const ffi = this.#ffi;
+    const error = ffi.QTS_NewError(this.#context);
+    const key = this.#newString("message");
+    const message = this.#newString(answer.error);
+    ffi.QTS_SetProp(this.#context, error, key, message);
+    ffi.QTS_FreeValuePointer(this.#context, ffi.QTS_Throw(this.#context, error));
+    for (const value of [error, key, message]) ffi.QTS_FreeValuePointer(this.#context, value);
+    return 0;
+  }
+
+  #invoke(target: Value, values: readonly Value[]): Value {
+    const slots = new Uint32Array(this.#parts.memory.buffer, this.#argv, values.length);
+    slots.set(values);
+    return this.#ffi.QTS_Call(
+      this.#context,
+      target,
+      this.#ffi.QTS_GetUndefined(),
+      values.length,
+      this.#argv as never,
+    );
+  }
+
+  #isValue(value: Value, keep = false): boolean {
+    const error = this.#ffi.QTS_ResolveException(this.#context, value);
+    if (error !== 0) this.#ffi.QTS_FreeValuePointer(this.#context, error);
+    else if (!keep) this.#ffi.QTS_FreeValuePointer(this.#context, value);
+    return error === 0;
+  }
+
+  #newString(text: string): Value {
+    const { pointer } = this.#write(text);
+    const value = this.#ffi.QTS_NewString(this.#context, pointer as HeapText);
+    this.#instance._free(pointer as never);
+    return value;
+  }
+
+  #write(text: string): { pointer: number; bytes: number } {
+    // Three bytes a unit are the most; a second pass finds the size where that would be wasteful.
+    const space = text.length < 1024 ? text.length * 3 : this.#instance.lengthBytesUTF8(text);
+    const pointer = this.#malloc(space + 1);
+    const heap = this.#instance.HEAPU8;
+    const { written } = encoder.encodeInto(text, heap.subarray(pointer, pointer + space));
+    heap[pointer + written] = 0;
+    return { pointer, bytes: written };
+  }
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });

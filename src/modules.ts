@@ -1,0 +1,233 @@
+// What a specifier means inside the sandbox, the sources behind it made ready for the engine, and
+// the way back from an engine's stack to the author's line. The virtual files are all it can see.
+
+import type { ModuleAnswer } from "./engine.ts";
+import { AppError, type SourcePosition } from "./errors.ts";
+import { nearestNames } from "./names.ts";
+import { ENTRY_MODULE, HOST_MODULE, PRELUDE_NAME } from "./prelude.ts";
+import { type PreparedSource, prepareSource, sourceFrame, type StripMode } from "./source.ts";
+import { cleanLine, quoteText } from "./text.ts";
+import { normalizePath } from "./vfs.ts";
+
+const HOST = "mcp:host";
+const SERVERS = "/mcp-tools/servers/";
+/** The file of a generated package that stands for the host's functions. */
+const HOST_FILE = /^\/mcp-tools\/(?:servers|skills)\/[^/]+\/host\.ts$/;
+/** Frames below the first that an error shows. */
+const MAX_FRAMES = 5;
+
+/** A program's own text and the virtual files around it. */
+export interface ModuleSources {
+  readonly source: string;
+  /** As errors show it. */
+  readonly path: string;
+  readonly files: ReadonlyMap<string, string>;
+}
+
+/** Where an error happened, and the lines that show it. */
+export interface Place {
+  readonly at: SourcePosition;
+  readonly detail: readonly string[];
+}
+
+/** The modules of one run. */
+export interface GuestModules {
+  resolve(specifier: string, base: string): ModuleAnswer;
+  load(name: string): ModuleAnswer;
+  /** The text of a virtual file; throws an `AppError` that says what is wrong with the path. */
+  read(path: string): string;
+  /** Sorted names in a virtual folder, folders with a `/` behind; throws like `read`. */
+  list(path: string): string[];
+  /** The author's place of an engine's stack; undefined when no frame is in a file we know. */
+  place(stack: string): Place | undefined;
+  /** The full error behind a message that `resolve` or `load` gave. */
+  failure(message: string): AppError | undefined;
+}
+
+/** The modules of a program; its own source is prepared at once, so that errors come here. */
+export function createModules(sources: ModuleSources, mode?: StripMode): GuestModules {
+  const { files, path } = sources;
+  const main = files.has(path) ? path : baseName(path);
+  const modes = mode === undefined ? {} : { mode };
+  const prepared = new Map<string, PreparedSource>();
+  prepared.set(main, prepareSource(sources.source, { path, ...modes }));
+  const failures = new Map<string, AppError>();
+
+  const textOf = (name: string) => name === main ? sources.source : files.get(name);
+  const refuse = (error: AppError): ModuleAnswer => {
+    failures.set(error.message, error);
+    return { error: error.message };
+  };
+
+  function resolve(specifier: string, base: string): ModuleAnswer {
+    if (base === PRELUDE_NAME && specifier === ENTRY_MODULE) return { ok: ENTRY_MODULE };
+    if (base === ENTRY_MODULE) return { ok: main };
+    if (specifier === HOST) return { ok: HOST };
+    const server = /^mcp:([^/]*)$/.exec(specifier)?.[1];
+    const target = server === undefined
+      ? /^\.{0,2}\//.test(specifier) ? pathOf(specifier, base) : undefined
+      : `${SERVERS}${server}/index.ts`;
+    if (target !== undefined && HOST_FILE.test(target)) return { ok: HOST };
+    if (target !== undefined && files.has(target)) return { ok: target };
+    return refuse(notFound(specifier, { base, server, target }));
+  }
+
+  function notFound(
+    specifier: string,
+    { base, server, target }: { base: string } & Record<"server" | "target", string | undefined>,
+  ): AppError {
+    const text = textOf(base);
+    const place = text === undefined ? undefined : specifierPlace(text, specifier);
+    return new AppError("guest", `Module not found: ${quoteText(specifier)}`, {
+      hint: server !== undefined
+        ? serverHint(server, files)
+        : target !== undefined
+        ? fileHint(target, files)
+        : 'only "mcp:SERVER", "mcp:host" and files under /mcp-tools can be imported',
+      ...(place !== undefined && { at: { file: shownName(base), ...place } }),
+      ...(place !== undefined && { detail: sourceFrame(text!, place) }),
+    });
+  }
+
+  function load(name: string): ModuleAnswer {
+    if (name === ENTRY_MODULE) return { ok: `export * as main from "mcp:main"` };
+    if (name === HOST) return { ok: HOST_MODULE };
+    try {
+      return { ok: prepare(name).js };
+    } catch (error) {
+      if (error instanceof AppError) return refuse(error);
+      throw error;
+    }
+  }
+
+  function prepare(name: string): PreparedSource {
+    let ready = prepared.get(name);
+    if (ready === undefined) {
+      ready = prepareSource(files.get(name) ?? "", { path: name, form: "module", ...modes });
+      prepared.set(name, ready);
+    }
+    return ready;
+  }
+
+  const shownName = (name: string) => name === main ? path : name;
+
+  function place(stack: string): Place | undefined {
+    const frames = stack.split("\n").map(parseFrame).filter((frame) =>
+      frame !== undefined && prepared.has(frame.file)
+    ) as Frame[];
+    const first = frames.findIndex((frame) => !frame.file.startsWith(SERVERS));
+    const from = Math.max(first, 0);
+    const chosen = frames[from];
+    if (chosen === undefined) return undefined;
+    const at = originalOf(chosen);
+    const callers = frames.slice(from + 1, from + MAX_FRAMES).map((frame) => {
+      const { line, column } = originalOf(frame);
+      const where = `${cleanLine(shownName(frame.file))}:${line}:${column}`;
+      return `at ${frame.name === "" ? where : `${cleanLine(frame.name, 80)} (${where})`}`;
+    });
+    return {
+      at: { file: cleanLine(shownName(chosen.file)), ...at },
+      detail: [...sourceFrame(textOf(chosen.file) ?? "", at), ...callers],
+    };
+  }
+
+  const originalOf = (frame: Frame) =>
+    prepared.get(frame.file)!.original({ line: frame.line, column: frame.column });
+
+  return {
+    resolve,
+    load,
+    read(path) {
+      const text = files.get(normalizePath(path));
+      if (text !== undefined) return text;
+      throw new AppError("invalid", `File not found: ${quoteText(path)}`);
+    },
+    list: (path) => listFolder(files, normalizePath(path)),
+    place,
+    failure: (message) => failures.get(message),
+  };
+}
+
+function baseName(path: string): string {
+  const name = path.split(/[/\\]/).at(-1)!.replace(/[^\w.-]/g, "_");
+  return name === "" ? "main.ts" : name;
+}
+
+function pathOf(specifier: string, base: string): string | undefined {
+  try {
+    return normalizePath(
+      specifier.startsWith("/")
+        ? specifier
+        : `${base.slice(0, base.lastIndexOf("/") + 1)}${specifier}`,
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+function serverHint(server: string, files: ReadonlyMap<string, string>): string {
+  const known = serverNames(files);
+  const near = nearestNames(server, known);
+  if (near.length > 0) return `did you mean ${near.map((name) => `"mcp:${name}"`).join(", ")}?`;
+  const all = known.slice(0, 8).map((name) => `"mcp:${name}"`).join(", ");
+  return `${known.length > 0 ? `this run has ${all}; ` : ""}name the server in a static import, ` +
+    `or with --server`;
+}
+
+function serverNames(files: ReadonlyMap<string, string>): string[] {
+  const names = new Set<string>();
+  for (const path of files.keys()) {
+    if (path.startsWith(SERVERS)) names.add(path.slice(SERVERS.length).split("/", 1)[0]!);
+  }
+  return [...names];
+}
+
+function fileHint(target: string, files: ReadonlyMap<string, string>): string {
+  const folder = target.slice(0, target.lastIndexOf("/") + 1);
+  const siblings = [...files.keys()].filter((path) => path.startsWith(folder));
+  const near = nearestNames(target, siblings);
+  return near.length > 0
+    ? `did you mean ${near.map((name) => quoteText(name)).join(", ")}?`
+    : `there is no virtual file ${quoteText(target)}`;
+}
+
+function listFolder(files: ReadonlyMap<string, string>, path: string): string[] {
+  const prefix = path === "/" ? "/" : `${path}/`;
+  const names = new Set<string>();
+  for (const file of files.keys()) {
+    if (!file.startsWith(prefix)) continue;
+    const rest = file.slice(prefix.length);
+    const slash = rest.indexOf("/");
+    names.add(slash < 0 ? rest : rest.slice(0, slash + 1));
+  }
+  if (names.size > 0 || path === "/") return [...names].sort();
+  throw new AppError("invalid", `Folder not found: ${quoteText(path)}`);
+}
+
+function specifierPlace(
+  text: string,
+  specifier: string,
+): { line: number; column: number } | undefined {
+  for (const quote of ['"', "'"]) {
+    const index = text.indexOf(`${quote}${specifier}${quote}`);
+    if (index < 0) continue;
+    const before = text.slice(0, index).split("\n");
+    return { line: before.length, column: before.at(-1)!.length + 1 };
+  }
+  return undefined;
+}
+
+interface Frame {
+  readonly name: string;
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+// `    at name (file:line:column)` or `    at file:line:column`.
+function parseFrame(text: string): Frame | undefined {
+  const match = /^\s*at (?:(.{0,200}?) \()?([^()]{1,1100}):(\d{1,9}):(\d{1,9})\)?$/.exec(text);
+  if (match === null) return undefined;
+  const name = match[1] === undefined || match[1] === "<anonymous>" ? "" : match[1];
+  return { name, file: match[2]!, line: Number(match[3]), column: Number(match[4]) };
+}

@@ -1,0 +1,402 @@
+// The guest's side of the host functions, as source text that runs in a fresh engine before any
+// program: it keeps pristine intrinsics, so that nothing a program replaces changes a call's answer.
+// Nothing here is a gate: the host checks every kind, size and number by itself.
+
+import { MAX_LOG_BYTES } from "./limits.ts";
+import { WEB_GLOBALS } from "./web_globals.ts";
+
+/** The name of the prelude in stack traces. */
+export const PRELUDE_NAME = "mcp:prelude";
+/** The module that the prelude imports: it has the program's namespace as `main`. */
+export const ENTRY_MODULE = "mcp:entry";
+
+/** What the prelude asks of the host, as the number it calls with. */
+export const ToHost = {
+  /** `id` of the call, `NAME [arguments]`; answers a refusal as JSON or undefined. */
+  call: 1,
+  /** 1 with the result's JSON, 0 without a result, 2 when the program has no such export. */
+  done: 2,
+  /** JSON of `GuestFailure`. */
+  fail: 3,
+  /** Index of the level, JSON of the text. */
+  log: 4,
+  /** `id` of the timer, milliseconds. */
+  timer: 5,
+  clearTimer: 6,
+  /** JSON of a path; answers `=` and the raw text, `"` and a JSON string, or `!` and a message. */
+  readFile: 7,
+  listFiles: 8,
+  /** JSON `[url, base]` or `[url, part, value]`; answers the parts as JSON, or undefined. */
+  url: 9,
+  /** `id` bytes, answered in hexadecimal. */
+  random: 10,
+  /** Milliseconds since the start. */
+  now: 11,
+  /** JSON of a warning about the result. */
+  warn: 12,
+} as const;
+
+/** What the host tells the prelude. */
+export const ToGuest = {
+  /** JSON `{entry, args}`: import the program and report its result. */
+  start: 1,
+  /** `id` of a call with its answer's JSON, empty for undefined. */
+  answer: 2,
+  /** `id` of a call with JSON of `CallFailure`. */
+  refuse: 3,
+  /** `id` of a timer that is due. */
+  timer: 4,
+} as const;
+
+/** The levels of log lines, by index. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+
+/** How the prelude describes what a program threw; all of it is the guest's text. */
+export interface GuestFailure {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string;
+  /** The call this error came from, 0 for an error of the program's own. */
+  readonly call: number;
+  /** Whether the engine itself made it: no memory, no stack, an interrupt. */
+  readonly internal: boolean;
+}
+
+/** What a program can see of a call that failed. */
+export interface CallFailure {
+  readonly message: string;
+  readonly kind: string;
+  readonly hint?: string;
+  readonly detail?: readonly string[];
+}
+
+/** The source of `mcp:host`; its names are globals that cannot be replaced. */
+export const HOST_MODULE = `const { callTool, callTools, readFile, listFiles, searchTools, getState,
+setState, log, ToolError } = globalThis;
+export { callTool, callTools, readFile, listFiles, searchTools, getState, setState, log, ToolError };`;
+
+const CORE = String.raw`
+const { parse, stringify } = JSON;
+const { apply, defineProperty, getOwnPropertyDescriptor } = Reflect;
+const freeze = Object.freeze, isArray = Array.isArray, hasOwn = Object.hasOwn;
+const PromiseCtor = Promise, ErrorCtor = Error, TypeErrorCtor = TypeError, WeakMapCtor = WeakMap;
+const InternalErrorCtor = InternalError, MapCtor = Map, SetCtor = Set;
+const uncurry = (method) => (self, ...rest) => apply(method, self, rest);
+const then = uncurry(PromiseCtor.prototype.then);
+const slice = uncurry(String.prototype.slice), indexOf = uncurry(String.prototype.indexOf);
+const remember = uncurry(WeakMapCtor.prototype.set), recall = uncurry(WeakMapCtor.prototype.get);
+const isError = (value) => value instanceof ErrorCtor;
+
+const put = (target, key, value, open) =>
+  defineProperty(target, key,
+    { __proto__: null, value, writable: open, configurable: open, enumerable: false });
+const element = (array, index, value) =>
+  defineProperty(array, index,
+    { __proto__: null, value, writable: true, configurable: true, enumerable: true });
+// A promise of our own whose "then" must not consult what a program did to Promise.
+const own = (promise) => {
+  put(promise, "constructor", undefined, false);
+  return promise;
+};
+const immediate = (make) => new PromiseCtor((resolve) => resolve(make()));
+const needText = (value, what) => {
+  if (typeof value !== "string") throw new TypeErrorCtor(what + " must be a string");
+  return stringify(value);
+};
+
+class ToolError extends ErrorCtor {
+  constructor(message) {
+    super(message);
+  }
+}
+put(ToolError.prototype, "name", "ToolError", false);
+freeze(ToolError);
+freeze(ToolError.prototype);
+
+const pending = { __proto__: null };
+const origins = new WeakMapCtor();
+let lastCall = 0;
+
+// The frames of the author's code, without ours on top.
+const callSite = () => {
+  let stack = new ErrorCtor().stack;
+  for (let end; (end = indexOf(stack, "\n")) >= 0; stack = slice(stack, end + 1)) {
+    if (indexOf(slice(stack, 0, end), "${PRELUDE_NAME}") < 0) break;
+  }
+  return stack;
+};
+const toError = (text, call) => {
+  const failure = parse(text);
+  const error = call.tool === undefined
+    ? new ErrorCtor(failure.message)
+    : new ToolError(failure.message);
+  put(error, "stack", call.site, true);
+  put(error, "kind", failure.kind, true);
+  if (call.tool !== undefined) {
+    put(error, "server", call.server, true);
+    put(error, "tool", call.tool, true);
+  }
+  if (failure.hint !== undefined) put(error, "hint", failure.hint, true);
+  if (failure.detail !== undefined) put(error, "detail", failure.detail, true);
+  return error;
+};
+const ask = (name, json, server, tool) => {
+  const site = callSite();
+  return new PromiseCtor((resolve, reject) => {
+    const id = ++lastCall;
+    const call = { __proto__: null, resolve, reject, site, server, tool };
+    const refusal = host(${ToHost.call}, id, name + " " + json);
+    if (refusal === undefined) pending[id] = call;
+    else reject(toError(refusal, call));
+  });
+};
+const rejected = (error) => new PromiseCtor((_, reject) => reject(error));
+
+const callTool = (server, tool, params) => {
+  try {
+    const names = needText(server, "callTool: server") + "," + needText(tool, "callTool: tool");
+    if (params === undefined || params === null) params = {};
+    if (typeof params !== "object" || isArray(params)) {
+      throw new TypeErrorCtor("callTool: params must be an object");
+    }
+    const json = stringify(params);
+    if (json === undefined) throw new TypeErrorCtor("callTool: params must be JSON");
+    return ask("callTool", "[" + names + "," + json + "]", server, tool);
+  } catch (error) {
+    return rejected(error);
+  }
+};
+const callTools = (items, options) => new PromiseCtor((resolve, reject) => {
+  if (!isArray(items)) throw new TypeErrorCtor("callTools: items must be an array");
+  const count = items.length;
+  const wide = options?.concurrency ?? count;
+  if (count > 0 && !(wide >= 1)) throw new TypeErrorCtor("callTools: concurrency must be 1 or more");
+  const results = { __proto__: null };
+  let next = 0, left = count, stopped = false;
+  const finish = () => {
+    const list = [];
+    for (let index = 0; index < count; index++) element(list, index, results[index]);
+    resolve(list);
+  };
+  const settle = (index, result) => {
+    results[index] = result;
+    if (!result.ok && options?.stopOnError) stopped = true;
+    left--;
+    begin();
+    if (left === 0) finish();
+  };
+  const begin = () => {
+    for (; stopped && next < count; left--) {
+      results[next++] = { ok: false, error: new ToolError("Not called: an earlier call failed") };
+    }
+  };
+  const start = () => {
+    if (next >= count) return;
+    const index = next++, item = items[index];
+    const done = (result) => {
+      settle(index, result);
+      start();
+    };
+    const answer = callTool(item?.server, item?.tool, item?.params);
+    then(own(answer), (value) => done({ ok: true, value }), (error) => done({ ok: false, error }));
+  };
+  if (count === 0) finish();
+  for (let lane = 0; lane < wide && next < count; lane++) start();
+});
+const answered = (kind, path, what) => immediate(() => {
+  const answer = host(kind, 0, needText(path, what));
+  const body = slice(answer, 1);
+  if (answer[0] === "!") throw new ErrorCtor(parse(body));
+  return answer[0] === "=" ? body : parse(body);
+});
+const readFile = (path) => answered(${ToHost.readFile}, path, "readFile: path");
+const listFiles = (path) => answered(${ToHost.listFiles}, path, "listFiles: path");
+const searchTools = (query, options) => {
+  try {
+    const json = needText(query, "searchTools: query") + "," + (stringify(options ?? {}) ?? "{}");
+    return ask("searchTools", "[" + json + "]");
+  } catch (error) {
+    return rejected(error);
+  }
+};
+const getState = (key) => {
+  try {
+    return ask("getState", "[" + needText(key, "getState: key") + "]");
+  } catch (error) {
+    return rejected(error);
+  }
+};
+const setState = (key, value) => {
+  try {
+    const json = stringify(value);
+    if (json === undefined) throw new TypeErrorCtor("setState: value must be JSON");
+    return ask("setState", "[" + needText(key, "setState: key") + "," + json + "]");
+  } catch (error) {
+    return rejected(error);
+  }
+};
+const emit = (level, text) => {
+  const kept = text.length > ${MAX_LOG_BYTES} ? slice(text, 0, ${MAX_LOG_BYTES}) : text;
+  host(${ToHost.log}, level, stringify(kept));
+};
+const log = (level, message) => {
+  const index = level === "debug" ? 0 : level === "info" ? 1 : level === "warn" ? 2
+    : level === "error" ? 3 : -1;
+  if (index < 0) throw new TypeErrorCtor("log: level must be debug, info, warn or error");
+  emit(index, typeof message === "string" ? message : inspect(message));
+};
+
+const asText = (value) => {
+  const text = typeof value === "string" ? value : value === undefined ? "" : "" + value;
+  return text.length > 8192 ? slice(text, 0, 8192) : text;
+};
+const describe = (error) => {
+  let name = "", message = "", stack = "", call = 0, internal = false;
+  try {
+    if (typeof error === "symbol") message = inspect(error);
+    else if ((typeof error !== "object" && typeof error !== "function") || error === null) {
+      message = asText(error === undefined ? "undefined" : error);
+    } else {
+      call = recall(origins, error) ?? 0;
+      if (isError(error)) {
+        internal = error instanceof InternalErrorCtor;
+        name = asText(error.name);
+        message = asText(error.message);
+        stack = asText(error.stack);
+      } else message = asText(inspect(error));
+    }
+  } catch {
+    name = message = stack = "";
+  }
+  if (name === "" && message === "") message = "unprintable error";
+  return '{"name":' + stringify(name) + ',"message":' + stringify(message) + ',"stack":' +
+    stringify(stack) + ',"call":' + call + ',"internal":' + internal + "}";
+};
+const fail = (error) => {
+  host(${ToHost.fail}, 0, describe(error));
+};
+const warn = (text) => {
+  host(${ToHost.warn}, 0, stringify(text));
+};
+const report = (value) => {
+  let json;
+  try {
+    json = stringify(value);
+  } catch (error) {
+    const reason = describe(error);
+    const wrapped = new TypeErrorCtor("The result is not JSON: " + parse(reason).message);
+    put(wrapped, "stack", "", true);
+    return fail(recall(origins, error) === undefined && isError(error) ? wrapped : error);
+  }
+  if (typeof value === "symbol" || typeof value === "function") {
+    warn("The result is a " + typeof value + ", which JSON cannot hold: there is no result");
+  } else if (typeof value === "number" && json === "null") {
+    warn("The result is " + value + ", which JSON cannot hold: it became null");
+  } else if (json === "{}") {
+    const kind = value instanceof MapCtor ? "Map" : value instanceof SetCtor ? "Set"
+      : isError(value) ? "Error" : undefined;
+    if (kind !== undefined) warn("The result is of class " + kind + ", which JSON shows as {}");
+  }
+  host(${ToHost.done}, json === undefined ? 0 : 1, json === undefined ? "" : json);
+};
+const awaitResult = (value) => {
+  if ((typeof value !== "object" || value === null) && typeof value !== "function") {
+    return report(value);
+  }
+  try {
+    // A promise of the engine, whatever a program did to Promise.prototype.
+    return void then(value, report, fail);
+  } catch {
+    then(own(new PromiseCtor((resolve) => resolve(value))), report, fail);
+  }
+};
+const start = ({ entry, args }) => {
+  then(own(import("${ENTRY_MODULE}")), ({ main }) => {
+    let value;
+    try {
+      if (!hasOwn(main, entry)) return void host(${ToHost.done}, 2, stringify(Object.keys(main)));
+      value = main[entry];
+      if (typeof value === "function") value = apply(value, undefined, args);
+    } catch (error) {
+      return fail(error);
+    }
+    awaitResult(value);
+  }, fail);
+};
+
+const timers = { __proto__: null };
+let lastTimer = 0;
+const addTimer = (run, ms, args, repeat) => {
+  if (typeof run !== "function") throw new TypeErrorCtor("A timer needs a function");
+  const delay = +ms > 0 ? +ms : 0;
+  const id = ++lastTimer;
+  timers[id] = { __proto__: null, run, args, repeat, delay };
+  host(${ToHost.timer}, id, "" + delay);
+  return id;
+};
+const clearTimer = (id) => {
+  if (timers[id] === undefined) return;
+  delete timers[id];
+  host(${ToHost.clearTimer}, +id, "");
+};
+const fire = (id) => {
+  const timer = timers[id];
+  if (timer === undefined) return;
+  if (timer.repeat) host(${ToHost.timer}, id, "" + timer.delay);
+  else delete timers[id];
+  try {
+    apply(timer.run, undefined, timer.args);
+  } catch (error) {
+    fail(error);
+  }
+};
+const settled = own(immediate(() => undefined));
+
+const receive = (kind, id, text) => {
+  if (kind === ${ToGuest.start}) return start(parse(text));
+  if (kind === ${ToGuest.timer}) return fire(id);
+  const call = pending[id];
+  if (call === undefined) return;
+  delete pending[id];
+  try {
+    if (kind === ${ToGuest.answer}) return call.resolve(text === "" ? undefined : parse(text));
+    const error = toError(text, call);
+    remember(origins, error, id);
+    call.reject(error);
+  } catch (error) {
+    call.reject(error);
+  }
+};
+
+const api = { callTool, callTools, readFile, listFiles, searchTools, getState, setState, log };
+for (const name of Object.keys(api)) put(globalThis, name, freeze(api[name]), false);
+put(globalThis, "ToolError", ToolError, false);
+const globals = {
+  setTimeout: (run, ms, ...args) => addTimer(run, ms, args, false),
+  setInterval: (run, ms, ...args) => addTimer(run, ms, args, true),
+  clearTimeout: clearTimer,
+  clearInterval: clearTimer,
+  queueMicrotask: (run) => {
+    if (typeof run !== "function") throw new TypeErrorCtor("queueMicrotask needs a function");
+    then(settled, () => {
+      try {
+        run();
+      } catch (error) {
+        fail(error);
+      }
+    });
+  },
+  fetch: () => {
+    throw new TypeErrorCtor("fetch is not available here: call a tool, callTool(server, tool, params)");
+  },
+  require: () => {
+    throw new TypeErrorCtor('require is not available here: import { tool } from "mcp:SERVER"');
+  },
+};
+for (const name of Object.keys(globals)) put(globalThis, name, globals[name], true);
+delete globalThis.SharedArrayBuffer;
+`;
+
+/** The source of the function that the engine starts with. */
+export const PRELUDE =
+  `(function (host) {\n"use strict";\n${CORE}\n${WEB_GLOBALS}\nreturn receive;\n})`;
