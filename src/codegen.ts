@@ -8,6 +8,7 @@ import { MAX_SIGNATURE_CHARS, MAX_SUMMARY_CHARS } from "./limits.ts";
 import type { ToolName } from "./names.ts";
 import { toTypeModel } from "./schema.ts";
 import type { ServerInfo, ToolDefinition } from "./server.ts";
+import { nameDefinitions, type PlacedModel, type SharedTypes } from "./shared_types.ts";
 import { renderHost, renderIndex, renderTool, renderTypes } from "./template.ts";
 import { quoteText } from "./text.ts";
 import type { TypeModel, TypeNode } from "./type_model.ts";
@@ -45,7 +46,9 @@ const MANIFEST_FORMAT = 1;
 export function generateTypescript(info: ServerInfo): GeneratedPackage {
   const warnings = [...info.warnings];
   const plans = planTools(info.tools, warnings);
-  const shared = nameDefinitions(plans);
+  const shared = nameDefinitions(modelsOf(plans), {
+    taken: plans.flatMap(({ typeName }) => [`${typeName}Params`, `${typeName}Result`]),
+  });
   const files = new Map<string, string>();
   const tools: GeneratedTool[] = [];
   const server = stringLiteral(info.name);
@@ -109,6 +112,13 @@ function planTools(tools: readonly ToolDefinition[], warnings: string[]): Plan[]
     }
     return { tool, functionName, typeName, params: onlyObjects(params), result };
   });
+}
+
+function* modelsOf(plans: readonly Plan[]): Generator<PlacedModel> {
+  for (const { functionName, params, result } of plans) {
+    yield { model: params, place: functionName };
+    if (result !== undefined) yield { model: result, place: `${functionName} result` };
+  }
 }
 
 // Parameters travel as an object whatever the schema admits beside it.
@@ -307,125 +317,4 @@ function addProjectFiles(files: Map<string, string>, info: ServerInfo): void {
       },
     }),
   );
-}
-
-/** The named types of all tools, each structure once. */
-interface SharedTypes {
-  /** Names with their types as text, sorted by name. */
-  readonly definitions: readonly { readonly name: string; readonly text: string }[];
-  /** The name in `types.ts` of a definition of `model`. */
-  nameOf(model: TypeModel, definition: string): string;
-}
-
-/** A named type of one model. */
-interface Entry {
-  readonly model: TypeModel;
-  readonly definition: string;
-  /** Which model: the function's name, with `result` behind for results. */
-  readonly place: string;
-  /** Its name in the schema. */
-  readonly local: string;
-  /** What it looks like without docs, and which others it uses, in order. */
-  readonly shape: string;
-  readonly uses: readonly string[];
-}
-
-// Telling structures apart takes steps in the square of this; beyond it nothing is shared.
-const MAX_SHARED_DEFINITIONS = 200;
-
-// Two definitions are one when they have the same name in their schemas and the same structure all
-// the way down; docs do not count, so that a changed text renames nothing.
-function nameDefinitions(plans: readonly Plan[]): SharedTypes {
-  const entries = plans.flatMap((plan) => [
-    ...entriesOf(plan.params, plan.functionName),
-    ...(plan.result === undefined ? [] : entriesOf(plan.result, `${plan.functionName} result`)),
-  ]);
-  if (entries.length === 0) return { definitions: [], nameOf: (_, definition) => definition };
-  const classes = classesOf(entries);
-  const firsts = new Map<number, Entry>();
-  const structures = new Map<string, number>();
-  for (const [at, entry] of entries.entries()) {
-    if (firsts.has(classes[at]!)) continue;
-    firsts.set(classes[at]!, entry);
-    structures.set(entry.local, (structures.get(entry.local) ?? 0) + 1);
-  }
-  // A name that several structures want goes to none: each is named after its first tool instead.
-  const wanted = new Map<number, string>();
-  for (const [group, { local, place, definition }] of firsts) {
-    wanted.set(group, structures.get(local) === 1 ? local : `${place} ${definition}`);
-  }
-  const taken = new Set<string>();
-  for (const { typeName } of plans) {
-    taken.add(`${typeName}Params`.toLowerCase()).add(`${typeName}Result`.toLowerCase());
-  }
-  const names = identifiersOf(wanted.values(), { style: "type", taken });
-  const given = new Map<TypeModel, Map<string, string>>();
-  for (const [at, { model, definition }] of entries.entries()) {
-    const own = given.get(model) ?? new Map<string, string>();
-    given.set(model, own.set(definition, names.get(wanted.get(classes[at]!)!)!));
-  }
-  const nameOf = (model: TypeModel, definition: string) => given.get(model)!.get(definition)!;
-  const texts = new Map<string, string>();
-  for (const { model, definition } of firsts.values()) {
-    const alone: TypeModel = {
-      ...model,
-      root: model.definitions.get(definition)!,
-      definitions: new Map(),
-    };
-    const { text } = printType(alone, { names: (name) => nameOf(model, name) });
-    texts.set(nameOf(model, definition), text);
-  }
-  const definitions = [...texts.keys()].sort().map((name) => ({ name, text: texts.get(name)! }));
-  return { definitions, nameOf };
-}
-
-function entriesOf(model: TypeModel, place: string): Entry[] {
-  const alone = model.definitions.size > MAX_SHARED_DEFINITIONS;
-  return [...model.definitions].map(([definition, type]) => {
-    const uses: string[] = [];
-    const shape = JSON.stringify(type, (key, value: unknown) => {
-      if (key === "docs") return undefined;
-      const name = key === "to" ? (value as { name?: string }).name : undefined;
-      if (name === undefined) return value;
-      uses.push(name);
-      return null;
-    });
-    const local = model.localNames.get(definition) ?? definition;
-    return {
-      model,
-      definition,
-      place,
-      local,
-      uses,
-      shape: alone ? `${place} ${definition}` : shape,
-    };
-  });
-}
-
-// A number for each entry, equal for entries that are one: first by name and shape, then refined
-// by the numbers of what they use until nothing new comes apart.
-function classesOf(entries: readonly Entry[]): number[] {
-  const places = new Map<TypeModel, Map<string, number>>();
-  for (const [at, { model, definition }] of entries.entries()) {
-    const own = places.get(model) ?? new Map<string, number>();
-    places.set(model, own.set(definition, at));
-  }
-  const uses = entries.map(({ model, uses }) => uses.map((name) => places.get(model)!.get(name)!));
-  let classes = number(entries.map((entry) => `${entry.local} ${entry.shape}`));
-  for (;;) {
-    const before = new Set(classes).size;
-    classes = number(
-      classes.map((own, at) => [own, ...uses[at]!.map((use) => classes[use])].join()),
-    );
-    if (new Set(classes).size === before) return classes;
-  }
-}
-
-function number(keys: readonly string[]): number[] {
-  const numbers = new Map<string, number>();
-  return keys.map((key) => {
-    const known = numbers.get(key) ?? numbers.size;
-    numbers.set(key, known);
-    return known;
-  });
 }

@@ -105,7 +105,7 @@ export const MAX_SEGMENT_BYTES = 255;
 export const MAX_IDENTIFIER_CHARS = 64;
 /** A tool's signature on one line; longer ones name their types, which the tool's file spells out. */
 export const MAX_SIGNATURE_CHARS = 1_000;
-/** Named types of one schema; telling structures apart takes steps in the square, so no more are shared. */
+/** Named types of a schema that may be shared: telling them apart takes steps in the square. */
 export const MAX_SHARED_DEFINITIONS = 200;
 /** The one sentence that stands for a tool in lists. */
 export const MAX_SUMMARY_CHARS = 160;
