@@ -544,6 +544,26 @@ Deno.test("withLock runs one at a time and leaves no file", async () => {
   });
 });
 
+Deno.test("withLock is not content with a lock file that its last holder just removed", async () => {
+  await withFolder(async (folder) => {
+    const operations = watched(() => {});
+    let opened = 0;
+    const racing: FileOperations = {
+      ...operations,
+      async open(path, options) {
+        const file = await operations.open(path, options);
+        if (++opened === 1) await Deno.remove(path);
+        return file;
+      },
+    };
+    await withLock(`${folder}/lock`, async () => {
+      const second = withLock(`${folder}/lock`, () => Promise.resolve(), { timeoutMs: 1 });
+      await fails(second, "timeout", /is held/);
+    }, { operations: racing });
+    strictEqual(opened, 2);
+  });
+});
+
 Deno.test("withLock waits for a live process up to its deadline and takes over from a dead one (K9)", async () => {
   await withFolder(async (folder) => {
     const disk = new URL("../src/disk.ts", import.meta.url).href;
