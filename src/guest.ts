@@ -1,7 +1,14 @@
 // The worker's side of runs: a fresh engine each, its limits, its timers and its log. It has no
 // permission; what a program asks for goes to the main thread as text.
 
-import { type Engine, type EngineHost, type GuestText, NoMemory, startEngine } from "./engine.ts";
+import {
+  createEngineMaker,
+  type Engine,
+  type EngineHost,
+  type EngineMaker,
+  type GuestText,
+  NoMemory,
+} from "./engine.ts";
 import { AppError, type ErrorDocument, toAppError } from "./errors.ts";
 import {
   formatBytes,
@@ -166,7 +173,7 @@ class Run implements EngineHost {
     this.#deadline = setTimeout(() => this.#halt("wall"), this.#limits.wallMs);
     const args = program.args === undefined ? "[]" : `[${program.args}]`;
     const start = `{"entry":${JSON.stringify(program.entry)},"args":${args}}`;
-    this.#turn((engine) => engine.send(ToGuest.start, 0, start));
+    this.#turn((engine) => engine.send(ToGuest.start, randomSeed(), start));
   }
 
   answer(id: number, json: string): void {
@@ -549,30 +556,26 @@ class Run implements EngineHost {
   }
 }
 
-let engineModule: WebAssembly.Module | undefined;
+// A number costs the guest the same fuel whatever it is, a text would not.
+function randomSeed(): number {
+  const [low, high] = crypto.getRandomValues(new Uint32Array(2));
+  return (high! >>> 11) * 2 ** 32 + low!;
+}
+
+let engines: EngineMaker | undefined;
 let spare: { readonly memory: number; readonly engine: Promise<Engine> } | undefined;
 let current: Run | undefined;
 let currentRun = 0;
 
 // The next run's engine is made while nobody waits for it.
 function prepareSpare(memory: number): void {
-  const engine = newEngine(memory);
+  const engine = engines!.start(memory);
   engine.catch(() => {});
   spare = { memory, engine };
 }
 
-function newEngine(memory: number): Promise<Engine> {
-  return startEngine({
-    module: engineModule!,
-    memory,
-    stack: GUEST_STACK_BYTES,
-    prelude: PRELUDE,
-    preludeName: PRELUDE_NAME,
-  });
-}
-
 function takeEngine(memory: number): Promise<Engine> {
-  const ready = spare?.memory === memory ? spare.engine : newEngine(memory);
+  const ready = spare?.memory === memory ? spare.engine : engines!.start(memory);
   spare = undefined;
   return ready;
 }
@@ -589,7 +592,12 @@ function post(message: FromWorker): void {
 scope.onmessage = ({ data }) => {
   switch (data.type) {
     case "engine":
-      engineModule = data.module;
+      engines = createEngineMaker({
+        module: data.module,
+        stack: GUEST_STACK_BYTES,
+        prelude: PRELUDE,
+        preludeName: PRELUDE_NAME,
+      });
       return prepareSpare(data.memory);
     case "run":
       current = new Run(data);

@@ -38,7 +38,7 @@ export const ToHost = {
 
 /** What the host tells the prelude. */
 export const ToGuest = {
-  /** JSON `{entry, args}`: import the program and report its result. */
+  /** JSON `{entry, args}` and 53 random bits as `id`: import the program and report its result. */
   start: 1,
   /** `id` of a call with its answer's JSON, empty for undefined. */
   answer: 2,
@@ -310,7 +310,22 @@ const awaitResult = (value) => {
     then(own(new PromiseCtor((resolve) => resolve(value))), report, fail);
   }
 };
-const start = ({ entry, args }) => {
+// The engine's own generator would repeat itself: engines start from copies of one memory.
+const seedRandom = (seed) => {
+  let a = seed | 0, b = seed / 4294967296 | 0, c = 0x9e3779b9 | 0, d = 1;
+  const next = () => {
+    const sum = (a + b | 0) + d | 0;
+    d = d + 1 | 0;
+    a = b ^ b >>> 9;
+    b = c + (c << 3) | 0;
+    c = (c << 21 | c >>> 11) + sum | 0;
+    return sum >>> 0;
+  };
+  for (let round = 0; round < 15; round++) next();
+  put(Math, "random", () => ((next() >>> 5) * 67108864 + (next() >>> 6)) / 9007199254740992, true);
+};
+const start = (seed, { entry, args }) => {
+  seedRandom(seed);
   then(own(import("${ENTRY_MODULE}")), ({ main }) => {
     let value;
     try {
@@ -353,7 +368,7 @@ const fire = (id) => {
 const settled = own(immediate(() => undefined));
 
 const receive = (kind, id, text) => {
-  if (kind === ${ToGuest.start}) return start(parse(text));
+  if (kind === ${ToGuest.start}) return start(id, parse(text));
   if (kind === ${ToGuest.timer}) return fire(id);
   const call = pending[id];
   if (call === undefined) return;
