@@ -1,81 +1,328 @@
 // JSON Schema to the type model (2020-12 and draft-07). Sound: a type never refuses what the
 // schema accepts. Never throws, never fetches, never executes a pattern.
 
+import { MAX_TYPE_DEPTH } from "./limits.ts";
+import { evaluateNode } from "./schema_keywords.ts";
+import { dialectOf } from "./schema_reference.ts";
+import {
+  ANYTHING,
+  type ArrayShape,
+  isAnyArray,
+  isAnyObject,
+  type Meet,
+  type ObjectShape,
+  type ValueSet,
+} from "./schema_shape.ts";
+import { isObject, SchemaTable } from "./schema_table.ts";
 import type { JsonObject } from "./server.ts";
-import type { Member, TypeModel, TypeNode } from "./type_model.ts";
+import { quoteText } from "./text.ts";
+import type {
+  Definition,
+  IndexSignature,
+  Member,
+  PlainType,
+  TypeModel,
+  TypeNode,
+} from "./type_model.ts";
 
 export type { TypeModel, TypeNode } from "./type_model.ts";
 
 /** `schema` as types; what types cannot say or what was not understood is wider, with a warning. */
 export function toTypeModel(schema: unknown, options: { readonly name: string }): TypeModel {
-  const definitions = new Map<string, TypeNode>();
-  const localNames = new Map<string, string>();
-  const byPointer = new Map<string, { name: string; type: TypeNode }>();
-  const root = schema;
-  return { root: convert(schema, 0), definitions, localNames, warnings: [] };
+  if (!isObject(schema)) {
+    const isSchema = typeof schema === "boolean";
+    return plainModel(
+      schema === false ? PLAIN.never : PLAIN.unknown,
+      isSchema ? undefined : "The schema is neither object nor boolean: typed as unknown",
+    );
+  }
+  if (dialectOf(schema["$schema"]) === undefined) {
+    const dialect = quoteText(String(schema["$schema"]));
+    return plainModel(PLAIN.unknown, `Schema dialect ${dialect} is not known: typed as unknown`);
+  }
+  const builder = new ModelBuilder(schema, options.name, false);
+  const model = builder.build();
+  return builder.table.lacksSeen ? new ModelBuilder(schema, options.name, true).build() : model;
+}
 
-  function convert(schema: unknown, depth: number): TypeNode {
-    if (schema === false) return { kind: "never" };
-    if (!isObject(schema) || depth > 40) return { kind: "unknown" };
-    const reference = schema["$ref"];
-    if (typeof reference === "string") {
-      const known = byPointer.get(reference);
-      if (known !== undefined) return { kind: "reference", to: known };
-      const match = /^#\/(?:\$defs|definitions)\/([A-Za-z0-9]+)$/.exec(reference);
-      const defs = isObject(root) ? root["$defs"] ?? root["definitions"] : undefined;
-      if (match === null || !isObject(defs) || !Object.hasOwn(defs, match[1]!)) {
-        return { kind: "unknown" };
-      }
-      const local = match[1]!.charAt(0).toUpperCase() + match[1]!.slice(1);
-      const entry = { name: options.name + local, type: { kind: "unknown" } as TypeNode };
-      byPointer.set(reference, entry);
-      entry.type = convert(defs[match[1]!], 0);
-      definitions.set(entry.name, entry.type);
-      localNames.set(entry.name, local);
-      return { kind: "reference", to: entry };
-    }
-    if (Array.isArray(schema["enum"])) return union(schema["enum"].map(literal));
-    if (schema["const"] !== undefined) return literal(schema["const"]);
-    const choices = schema["anyOf"] ?? schema["oneOf"];
-    if (Array.isArray(choices)) return union(choices.map((choice) => convert(choice, depth + 1)));
-    const types = Array.isArray(schema["type"]) ? schema["type"] : [schema["type"]];
-    return union(types.map((type) => ofType(type, schema, depth)));
+function plainModel(root: TypeNode, warning: string | undefined): TypeModel {
+  return {
+    root,
+    definitions: new Map(),
+    localNames: new Map(),
+    warnings: warning === undefined ? [] : [warning],
+  };
+}
+
+const PLAIN: { readonly [K in PlainType["kind"]]: PlainType } = {
+  unknown: { kind: "unknown" },
+  never: { kind: "never" },
+  undefined: { kind: "undefined" },
+  null: { kind: "null" },
+  boolean: { kind: "boolean" },
+  number: { kind: "number" },
+  string: { kind: "string" },
+};
+const ANY_ARRAY_TYPE: TypeNode = { kind: "array", items: PLAIN.unknown };
+const ANY_OBJECT_TYPE: TypeNode = {
+  kind: "object",
+  members: [],
+  index: [{ prefix: undefined, type: PLAIN.unknown }],
+};
+const EMPTY_OBJECT_TYPE: TypeNode = {
+  kind: "object",
+  members: [],
+  index: [{ prefix: undefined, type: PLAIN.never }],
+};
+
+// Longer unions of literals get a name once they are used twice.
+const MAX_INLINE_LITERALS = 8;
+
+/** A definition while the model is built. */
+interface Draft extends Definition {
+  name: string | undefined;
+  type: TypeNode;
+  readonly hint: string;
+}
+
+class ModelBuilder {
+  readonly table: SchemaTable;
+  readonly #root: JsonObject;
+  readonly #prefix: string;
+  readonly #built = new Map<Meet, TypeNode>();
+  readonly #named: Draft[] = [];
+  readonly #localNames = new Map<string, string>();
+  readonly #taken = new Set<string>();
+  readonly #queue: { readonly meet: Meet; readonly draft: Draft }[] = [];
+
+  constructor(root: JsonObject, prefix: string, tracksSeen: boolean) {
+    this.#root = root;
+    this.#prefix = typeName(prefix) || "Type";
+    this.table = new SchemaTable(root, { tracksSeen, evaluate: evaluateNode });
   }
 
-  function ofType(type: unknown, schema: JsonObject, depth: number): TypeNode {
-    if (type === "integer" || type === "number") return { kind: "number" };
-    if (type === "string" || type === "boolean" || type === "null") return { kind: type };
-    if (type === "array") return { kind: "array", items: convert(schema["items"], depth + 1) };
-    if (type !== "object") return { kind: "unknown" };
-    const required = Array.isArray(schema["required"]) ? schema["required"] : [];
-    const properties = isObject(schema["properties"]) ? schema["properties"] : {};
-    const members = Object.keys(properties).map((key): Member => ({
-      key,
-      type: convert(properties[key], depth + 1),
-      optional: !required.includes(key),
-      docs: isObject(properties[key]) ? properties[key] : undefined,
-    }));
-    const open = schema["additionalProperties"] !== false;
+  build(): TypeModel {
+    const meet = this.table.meetOf(this.#root, this.table.references.scope);
+    const root = this.#type(meet, 0, "Root");
+    for (let next = this.#queue.pop(); next !== undefined; next = this.#queue.pop()) {
+      next.draft.type = this.#structure(next.meet, 0, next.draft.hint);
+    }
+    const definitions = new Map<string, TypeNode>();
+    for (const draft of this.#named) definitions.set(draft.name!, draft.type);
     return {
-      kind: "object",
-      members,
-      index: open ? [{ prefix: undefined, type: { kind: "unknown" } }] : [],
+      root,
+      definitions,
+      localNames: this.#localNames,
+      warnings: [...this.table.warnings],
     };
   }
+
+  #type(meet: Meet, depth: number, hint: string): TypeNode {
+    if (meet === ANYTHING) return PLAIN.unknown;
+    const built = this.#built.get(meet);
+    if (built !== undefined) {
+      if (built.kind === "reference") this.#name(built.to as Draft);
+      return built;
+    }
+    const set = this.table.setOf(meet);
+    const simple = simpleType(set);
+    if (simple !== undefined) {
+      this.#built.set(meet, simple);
+      return simple;
+    }
+    if (depth >= MAX_TYPE_DEPTH) {
+      this.table.tooDeep();
+      return PLAIN.unknown;
+    }
+    const node = this.table.nodeOf(meet);
+    const draft: Draft = { name: undefined, type: PLAIN.unknown, hint: node?.name ?? hint };
+    const reference: TypeNode = { kind: "reference", to: draft };
+    this.#built.set(meet, reference);
+    if (node?.name !== undefined && !isList(set)) {
+      // Built later, so that a long chain of references is not a deep recursion.
+      this.#name(draft);
+      this.#queue.push({ meet, draft });
+      return reference;
+    }
+    draft.type = this.#structure(meet, depth, draft.hint);
+    if (draft.name !== undefined || !isShort(draft.type)) return reference;
+    this.#built.set(meet, draft.type);
+    return draft.type;
+  }
+
+  #structure(meet: Meet, depth: number, hint: string): TypeNode {
+    const node = this.table.nodeOf(meet);
+    if (node?.alternatives !== undefined && !node.isCircular) {
+      return unionOf(node.alternatives.map((one) => this.#type(one, depth + 1, hint)));
+    }
+    const set = this.table.setOf(meet);
+    const types = scalarTypes(set);
+    for (const shape of set.arrays) types.push(this.#array(shape, depth + 1, hint));
+    for (const shape of set.objects) types.push(this.#object(shape, depth + 1));
+    return unionOf(types);
+  }
+
+  #array(shape: ArrayShape, depth: number, hint: string): TypeNode {
+    const rest = this.#type(shape.rest, depth, `${hint} item`);
+    if (shape.items.length === 0) return { kind: "array", items: rest };
+    const items = shape.items.map((item) => this.#type(item, depth, `${hint} item`));
+    return { kind: "tuple", items, required: Math.min(Math.ceil(shape.min), items.length), rest };
+  }
+
+  #object(shape: ObjectShape, depth: number): TypeNode {
+    if (isAnyObject(shape)) return ANY_OBJECT_TYPE;
+    const required: Member[] = [];
+    const optional: Member[] = [];
+    for (const [key, { meet, required: isRequired, docs }] of shape.members) {
+      let type = this.#type(meet, depth, key);
+      if (isRequired && type.kind === "never") return PLAIN.never;
+      // Every object inherits one, of another type.
+      if (!isRequired && key in Object.prototype) type = PLAIN.unknown;
+      (isRequired ? required : optional).push({ key, type, optional: !isRequired, docs });
+    }
+    optional.sort((a, b) => a.key < b.key ? -1 : 1);
+    const members = [...required, ...optional];
+    const index = this.#index(shape, members, depth);
+    return members.length + index.length === 0
+      ? EMPTY_OBJECT_TYPE
+      : { kind: "object", members, index };
+  }
+
+  #index(shape: ObjectShape, members: readonly Member[], depth: number): IndexSignature[] {
+    const extras = this.#type(shape.extras, depth, "value");
+    const prefixes = [...shape.prefixes].map(([prefix, meet]) => ({
+      prefix,
+      type: this.#type(meet, depth, `${prefix} value`),
+    }));
+    const index = prefixes.map(({ prefix, type }): IndexSignature => ({
+      prefix,
+      type: this.#covering([
+        type,
+        ...prefixes.filter((other) => other.prefix.startsWith(prefix)).map(({ type }) => type),
+      ], members.filter((member) => member.key.startsWith(prefix))),
+    }));
+    if (extras.kind !== "never") {
+      const types = [extras, ...prefixes.map(({ type }) => type)];
+      index.push({ prefix: undefined, type: this.#covering(types, members) });
+    }
+    return index;
+  }
+
+  // TypeScript wants an index signature to cover the members; what is written twice gets a name.
+  #covering(types: TypeNode[], members: readonly Member[]): TypeNode {
+    if (types.some((type) => type.kind === "unknown")) return PLAIN.unknown;
+    for (const { type, optional } of members) {
+      types.push(type);
+      if (optional) types.push(PLAIN.undefined);
+    }
+    const union = unionOf(types);
+    for (const type of union.kind === "union" ? union.types : [union]) {
+      if (type.kind === "reference") this.#name(type.to as Draft);
+    }
+    return union;
+  }
+
+  #name(draft: Draft): void {
+    if (draft.name !== undefined) return;
+    const local = typeName(draft.hint) || "Part";
+    let name = this.#prefix + local;
+    for (let count = 2; this.#taken.has(name.toLowerCase()); count++) {
+      name = `${this.#prefix}${local}${count}`;
+    }
+    this.#taken.add(name.toLowerCase());
+    this.#localNames.set(name, name.slice(this.#prefix.length));
+    draft.name = name;
+    this.#named.push(draft);
+  }
 }
 
-function union(types: TypeNode[]): TypeNode {
-  if (types.some((type) => type.kind === "unknown")) return { kind: "unknown" };
-  return types.length === 1 ? types[0]! : { kind: "union", types };
+// The type of a set that is not worth a definition.
+function simpleType(set: ValueSet): TypeNode | undefined {
+  const { arrays, objects } = set;
+  const hasAnyArray = arrays.some(isAnyArray);
+  const hasAnyObject = objects.some(isAnyObject);
+  if (arrays.length > 0 && !hasAnyArray || objects.length > 0 && !hasAnyObject) return undefined;
+  const types = scalarTypes(set);
+  if (types.length > MAX_INLINE_LITERALS) return undefined;
+  if (hasAnyArray) types.push(ANY_ARRAY_TYPE);
+  if (hasAnyObject) types.push(ANY_OBJECT_TYPE);
+  const isAll = hasAnyArray && hasAnyObject && set.nulls && set.booleans === 3 &&
+    set.numbers.except && set.strings.except;
+  return isAll ? PLAIN.unknown : unionOf(types);
 }
 
-function literal(value: unknown): TypeNode {
-  if (value === null) return { kind: "null" };
-  return typeof value === "string" || typeof value === "number" || typeof value === "boolean"
-    ? { kind: "literal", value }
-    : { kind: "unknown" };
+function scalarTypes(set: ValueSet): TypeNode[] {
+  const types: TypeNode[] = [];
+  if (set.strings.except) types.push(PLAIN.string);
+  else for (const value of set.strings.values) types.push({ kind: "literal", value });
+  if (set.numbers.except) types.push(PLAIN.number);
+  else {
+    for (const value of set.numbers.values) {
+      types.push(Number.isFinite(value) ? { kind: "literal", value } : PLAIN.number);
+    }
+  }
+  if (set.booleans === 3) types.push(PLAIN.boolean);
+  else if (set.booleans !== 0) types.push({ kind: "literal", value: set.booleans === 1 });
+  if (set.nulls) types.push(PLAIN.null);
+  return types;
 }
 
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+// Whether it is nothing but an array without a fixed start: written as `T[]` wherever it is used.
+function isList(set: ValueSet): boolean {
+  return set.objects.length === 0 && set.arrays.length === 1 && set.arrays[0]!.items.length === 0;
+}
+
+// Whether a built type is as short as a name for it would be.
+function isShort(type: TypeNode): boolean {
+  return type.kind === "array" && type.items.kind !== "reference" && type.items.kind !== "union" ||
+    type.kind !== "array" && type.kind !== "object" && type.kind !== "tuple" &&
+      type.kind !== "union" && type.kind !== "reference";
+}
+
+// One type for all of `types`: flat, without repetitions and what another one covers; `null` and
+// `undefined` last.
+function unionOf(types: readonly TypeNode[]): TypeNode {
+  if (types.length === 1) return types[0]!;
+  const flat = types.flatMap((type) => {
+    const inner = type.kind === "reference" && type.to.name === undefined ? type.to.type : type;
+    return inner.kind === "union" ? inner.types : [type];
+  });
+  const kinds = new Set(flat.map((type) => type.kind));
+  if (kinds.has("unknown")) return PLAIN.unknown;
+  const seen = new Set<unknown>();
+  const kept: TypeNode[] = [];
+  const last: TypeNode[] = [];
+  for (const type of flat) {
+    const identity = type.kind === "literal"
+      ? type.value
+      : type.kind === "reference"
+      ? type.to
+      : type.kind in PLAIN
+      ? PLAIN[type.kind as PlainType["kind"]]
+      : type;
+    const isCovered = type.kind === "literal" && kinds.has(typeof type.value as TypeNode["kind"]);
+    if (type.kind === "never" || isCovered || seen.has(identity)) continue;
+    seen.add(identity);
+    (type.kind === "null" || type.kind === "undefined" ? last : kept).push(type);
+  }
+  if (seen.has(true) && seen.has(false)) {
+    return unionOf([
+      ...kept.filter((type) => type.kind !== "literal" || typeof type.value !== "boolean"),
+      PLAIN.boolean,
+      ...last,
+    ]);
+  }
+  const all = [...kept, ...last];
+  return all.length === 0
+    ? PLAIN.never
+    : all.length === 1
+    ? all[0]!
+    : { kind: "union", types: all };
+}
+
+// The letters and digits of `text` as a TypeScript type name; the empty string when none is left.
+function typeName(text: string): string {
+  const words = text.split(/[^A-Za-z0-9]+/);
+  const name = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
+  return name.slice(0, 60);
 }

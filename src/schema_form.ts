@@ -1,0 +1,221 @@
+// The object and array keywords of one schema as shapes, and `unevaluated...` closing shapes.
+// Patterns of keys are only ever looked at: one that is not a plain prefix counts as unknown.
+
+import {
+  ANY_OBJECT,
+  ANYTHING,
+  type ArrayShape,
+  arrayShape,
+  extraMeet,
+  type Meet,
+  NOTHING,
+  type ObjectShape,
+  SEEN_ITEMS,
+  SEEN_KEYS,
+  type SeenKeys,
+  type ShapeMember,
+} from "./schema_shape.ts";
+import { isObject, type SchemaNode, type SchemaTable } from "./schema_table.ts";
+import type { JsonObject } from "./server.ts";
+
+/** The objects that the object keywords of `node` accept; none when they accept no object. */
+export function objectForm(node: SchemaNode, table: SchemaTable): ObjectShape | undefined {
+  const { schema, scope } = node;
+  const properties = isObject(schema["properties"]) ? schema["properties"] : {};
+  const additional = schema["additionalProperties"];
+  const keys = Object.keys(properties).sort();
+  const required = stringsOf(schema["required"]);
+  if (!table.spend(keys.length + required.size)) return { ...ANY_OBJECT, seen: SEEN_KEYS };
+
+  const { prefixes, unclear } = patternsOf(node, table);
+  const extras = additional === undefined ? ANYTHING : table.either([
+    table.meetOf(additional, scope),
+    ...unclear,
+  ]);
+  const others: ObjectShape = { ...ANY_OBJECT, prefixes, extras };
+  const members = new Map<string, ShapeMember>();
+  for (const key of required) {
+    if (Object.hasOwn(properties, key)) members.set(key, memberOf(properties[key], key));
+    else members.set(key, { meet: extraMeet(others, key, table), required: true, docs: undefined });
+  }
+  for (const key of keys) {
+    if (!members.has(key)) members.set(key, memberOf(properties[key], key));
+  }
+  const seenAll = additional !== undefined || unclear.length > 0;
+  const seen = seenAll ? SEEN_KEYS : {
+    all: false,
+    names: table.tracksSeen ? new Set(keys) : NO_NAMES,
+    prefixes: [...prefixes.keys()],
+  };
+  const shape = limitNames({ members, prefixes, extras, seen }, node, table);
+  for (const member of shape.members.values()) {
+    if (member.required && member.meet === NOTHING) return undefined;
+  }
+  return shape;
+
+  function memberOf(property: unknown, key: string): ShapeMember {
+    let meet = table.meetOf(property, scope);
+    if (prefixes.size > 0) {
+      for (const [prefix, more] of prefixes) {
+        if (key.startsWith(prefix)) meet = table.both(meet, more);
+      }
+    }
+    return { meet, required: required.has(key), docs: docsOf(property, meet, table) };
+  }
+}
+
+const NO_NAMES: ReadonlySet<string> = new Set();
+const NO_PREFIXES: ReadonlyMap<string, Meet> = new Map();
+
+// What keys with a known prefix must satisfy, and what keys of unclear patterns must.
+function patternsOf(node: SchemaNode, table: SchemaTable) {
+  const patterns = node.schema["patternProperties"];
+  if (!isObject(patterns)) return { prefixes: NO_PREFIXES, unclear: [] };
+  const prefixes = new Map<string, Meet>();
+  const unclear: Meet[] = [];
+  for (const pattern of Object.keys(patterns).sort()) {
+    const meet = table.meetOf(patterns[pattern], node.scope);
+    const prefix = prefixOf(pattern);
+    if (prefix === undefined) unclear.push(meet);
+    else prefixes.set(prefix, table.both(meet, prefixes.get(prefix) ?? ANYTHING));
+  }
+  return { prefixes, unclear };
+}
+
+/** The prefix that a pattern asks for when it asks for nothing else; the pattern is not run. */
+export function prefixOf(pattern: string): string | undefined {
+  if (!pattern.startsWith("^")) return pattern === "" ? "" : undefined;
+  let prefix = "";
+  for (let at = 1; at < pattern.length; at++) {
+    let char = pattern[at]!;
+    if (char === "\\") {
+      char = pattern[++at] ?? "";
+      if (!/^[^A-Za-z0-9]$/.test(char)) return undefined;
+    } else if ("^$.*+?()[]{}|".includes(char)) return undefined;
+    prefix += char;
+  }
+  return prefix;
+}
+
+// `propertyNames` and `maxProperties: 0`: which keys there may be at all.
+function limitNames(shape: ObjectShape, node: SchemaNode, table: SchemaTable): ObjectShape {
+  const { schema } = node;
+  let names: ReadonlySet<string> | undefined = schema["maxProperties"] === 0 ? NO_NAMES : undefined;
+  if (names === undefined && schema["propertyNames"] !== undefined) {
+    const { strings } = table.setOf(table.meetOf(schema["propertyNames"], node.scope));
+    if (!strings.except) names = strings.values;
+  }
+  if (names === undefined || !table.spend(names.size)) return shape;
+  const members = new Map<string, ShapeMember>();
+  for (const [key, member] of shape.members) {
+    members.set(key, names.has(key) ? member : { ...member, meet: NOTHING });
+  }
+  for (const key of names) {
+    if (members.has(key)) continue;
+    members.set(key, { meet: extraMeet(shape, key, table), required: false, docs: undefined });
+  }
+  return { members, prefixes: NO_PREFIXES, extras: NOTHING, seen: shape.seen };
+}
+
+// A bare reference is documented where it leads to.
+function docsOf(property: unknown, meet: Meet, table: SchemaTable): JsonObject | undefined {
+  if (!isObject(property)) return undefined;
+  const isBare = property["$ref"] !== undefined && property["description"] === undefined;
+  return isBare ? table.nodeOf(meet)?.schema ?? property : property;
+}
+
+/** The arrays that the array keywords of `node` accept; none when they accept no array. */
+export function arrayForm(node: SchemaNode, table: SchemaTable): ArrayShape | undefined {
+  const { schema, scope } = node;
+  // An array under `items` is draft-07; without a `$schema` it can mean nothing else either.
+  const isOld = Array.isArray(schema["items"]);
+  const prefix = isOld ? schema["items"] : scope.dialect === "2020-12" ? schema["prefixItems"] : [];
+  const items = Array.isArray(prefix) ? prefix.map((item) => table.meetOf(item, scope)) : [];
+  const following = isOld ? schema["additionalItems"] : schema["items"];
+  const rest = following === undefined ? ANYTHING : table.meetOf(following, scope);
+  const matching: Meet[] = [];
+  if (schema["contains"] !== undefined) {
+    const least = countOf(schema["minContains"]) ?? 1;
+    const most = countOf(schema["maxContains"]) ?? Infinity;
+    const contained = table.meetOf(schema["contains"], scope);
+    const isNever = contained === NOTHING || table.isNever(contained);
+    if (least > 0 && isNever || least > most) return undefined;
+    matching.push(contained);
+  }
+  return arrayShape({
+    items,
+    rest,
+    min: countOf(schema["minItems"]) ?? 0,
+    max: countOf(schema["maxItems"]) ?? Infinity,
+    seen: following === undefined ? { count: items.length, matching } : SEEN_ITEMS,
+  }, table);
+}
+
+/** `shape` with every key that nothing has seen held to `meet`; none when no object is left. */
+export function closeKeys(
+  shape: ObjectShape,
+  meet: Meet,
+  table: SchemaTable,
+): ObjectShape | undefined {
+  const { seen } = shape;
+  if (seen.all) return shape;
+  const members = new Map<string, ShapeMember>();
+  for (const [key, member] of shape.members) {
+    const held = hasSeen(seen, key) ? member.meet : table.both(member.meet, meet);
+    if (member.required && table.isNever(held)) return undefined;
+    members.set(key, { ...member, meet: held });
+  }
+  for (const key of seen.names) {
+    if (members.has(key)) continue;
+    members.set(key, { meet: extraMeet(shape, key, table), required: false, docs: undefined });
+  }
+  const prefixes = new Map<string, Meet>();
+  for (const prefix of new Set([...shape.prefixes.keys(), ...seen.prefixes])) {
+    // Keys with a longer prefix may be held to something else: then ask nothing here.
+    const isSplit = [...shape.prefixes.keys(), ...seen.prefixes].some((other) =>
+      other !== prefix && other.startsWith(prefix)
+    );
+    const held = shape.prefixes.get(prefix) ??
+      (isSplit ? ANYTHING : extraMeet(shape, prefix, table));
+    const isSeen = isSplit || seen.prefixes.some((other) => prefix.startsWith(other));
+    prefixes.set(prefix, isSeen ? held : table.both(held, meet));
+  }
+  return { members, prefixes, extras: table.both(shape.extras, meet), seen: SEEN_KEYS };
+}
+
+/** `shape` with every element that nothing has seen held to `meet`; none when no array is left. */
+export function closeItems(
+  shape: ArrayShape,
+  meet: Meet,
+  table: SchemaTable,
+): ArrayShape | undefined {
+  const { count, matching } = shape.seen;
+  if (count === Infinity) return shape;
+  const held = table.either([meet, ...matching]);
+  const length = Math.max(shape.items.length, count);
+  const items = Array.from({ length }, (_, at) => {
+    const item = shape.items[at] ?? shape.rest;
+    return at < count ? item : table.both(item, held);
+  });
+  return arrayShape(
+    { ...shape, items, rest: table.both(shape.rest, held), seen: SEEN_ITEMS },
+    table,
+  );
+}
+
+function hasSeen(seen: SeenKeys, key: string): boolean {
+  return seen.names.has(key) || seen.prefixes.some((prefix) => key.startsWith(prefix));
+}
+
+/** The strings in `value` when it is an array, each once and in order. */
+export function stringsOf(value: unknown): Set<string> {
+  const strings = new Set<string>();
+  if (Array.isArray(value)) {
+    for (const item of value) if (typeof item === "string") strings.add(item);
+  }
+  return strings;
+}
+
+function countOf(value: unknown): number | undefined {
+  return typeof value === "number" && value >= 0 ? value : undefined;
+}

@@ -1,0 +1,382 @@
+// What one schema accepts and what it refuses, keyword by keyword. Either set is never smaller
+// than what the keyword means: a keyword that types cannot express accepts, and refuses, all.
+
+import { MAX_TYPE_ALTERNATIVES } from "./limits.ts";
+import { arrayForm, closeItems, closeKeys, objectForm, stringsOf } from "./schema_form.ts";
+import {
+  ALL_VALUES,
+  ANY_ARRAY,
+  ANY_NUMBERS,
+  ANY_OBJECT,
+  ANY_STRINGS,
+  ANYTHING,
+  type ArrayShape,
+  complement,
+  intersect,
+  isEmpty,
+  isNone,
+  type Meet,
+  NO_NUMBERS,
+  NO_STRINGS,
+  NO_VALUES,
+  NOTHING,
+  type ObjectShape,
+  seeAlso,
+  SEEN_ITEMS,
+  SEEN_KEYS,
+  seenItems,
+  seenKeys,
+  type ShapeMember,
+  unite,
+  UNSEEN_ITEMS,
+  UNSEEN_KEYS,
+  type ValueSet,
+  WIDENED_VALUES,
+} from "./schema_shape.ts";
+import { Has, isObject, type SchemaNode, type SchemaTable } from "./schema_table.ts";
+import type { JsonObject } from "./server.ts";
+
+const TYPES: ReadonlyMap<unknown, Partial<ValueSet>> = new Map([
+  ["null", { nulls: true }],
+  ["boolean", { booleans: 3 }],
+  ["number", { numbers: ANY_NUMBERS }],
+  ["integer", { numbers: ANY_NUMBERS }],
+  ["string", { strings: ANY_STRINGS }],
+  ["array", { arrays: [ANY_ARRAY] }],
+  ["object", { objects: [ANY_OBJECT] }],
+]);
+
+/** The values that `node` accepts, or those it refuses; or more. */
+export function evaluateNode(node: SchemaNode, table: SchemaTable, refused: boolean): ValueSet {
+  return refused ? refusedBy(node, table) : acceptedBy(node, table);
+}
+
+function acceptedBy(node: SchemaNode, table: SchemaTable): ValueSet {
+  const { schema, has } = node;
+  if (has === 0) return unite((node.alternatives ?? []).map((meet) => table.setOf(meet)), table);
+  let set = has & Has.type ? typeSet(schema) : ALL_VALUES;
+  if (has & Has.values) set = intersect(set, listedValues(schema, table), table);
+  if (has & Has.object && set.objects.length > 0) {
+    const form = objectForm(node, table);
+    set = intersect(set, { ...ALL_VALUES, objects: form === undefined ? [] : [form] }, table);
+  }
+  if (has & Has.array && set.arrays.length > 0) {
+    const form = arrayForm(node, table);
+    set = intersect(set, { ...ALL_VALUES, arrays: form === undefined ? [] : [form] }, table);
+  }
+  if (has & IN_PLACE) set = applyInPlace(set, node, table);
+  return has & (Has.unseenKeys | Has.unseenItems) ? closeSet(set, node, table) : set;
+}
+
+const IN_PLACE = Has.reference | Has.dynamic | Has.allOf | Has.anyOf | Has.oneOf | Has.not |
+  Has.condition | Has.dependent;
+
+function applyInPlace(set: ValueSet, node: SchemaNode, table: SchemaTable): ValueSet {
+  const { has } = node;
+  const base = set;
+  const apply = (more: ValueSet): void => {
+    set = intersect(set, more, table);
+  };
+  if (has & Has.reference) apply(table.setOf(table.referenceOf(node)));
+  if (has & Has.dynamic) {
+    table.warn("A dynamic reference is not followed: typed as unknown");
+    apply({ ...WIDENED_VALUES });
+  }
+  if (has & Has.allOf) {
+    for (const meet of meetsOf(node, "allOf", table)) {
+      apply(table.setOf(meet));
+    }
+  }
+  if (has & Has.not) apply(unseen(table.setOf(table.not(meetAt(node, "not", table)))));
+  if (has & Has.anyOf) apply(anyOf(meetsOf(node, "anyOf", table), table));
+  let isPlain = true;
+  if (has & Has.oneOf) {
+    const one = oneOf(meetsOf(node, "oneOf", table), table);
+    isPlain = one.isPlain;
+    apply(one.set);
+  }
+  if (has & Has.condition) apply(condition(node, table));
+  if (has & Has.dependent) { for (const more of dependencies(node, table)) apply(more); }
+  const choice = has & ~(Has.id | Has.type | Has.nullable);
+  if (choice === Has.anyOf || choice === Has.oneOf && isPlain) {
+    const meets = meetsOf(node, choice === Has.anyOf ? "anyOf" : "oneOf", table);
+    if (areWithin(meets, base, table)) node.alternatives = meets;
+  }
+  return set;
+}
+
+// Whether the type beside alternatives says nothing that they do not, and they are not too many.
+function areWithin(meets: readonly Meet[], base: ValueSet, table: SchemaTable): boolean {
+  let structures = 0;
+  return meets.every((meet) => {
+    const set = table.setOf(meet);
+    if (set.objects.length + set.arrays.length > 0) structures++;
+    return structures <= MAX_TYPE_ALTERNATIVES &&
+      (base.nulls || !set.nulls) && (base.booleans === 3 || set.booleans === 0) &&
+      (!isNone(base.numbers) || isNone(set.numbers)) &&
+      (!isNone(base.strings) || isNone(set.strings)) &&
+      (base.arrays.length > 0 || set.arrays.length === 0) &&
+      (base.objects.length > 0 || set.objects.length === 0);
+  });
+}
+
+function refusedBy(node: SchemaNode, table: SchemaTable): ValueSet {
+  const { schema, has, scope } = node;
+  const unsure = Has.dynamic | Has.oneOf | Has.condition;
+  if (has === 0 || has & unsure) return ALL_VALUES;
+  const sets: ValueSet[] = [];
+  const refusedOf = (meet: Meet): ValueSet => table.setOf(table.not(meet));
+  if (has & Has.reference) sets.push(refusedOf(table.referenceOf(node)));
+  if (has & Has.type) sets.push(refusedTypes(schema));
+  if (has & Has.values) sets.push(unlistedValues(schema));
+  if (has & Has.numeric) sets.push({ ...NO_VALUES, numbers: ANY_NUMBERS });
+  if (has & Has.text) sets.push({ ...NO_VALUES, strings: ANY_STRINGS });
+  if (has & (Has.array | Has.unseenItems)) sets.push({ ...NO_VALUES, arrays: [ANY_ARRAY] });
+  if (has & (Has.dependent | Has.unseenKeys)) sets.push({ ...NO_VALUES, objects: [ANY_OBJECT] });
+  if (has & Has.object) sets.push({ ...NO_VALUES, objects: refusedObjects(node, table) });
+  if (has & Has.allOf) {
+    for (const meet of meetsOf(node, "allOf", table)) sets.push(refusedOf(meet));
+  }
+  if (has & Has.anyOf) {
+    sets.push(
+      meetsOf(node, "anyOf", table).reduce(
+        (set, meet) => intersect(set, refusedOf(meet), table),
+        ALL_VALUES,
+      ),
+    );
+  }
+  if (has & Has.not) sets.push(table.setOf(table.meetOf(schema["not"], scope)));
+  return unite(sets, table);
+}
+
+function typeSet(schema: JsonObject): ValueSet {
+  const type = schema["type"];
+  let set = NO_VALUES;
+  for (const name of Array.isArray(type) ? type : [type]) {
+    const kind = TYPES.get(name);
+    if (kind === undefined) return ALL_VALUES;
+    set = { ...set, ...kind };
+  }
+  // An extension of OpenAPI that validators know.
+  return schema["nullable"] === true ? { ...set, nulls: true } : set;
+}
+
+function refusedTypes(schema: JsonObject): ValueSet {
+  const set = typeSet(schema);
+  if (set === ALL_VALUES) return set;
+  const names = stringsOf(Array.isArray(schema["type"]) ? schema["type"] : [schema["type"]]);
+  return {
+    nulls: !names.has("null"),
+    booleans: 3 & ~set.booleans,
+    numbers: names.has("number") ? NO_NUMBERS : ANY_NUMBERS,
+    strings: names.has("string") ? NO_STRINGS : ANY_STRINGS,
+    arrays: names.has("array") ? [] : [ANY_ARRAY],
+    objects: names.has("object") ? [] : [ANY_OBJECT],
+  };
+}
+
+function listedValues(schema: JsonObject, table: SchemaTable): ValueSet {
+  let set = ALL_VALUES;
+  if (Object.hasOwn(schema, "const")) set = valuesOf([schema["const"]], table);
+  const listed = schema["enum"];
+  return Array.isArray(listed) ? intersect(set, valuesOf(listed, table), table) : set;
+}
+
+function valuesOf(values: readonly unknown[], table: SchemaTable): ValueSet {
+  if (!table.spend(values.length)) return WIDENED_VALUES;
+  const { nulls, booleans, numbers, strings } = scalarsOf(values);
+  const arrays: ArrayShape[] = [];
+  const objects: ObjectShape[] = [];
+  for (const value of values) {
+    if (Array.isArray(value)) {
+      const items = value.map(constant);
+      const length = items.length;
+      arrays.push({ items, rest: NOTHING, min: length, max: length, seen: UNSEEN_ITEMS });
+    } else if (isObject(value)) {
+      const members = new Map<string, ShapeMember>();
+      for (const key of Object.keys(value).sort()) {
+        members.set(key, { meet: constant(value[key]), required: true, docs: undefined });
+      }
+      objects.push({ ...ANY_OBJECT, members, extras: NOTHING });
+    }
+  }
+  const set = { nulls, booleans, numbers, strings, arrays, objects };
+  const tooMany = Math.max(arrays.length, objects.length) > MAX_TYPE_ALTERNATIVES;
+  return tooMany ? unite([set, NO_VALUES], table) : set;
+
+  function constant(value: unknown): Meet {
+    return table.meetOf({ const: value }, table.references.scope);
+  }
+}
+
+function scalarsOf(values: readonly unknown[]) {
+  const numbers = new Set<number>();
+  const strings = new Set<string>();
+  let nulls = false;
+  let booleans = 0;
+  for (const value of values) {
+    if (value === null) nulls = true;
+    else if (typeof value === "boolean") booleans |= value ? 1 : 2;
+    else if (typeof value === "number") numbers.add(value);
+    else if (typeof value === "string") strings.add(value);
+  }
+  return {
+    nulls,
+    booleans,
+    numbers: { values: numbers, except: false },
+    strings: { values: strings, except: false },
+  };
+}
+
+function unlistedValues(schema: JsonObject): ValueSet {
+  const sets: ValueSet[] = [];
+  if (Object.hasOwn(schema, "const")) sets.push(unlisted([schema["const"]]));
+  if (Array.isArray(schema["enum"])) sets.push(unlisted(schema["enum"]));
+  return sets.length === 1 ? sets[0]! : ALL_VALUES;
+}
+
+function unlisted(values: readonly unknown[]): ValueSet {
+  const { nulls, booleans, numbers, strings } = scalarsOf(values);
+  return {
+    ...ALL_VALUES,
+    nulls: !nulls,
+    booleans: 3 & ~booleans,
+    numbers: complement(numbers),
+    strings: complement(strings),
+  };
+}
+
+// Objects that lack a required member or have one of another type; all when it may be more.
+function refusedObjects(node: SchemaNode, table: SchemaTable): readonly ObjectShape[] {
+  const { schema, scope } = node;
+  const isMore = Object.keys(schema).some((key) =>
+    /^(?:additionalProperties|patternProperties|propertyNames|minProperties|maxProperties)$/
+      .test(key)
+  );
+  if (isMore) return [ANY_OBJECT];
+  const required = stringsOf(schema["required"]);
+  const properties = isObject(schema["properties"]) ? schema["properties"] : {};
+  const shapes: ObjectShape[] = [];
+  for (const key of new Set([...required, ...Object.keys(properties).sort()])) {
+    const isDeclared = Object.hasOwn(properties, key);
+    const meet = isDeclared ? table.not(table.meetOf(properties[key], scope)) : NOTHING;
+    // Missing, where it is required, or of another type.
+    const isRequired = required.has(key);
+    if (isRequired || meet !== NOTHING) shapes.push(objectWith(key, meet, !isRequired));
+  }
+  return shapes.length > MAX_TYPE_ALTERNATIVES ? [ANY_OBJECT] : shapes;
+}
+
+function objectWith(key: string, meet: Meet, required: boolean): ObjectShape {
+  return { ...ANY_OBJECT, members: new Map([[key, { meet, required, docs: undefined }]]) };
+}
+
+// Whichever alternative holds, another one that holds too may have seen more.
+function anyOf(meets: readonly Meet[], table: SchemaTable): ValueSet {
+  const sets = meets.map((meet) => table.setOf(meet));
+  const set = unite(sets, table);
+  if (!table.tracksSeen) return set;
+  const seen = seenItems(set.arrays);
+  return {
+    ...set,
+    arrays: set.arrays.map((shape) => ({ ...shape, seen })),
+    objects: seeAlso(set.objects, seenKeys(set.objects)),
+  };
+}
+
+// Each alternative without what the others accept, as far as that makes no new alternatives.
+function oneOf(
+  meets: readonly Meet[],
+  table: SchemaTable,
+): { readonly set: ValueSet; readonly isPlain: boolean } {
+  const sets = meets.map((meet) => table.setOf(meet));
+  let isPlain = true;
+  const exact = meets.length > MAX_TYPE_ALTERNATIVES ? sets : sets.map((set, at) => {
+    for (const [other, meet] of meets.entries()) {
+      if (other === at || isEmpty(intersect(set, sets[other]!, table))) continue;
+      const rest = intersect(set, unseen(table.setOf(table.not(meet))), table);
+      if (rest.objects.length > set.objects.length || rest.arrays.length > set.arrays.length) {
+        continue;
+      }
+      set = rest;
+      isPlain = false;
+    }
+    return set;
+  });
+  return { set: unite(exact, table), isPlain };
+}
+
+function condition(node: SchemaNode, table: SchemaTable): ValueSet {
+  const { schema } = node;
+  const has = (keyword: string) => schema[keyword] !== undefined;
+  const test = meetAt(node, "if", table);
+  const met = table.setOf(test);
+  const unmet = unseen(table.setOf(table.not(test)));
+  return unite([
+    has("then") ? intersect(met, table.setOf(meetAt(node, "then", table)), table) : met,
+    has("else") ? intersect(unmet, table.setOf(meetAt(node, "else", table)), table) : unmet,
+  ], table);
+}
+
+// For each key: it is missing, or what depends on it holds.
+function dependencies(node: SchemaNode, table: SchemaTable): ValueSet[] {
+  const { schema, scope } = node;
+  const keywords = scope.dialect === "draft-07"
+    ? ["dependencies"]
+    : ["dependentRequired", "dependentSchemas"];
+  return keywords.flatMap((keyword) => {
+    const dependents = schema[keyword];
+    if (!isObject(dependents)) return [];
+    return Object.keys(dependents).sort().map((key) => {
+      const demand = Array.isArray(dependents[key])
+        ? { ...ALL_VALUES, objects: [requiring(stringsOf(dependents[key]))] }
+        : table.setOf(table.meetOf(dependents[key], scope));
+      const present = { ...NO_VALUES, objects: [objectWith(key, ANYTHING, true)] };
+      const missing = { ...ALL_VALUES, objects: [objectWith(key, NOTHING, false)] };
+      return unite([missing, intersect(present, demand, table)], table);
+    });
+  });
+}
+
+function requiring(keys: ReadonlySet<string>): ObjectShape {
+  const members = new Map<string, ShapeMember>();
+  for (const key of keys) members.set(key, { meet: ANYTHING, required: true, docs: undefined });
+  return { ...ANY_OBJECT, members };
+}
+
+function closeSet(set: ValueSet, node: SchemaNode, table: SchemaTable): ValueSet {
+  if (node.scope.dialect === "draft-07") return set;
+  table.lacksSeen ||= !table.tracksSeen;
+  let { arrays, objects } = set;
+  if (node.has & Has.unseenKeys) {
+    const meet = meetAt(node, "unevaluatedProperties", table);
+    objects = objects.flatMap((shape) => closeKeys(shape, meet, table) ?? [])
+      .map((shape) => ({ ...shape, seen: SEEN_KEYS }));
+  }
+  if (node.has & Has.unseenItems) {
+    const meet = meetAt(node, "unevaluatedItems", table);
+    arrays = arrays.flatMap((shape) => closeItems(shape, meet, table) ?? [])
+      .map((shape) => ({ ...shape, seen: SEEN_ITEMS }));
+  }
+  return { ...set, arrays, objects };
+}
+
+function meetAt(node: SchemaNode, keyword: string, table: SchemaTable): Meet {
+  return table.meetOf(node.schema[keyword], node.scope);
+}
+
+function meetsOf(node: SchemaNode, keyword: string, table: SchemaTable): readonly Meet[] {
+  const schemas = node.schema[keyword];
+  // What is no list of schemas asks for nothing.
+  if (!Array.isArray(schemas) || schemas.length === 0) return [ANYTHING];
+  return schemas.map((schema) => table.meetOf(schema, node.scope));
+}
+
+// What a refusal looked at does not count as seen.
+function unseen(set: ValueSet): ValueSet {
+  return {
+    ...set,
+    arrays: set.arrays.map((shape) => ({ ...shape, seen: UNSEEN_ITEMS })),
+    objects: set.objects.map((shape) => ({ ...shape, seen: UNSEEN_KEYS })),
+  };
+}
