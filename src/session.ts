@@ -4,6 +4,7 @@
 import {
   type CallTrace,
   createBridge,
+  isTooDeep,
   type McpBridge,
   openConnection,
   type OpenOptions,
@@ -13,12 +14,13 @@ import { generateTypescript } from "./codegen.ts";
 import type { Context } from "./context.ts";
 import { openDatabase } from "./database.ts";
 import { writeFileAtomic } from "./disk.ts";
-import { AppError, toAppError } from "./errors.ts";
+import { AppError, ExitCode, toAppError } from "./errors.ts";
 import { digestOf } from "./hash.ts";
 import { createJournal, type Journal, type RunId } from "./journal.ts";
 import {
   DEFAULT_RUN_LIMITS,
   formatBytes,
+  MAX_FOUND_TOOLS,
   MAX_STATE_BYTES,
   MAX_STATE_KEYS,
   MAX_STATE_VALUE_BYTES,
@@ -105,7 +107,7 @@ export async function openSession(
 ): Promise<Session> {
   const warn = (message: string) => options.log.warn(message);
   const database = openDatabase(`${context.paths.data}/mcp-exec.db`, { warn });
-  const catalog = createCatalog(database, { now: context.now });
+  const catalog = createCatalog(database, { now: context.now, warn });
   const journal = createJournal(database, {
     warn,
     now: context.now,
@@ -128,6 +130,7 @@ export async function openSession(
   const bridge = createBridge({
     ...opening,
     specs: named.specs,
+    unusable: servers.unusable,
     connections: named.connections,
     journal,
     now: context.now,
@@ -157,6 +160,7 @@ export async function openSession(
     },
     async close() {
       await Promise.all([executor?.close(), bridge.close()]);
+      journal.prune();
       database.close();
     },
   };
@@ -217,7 +221,11 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
     command: request.command,
   });
   try {
-    const imports = await executor.imports(request.source, request.path);
+    // A source that cannot be read fails as a program does: with a report.
+    const imports = await executor.imports(request.source, request.path).catch((error) => {
+      if (error instanceof AppError && error.exitCode === ExitCode.guest) return [];
+      throw error;
+    });
     const servers = await listServers(request, parts, imports);
     const calls: CallTrace[] = [];
     const host = createHostFunctions({
@@ -262,7 +270,7 @@ const SERVERS_FOLDER = "/mcp-tools/servers";
  */
 async function listServers(
   request: RunRequest,
-  { bridge, catalog, specs }: RunParts,
+  { bridge, catalog, specs, signal }: RunParts,
   imports: readonly string[],
 ): Promise<ServerInfo[]> {
   const only = request.servers === undefined ? undefined : new Set(request.servers);
@@ -275,7 +283,7 @@ async function listServers(
       if (saved !== undefined) infos.set(name, saved.info);
     }
   }
-  const options = only === undefined ? {} : { only };
+  const options = { signal, ...(only !== undefined && { only }) };
   await Promise.all([...wanted].map(async (name) => {
     infos.set(name, await bridge.describe(name, options));
   }));
@@ -310,11 +318,15 @@ interface HostParts extends RunParts {
 
 function createHostFunctions(parts: HostParts): HostFunctions {
   const only = parts.only === undefined ? {} : { only: parts.only };
+  let tools: readonly SearchableTool[] | undefined;
   // Without a session that lasts, state lives as long as the run.
   const session = parts.run as string as SessionId;
   return {
     async call(name, argsJson, signal) {
       const args = JSON.parse(argsJson) as unknown[];
+      if (isTooDeep(args)) {
+        throw new AppError("invalid", `Arguments of ${quoteText(name)} are nested too deeply`);
+      }
       switch (name) {
         case "callTool": {
           const [server, tool, params] = args;
@@ -327,7 +339,8 @@ function createHostFunctions(parts: HostParts): HostFunctions {
           return result.json;
         }
         case "searchTools":
-          return JSON.stringify(findTools(parts, asText(args[0], "words to search for"), args[1]));
+          tools ??= searchableTools(parts);
+          return JSON.stringify(findTools(tools, asText(args[0], "words to search for"), args[1]));
         case "getState":
           return parts.state.get(session, asText(args[0], "a key")) ?? "";
         case "setState":
@@ -345,28 +358,33 @@ function asText(value: unknown, what: string): string {
   throw new AppError("invalid", `Expected ${what} as a string, got ${typeof value}`);
 }
 
-const MAX_FOUND = 50;
-
-function findTools(parts: HostParts, query: string, options: unknown): SearchableTool[] {
-  const { server, limit } = (options ?? {}) as { server?: unknown; limit?: unknown };
-  const listed = new Map(parts.listed.map((info) => [info.name, info]));
-  const infos: ServerInfo[] = [];
-  for (const [name, spec] of parts.specs) {
-    if (server !== undefined && server !== name) continue;
-    if (parts.only !== undefined && !parts.only.has(name)) continue;
-    const info = listed.get(name) ?? parts.catalog.load(spec)?.info;
-    if (info !== undefined) infos.push(info);
-  }
-  const tools = infos.flatMap((info) =>
-    generateTypescript(info).tools.map((tool) => ({
-      server: info.name,
+/** Every tool of the servers the program may call, as far as they were listed now or before. */
+function searchableTools({ specs, only, listed, catalog }: HostParts): SearchableTool[] {
+  const infos = new Map(listed.map((info) => [info.name, info]));
+  return [...specs].flatMap(([name, spec]) => {
+    if (only !== undefined && !only.has(name)) return [];
+    const info = infos.get(name) ?? catalog.load(spec)?.info;
+    if (info === undefined) return [];
+    return generateTypescript(info).tools.map((tool) => ({
+      server: name,
       tool: tool.tool,
       signature: tool.signature,
       summary: tool.summary,
-    }))
-  );
-  const count = typeof limit === "number" && limit >= 1 ? Math.floor(limit) : 10;
-  return searchTools(tools, query, Math.min(count, MAX_FOUND));
+    }));
+  });
+}
+
+const DEFAULT_FOUND = 10;
+
+function findTools(
+  tools: readonly SearchableTool[],
+  query: string,
+  options: unknown,
+): SearchableTool[] {
+  const { server, limit } = (options ?? {}) as { server?: unknown; limit?: unknown };
+  const wanted = server === undefined ? tools : tools.filter((tool) => tool.server === server);
+  const count = typeof limit === "number" && limit >= 1 ? Math.floor(limit) : DEFAULT_FOUND;
+  return searchTools(wanted, query, Math.min(count, MAX_FOUND_TOOLS));
 }
 
 /** State in memory, bounded; for runs that belong to no lasting session. */
