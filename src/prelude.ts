@@ -310,19 +310,20 @@ const awaitResult = (value) => {
     then(own(new PromiseCtor((resolve) => resolve(value))), report, fail);
   }
 };
-// The engine's own generator would repeat itself: engines start from copies of one memory.
+// The engine's own generator would repeat itself: engines start from copies of one memory. This one
+// (xorshift128) works on 32 bit integers alone, so that its fuel does not depend on its numbers.
 const seedRandom = (seed) => {
-  let a = seed | 0, b = seed / 4294967296 | 0, c = 0x9e3779b9 | 0, d = 1;
+  let x = seed | 0, y = seed / 4294967296 | 0, z = 362436069, w = 88675123;
   const next = () => {
-    const sum = (a + b | 0) + d | 0;
-    d = d + 1 | 0;
-    a = b ^ b >>> 9;
-    b = c + (c << 3) | 0;
-    c = (c << 21 | c >>> 11) + sum | 0;
-    return sum >>> 0;
+    const t = x ^ x << 11;
+    x = y;
+    y = z;
+    z = w;
+    return w = w ^ w >> 19 & 0x1fff ^ t ^ t >> 8 & 0xffffff;
   };
-  for (let round = 0; round < 15; round++) next();
-  put(Math, "random", () => ((next() >>> 5) * 67108864 + (next() >>> 6)) / 9007199254740992, true);
+  for (let round = 0; round < 16; round++) next();
+  put(Math, "random", () =>
+    ((next() >> 5 & 0x7ffffff) * 67108864 + (next() >> 6 & 0x3ffffff)) / 9007199254740992, true);
 };
 const start = (seed, { entry, args }) => {
   seedRandom(seed);

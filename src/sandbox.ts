@@ -3,7 +3,7 @@
 
 import { type EngineStore, loadEngine } from "./asset.ts";
 import { AppError, type ErrorDocument, toAppError } from "./errors.ts";
-import type { FromWorker, GuestReport, LogEntry, ToWorker } from "./guest.ts";
+import type { FromWorker, GuestReport, LogEntry, ToWorker } from "./messages.ts";
 import {
   DEFAULT_RUN_LIMITS,
   formatBytes,
@@ -17,7 +17,7 @@ import {
 import { cleanLine } from "./text.ts";
 
 export type { EngineStore } from "./asset.ts";
-export type { LogEntry } from "./guest.ts";
+export type { LogEntry } from "./messages.ts";
 
 /** What to run. */
 export interface Program {

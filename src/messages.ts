@@ -1,0 +1,81 @@
+// What the main thread and a sandbox worker say to each other: texts and numbers, never a value of
+// the guest.
+
+import type { ErrorDocument } from "./errors.ts";
+import type { RunLimits } from "./limits.ts";
+import type { CallFailure } from "./prelude.ts";
+
+/** One line that a program wrote with `console` or `log`; the text is the guest's, not cleaned. */
+export interface LogEntry {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly text: string;
+}
+
+/** A program as it crosses to the worker. */
+export interface GuestProgram {
+  readonly source: string;
+  readonly path: string;
+  readonly entry: string;
+  /** What a result that is a function is called with, as JSON. */
+  readonly args: string | undefined;
+  readonly files: ReadonlyMap<string, string>;
+  readonly limits: RunLimits;
+}
+
+/** What the main thread sends. */
+export type ToWorker =
+  | { readonly type: "engine"; readonly module: WebAssembly.Module; readonly memory: number }
+  | {
+    readonly type: "run";
+    readonly run: number;
+    readonly program: GuestProgram;
+    /** One number that is not 0 once the run must stop, whatever the guest is doing. */
+    readonly flag: Int32Array;
+  }
+  | { readonly type: "answer"; readonly run: number; readonly id: number; readonly json: string }
+  | {
+    readonly type: "refuse";
+    readonly run: number;
+    readonly id: number;
+    readonly failure: CallFailure;
+  }
+  | { readonly type: "stop"; readonly run: number }
+  | {
+    readonly type: "imports";
+    readonly request: number;
+    readonly source: string;
+    readonly path: string;
+  };
+
+/** What a run ended with, as it crosses back. */
+export interface GuestReport {
+  readonly ok: boolean;
+  /** The result as JSON; absent when there is none. */
+  readonly json?: string;
+  readonly error?: ErrorDocument;
+  /** The call whose error the program did not catch. */
+  readonly call?: number;
+  readonly fuel: number;
+  readonly memory: number;
+  readonly ms: number;
+  readonly truncated: string[];
+  readonly warnings: string[];
+}
+
+/** What the worker sends. */
+export type FromWorker =
+  | {
+    readonly type: "call";
+    readonly run: number;
+    readonly id: number;
+    readonly name: string;
+    readonly json: string;
+  }
+  | { readonly type: "log"; readonly run: number; readonly entries: LogEntry[] }
+  | { readonly type: "done"; readonly run: number; readonly report: GuestReport }
+  | {
+    readonly type: "imports";
+    readonly request: number;
+    readonly imports?: readonly string[];
+    readonly error?: ErrorDocument;
+  };

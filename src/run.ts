@@ -1,0 +1,425 @@
+// One run inside the worker: the program in its engine, its limits, timers and log, until it has
+// settled or was stopped. What it asks for leaves as messages.
+
+import { type Engine, type EngineHost, type GuestText, NoMemory } from "./engine.ts";
+import { AppError, toAppError } from "./errors.ts";
+import {
+  formatBytes,
+  MAX_HOST_CALLS,
+  MAX_LOG_BYTES,
+  MAX_LOG_LINES,
+  MAX_OUTPUT_BYTES,
+  MAX_PARAMS_BYTES,
+  MAX_TIMERS,
+} from "./limits.ts";
+import type { FromWorker, GuestProgram, GuestReport, LogEntry } from "./messages.ts";
+import { createModules, type GuestModules } from "./modules.ts";
+import { type CallFailure, type GuestFailure, LOG_LEVELS, ToGuest, ToHost } from "./prelude.ts";
+import { cleanLine } from "./text.ts";
+import { count, stopError, type StopReason } from "./verdict.ts";
+
+const MAX_TEXT_BYTES = 64 * 1024;
+const MAX_WARNINGS = 20;
+const JOBS_PER_TURN = 256;
+const LOG_LINES_PER_MESSAGE = 64;
+const URL_PARTS = [
+  ...["href", "protocol", "username", "password", "host", "hostname", "port", "pathname"],
+  ...["search", "hash"],
+] as ("href" | "protocol" | "username" | "password" | "host" | "pathname" | "search" | "hash")[];
+
+/** What a run is given. */
+export interface RunStart {
+  readonly run: number;
+  readonly program: GuestProgram;
+  /** One number that is not 0 once the run must stop, whatever the guest is doing. */
+  readonly flag: Int32Array;
+  /** A fresh engine with that cap on its memory. */
+  readonly startEngine: (memory: number) => Promise<Engine>;
+  readonly post: (message: FromWorker) => void;
+}
+
+type Timer = ReturnType<typeof setTimeout>;
+type Outcome =
+  | { readonly json: string | undefined }
+  | { readonly failure: GuestFailure }
+  | { readonly exports: readonly string[] };
+type End = Pick<GuestReport, "json" | "call"> & { readonly error?: AppError };
+
+/** Ends the engine from within; the guest cannot catch it. */
+class Stop extends Error {}
+
+/** A run from its start to its report; nothing of it is left afterwards. */
+export class Run implements EngineHost {
+  readonly #start: RunStart;
+  #modules: GuestModules | undefined;
+  #engine: Engine | undefined;
+  #startedAt: number | undefined;
+  #deadline: Timer | undefined;
+  #outcome: Outcome | undefined;
+  #stop: StopReason | undefined;
+  #isInterrupted = false;
+  #isRetry = false;
+  #hasEnded = false;
+  #grace = 1;
+  #calls = 0;
+  #hostCalls = 0;
+  readonly #open = new Set<number>();
+  readonly #timers = new Map<number, Timer>();
+  #lines: LogEntry[] = [];
+  #logLines = 0;
+  #logBytes = 0;
+  #lostLines = 0;
+  readonly #warnings: string[] = [];
+
+  constructor(start: RunStart) {
+    this.#start = start;
+  }
+
+  /** Starts the program; the report comes as a message. */
+  async begin(): Promise<void> {
+    const { program, startEngine } = this.#start;
+    const { entry, args = "", limits } = program;
+    let engine: Engine;
+    try {
+      this.#modules = createModules(program, this.#isRetry ? "transform" : undefined);
+      engine = await startEngine(limits.memory);
+    } catch (error) {
+      return this.#end({ error: toAppError(error) });
+    }
+    engine.host = this;
+    this.#engine = engine;
+    this.#startedAt = performance.now();
+    if (this.#stop !== undefined) return this.#end({ error: this.#stopError() });
+    this.#deadline = setTimeout(() => this.#halt("wall"), limits.wallMs);
+    const text = `{"entry":${JSON.stringify(entry)},"args":[${args}]}`;
+    this.#turn(() => engine.send(ToGuest.start, randomSeed(), text));
+  }
+
+  /** Gives the guest the answer of a call. */
+  answer(id: number, json: string): void {
+    if (this.#open.delete(id)) this.#turn((engine) => engine.send(ToGuest.answer, id, json));
+  }
+
+  /** Tells the guest that a call failed. */
+  refuse(id: number, failure: CallFailure): void {
+    const text = JSON.stringify(failure);
+    if (this.#open.delete(id)) this.#turn((engine) => engine.send(ToGuest.refuse, id, text));
+  }
+
+  /** Stops a run that is waiting; one that computes reads the flag. */
+  cancel(): void {
+    this.#halt("cancelled");
+  }
+
+  interrupts(native: boolean): boolean {
+    this.#stop ??= this.#due();
+    if (this.#stop === undefined) return false;
+    // First a polite interrupt, which tells where the program was; what swallows it is thrown out.
+    if (!native && !this.#isInterrupted) return this.#isInterrupted = true;
+    if (native && !this.#isInterrupted && this.#grace-- > 0) return false;
+    throw new Stop();
+  }
+
+  resolve(specifier: string, base: string) {
+    return this.#modules!.resolve(specifier, base);
+  }
+
+  load(name: string) {
+    return this.#modules!.load(name);
+  }
+
+  call(kind: number, id: number, text: GuestText): string | undefined {
+    if (this.#outcome !== undefined) return undefined;
+    if (this.#stop !== undefined && kind !== ToHost.fail) return undefined;
+    switch (kind) {
+      case ToHost.call:
+        return this.#onHostCall(id, text);
+      case ToHost.done:
+        return this.#onDone(id, text);
+      case ToHost.fail:
+        this.#outcome = { failure: JSON.parse(text.read()) };
+        return undefined;
+      case ToHost.log:
+        return this.#onLog(id, text);
+      case ToHost.timer:
+        return this.#onTimer(id, Number(text.read()));
+      case ToHost.clearTimer:
+        clearTimeout(this.#timers.get(id));
+        this.#timers.delete(id);
+        return undefined;
+      case ToHost.readFile:
+        return this.#onRead(text, (path) => this.#modules!.read(path));
+      case ToHost.listFiles:
+        return this.#onRead(text, (path) => this.#modules!.list(path));
+      case ToHost.url:
+        return this.#onUrl(text);
+      case ToHost.random:
+        return this.#onRandom(id);
+      case ToHost.now:
+        return this.#ms().toFixed(2);
+      case ToHost.warn:
+        this.#warn(cleanLine(String(JSON.parse(text.read()))));
+    }
+    return undefined;
+  }
+
+  #onHostCall(id: number, text: GuestText): string | undefined {
+    if (text.bytes > MAX_PARAMS_BYTES) {
+      const sizes = `${formatBytes(text.bytes)}, more than ${formatBytes(MAX_PARAMS_BYTES)}`;
+      return JSON.stringify({ kind: "limit", message: `Request too large: ${sizes}` });
+    }
+    const body = text.read();
+    const space = body.indexOf(" ");
+    const name = body.slice(0, space);
+    if (name === "callTool") {
+      if (++this.#calls > this.#start.program.limits.calls) this.#abandon("calls");
+    } else if (++this.#hostCalls > MAX_HOST_CALLS) this.#abandon("host calls");
+    this.#open.add(id);
+    this.#post({ type: "call", run: this.#start.run, id, name, json: body.slice(space + 1) });
+    return undefined;
+  }
+
+  #onDone(code: number, text: GuestText): undefined {
+    if (text.bytes > MAX_OUTPUT_BYTES) this.#abandon("output");
+    this.#outcome = code === 2
+      ? { exports: JSON.parse(text.read()) }
+      : { json: code === 1 ? text.read() : undefined };
+  }
+
+  #onLog(level: number, text: GuestText): undefined {
+    const left = MAX_LOG_BYTES - this.#logBytes;
+    if (++this.#logLines > MAX_LOG_LINES || left <= 0) {
+      this.#lostLines++;
+      return;
+    }
+    this.#logBytes += text.bytes;
+    let line = String(JSON.parse(text.read()));
+    if (text.bytes > left) {
+      this.#lostLines++;
+      line = `${line.slice(0, left)}...`;
+    }
+    this.#lines.push({ level: LOG_LEVELS[level] ?? "info", text: line });
+    if (this.#lines.length >= LOG_LINES_PER_MESSAGE) this.#flush();
+  }
+
+  #onTimer(id: number, ms: number): undefined {
+    if (this.#timers.size >= MAX_TIMERS) this.#abandon("timers");
+    const fire = () => {
+      this.#timers.delete(id);
+      this.#turn((engine) => engine.send(ToGuest.timer, id, ""));
+    };
+    clearTimeout(this.#timers.get(id));
+    this.#timers.set(id, setTimeout(fire, Math.min(ms, 2 ** 31 - 1)));
+  }
+
+  #onRead(text: GuestText, read: (path: string) => string | string[]): string {
+    try {
+      if (text.bytes > MAX_TEXT_BYTES) throw new AppError("invalid", "Path is too long");
+      const found = read(String(JSON.parse(text.read())));
+      if (typeof found !== "string") return `[${JSON.stringify(found)}`;
+      this.#engine!.charge(found.length >> 6);
+      // Only what a C string holds may cross raw.
+      const isRaw = !found.includes("\0") && found.isWellFormed();
+      return isRaw ? `=${found}` : `"${JSON.stringify(found)}`;
+    } catch (error) {
+      return `!${JSON.stringify(toAppError(error).message)}`;
+    }
+  }
+
+  #onUrl(text: GuestText): string | undefined {
+    if (text.bytes > MAX_TEXT_BYTES) return undefined;
+    this.#engine!.charge(100 + text.bytes);
+    const [first, second, value] = JSON.parse(text.read()) as (string | undefined)[];
+    try {
+      const url = value === undefined ? new URL(first!, second ?? undefined) : new URL(first!);
+      const part = URL_PARTS.find((name) => name === second);
+      if (value !== undefined && part !== undefined) url[part] = value;
+      const parts = Object.fromEntries(URL_PARTS.map((name) => [name, url[name]]));
+      return JSON.stringify({ ...parts, origin: url.origin });
+    } catch {
+      return undefined;
+    }
+  }
+
+  #onRandom(size: number): string {
+    const bytes = crypto.getRandomValues(new Uint8Array(Math.min(Math.max(size, 0), 65_536)));
+    this.#engine!.charge(bytes.length);
+    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+
+  #due(): StopReason | undefined {
+    if (this.#engine!.fuel > this.#start.program.limits.fuel) return "fuel";
+    if (Atomics.load(this.#start.flag, 0) !== 0) return "cancelled";
+    return this.#ms() > this.#start.program.limits.wallMs ? "wall" : undefined;
+  }
+
+  #abandon(reason: StopReason): never {
+    this.#stop ??= reason;
+    throw new Stop();
+  }
+
+  #halt(reason: StopReason): void {
+    this.#stop ??= reason;
+    if (this.#engine !== undefined) this.#end({ error: this.#stopError() });
+  }
+
+  // Lets the guest go on until it has nothing to do, then ends the run or leaves it waiting.
+  #turn(act: (engine: Engine) => boolean): void {
+    const engine = this.#engine;
+    if (engine === undefined) return;
+    let fault: unknown;
+    let isWhole = true;
+    try {
+      isWhole = act(engine);
+      while (this.#outcome === undefined && engine.runJobs(JOBS_PER_TURN)) {
+        this.#stop ??= this.#due();
+        if (this.#stop !== undefined && !this.#isInterrupted) throw new Stop();
+      }
+    } catch (error) {
+      fault = error;
+    }
+    this.#flush();
+    const end = this.#judge(engine, { fault, isWhole });
+    if (end !== undefined) this.#end(end);
+  }
+
+  #judge(
+    engine: Engine,
+    { fault, isWhole }: { fault: unknown; isWhole: boolean },
+  ): End | undefined {
+    if (this.#stop === undefined && fault !== undefined) {
+      // Whatever is thrown through the engine's frames leaves it broken; it is never used again.
+      if (fault instanceof NoMemory || engine.refusedMemory) this.#stop = "memory";
+      else if (fault instanceof RangeError) this.#stop = "stack";
+      else return { error: new AppError("failure", "Sandbox engine failed", { cause: fault }) };
+    }
+    if (this.#stop !== undefined) return { error: this.#stopError() };
+    const outcome = this.#outcome;
+    if (outcome === undefined) {
+      if (isWhole && this.#open.size + this.#timers.size > 0) return undefined;
+      if (engine.refusedMemory) return this.#stopped("memory");
+      const hint = "some promise that the program awaits is never resolved";
+      return { error: new AppError("guest", "Program can never settle", { hint }) };
+    }
+    if ("failure" in outcome) return this.#judgeFailure(engine, outcome.failure);
+    if ("exports" in outcome) return this.#judgeExports(outcome.exports);
+    if (this.#open.size > 0) {
+      this.#warn(
+        `${count(this.#open.size, "call")} had no answer when the program ended: use await`,
+      );
+    }
+    return outcome.json === undefined ? {} : { json: outcome.json };
+  }
+
+  #judgeFailure(engine: Engine, failure: GuestFailure): End | undefined {
+    const { name, message, call, internal } = failure;
+    // At the brim not even an Error can be made, and null is thrown.
+    const noMemory = internal ? message === "out of memory" : message === "null";
+    if (noMemory && engine.refusedMemory) return this.#stopped("memory");
+    if (internal && message === "stack overflow") return this.#stopped("stack");
+    if (this.#mayRetry(message)) return void this.#retry();
+    const known = this.#modules!.failure(message);
+    if (known !== undefined) return { error: known };
+    const text = name === "" || call !== 0 ? message : `${name}: ${message}`;
+    const error = new AppError("guest", cleanLine(text) || "Program failed", this.#place());
+    return { error, ...(call !== 0 && { call }) };
+  }
+
+  // An import of a type that only `transform` takes out; nothing of the program ran yet.
+  #mayRetry(message: string): boolean {
+    return !this.#isRetry && message.startsWith("Could not find export") &&
+      this.#calls + this.#hostCalls + this.#logLines + this.#timers.size === 0;
+  }
+
+  #retry(): void {
+    this.#isRetry = true;
+    this.#outcome = undefined;
+    this.#engine = undefined;
+    clearTimeout(this.#deadline);
+    void this.begin();
+  }
+
+  #judgeExports(names: readonly string[]): End {
+    const { entry } = this.#start.program;
+    if (entry === "default") {
+      this.#warn('Program has no result: add "export default VALUE"');
+      return {};
+    }
+    const hint = names.length === 0
+      ? "it exports nothing"
+      : `it exports ${cleanLine(names.join(", "))}`;
+    return {
+      error: new AppError("guest", `Program has no export "${cleanLine(entry, 80)}"`, { hint }),
+    };
+  }
+
+  #stopped(reason: StopReason): End {
+    this.#stop = reason;
+    return { error: this.#stopError() };
+  }
+
+  #stopError(): AppError {
+    return stopError(this.#stop!, {
+      limits: this.#start.program.limits,
+      fuel: this.#engine?.fuel ?? 0,
+      memory: this.#engine?.memory ?? 0,
+      ms: this.#ms(),
+      calls: this.#calls,
+      open: this.#open.size,
+      place: this.#place(),
+    });
+  }
+
+  #place() {
+    const outcome = this.#outcome;
+    return outcome !== undefined && "failure" in outcome
+      ? this.#modules?.place(outcome.failure.stack)
+      : undefined;
+  }
+
+  #ms(): number {
+    return this.#startedAt === undefined ? 0 : performance.now() - this.#startedAt;
+  }
+
+  #warn(text: string): void {
+    if (this.#warnings.length < MAX_WARNINGS) this.#warnings.push(text);
+  }
+
+  #flush(): void {
+    if (this.#lines.length === 0) return;
+    this.#post({ type: "log", run: this.#start.run, entries: this.#lines });
+    this.#lines = [];
+  }
+
+  #post(message: FromWorker): void {
+    this.#start.post(message);
+  }
+
+  #end({ error, ...rest }: End): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    clearTimeout(this.#deadline);
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#flush();
+    const engine = this.#engine;
+    this.#engine = undefined;
+    const lost = this.#lostLines;
+    const report: GuestReport = {
+      ok: error === undefined,
+      ...rest,
+      ...(error !== undefined && { error: error.toJSON() }),
+      fuel: engine?.fuel ?? 0,
+      memory: engine?.memory ?? 0,
+      ms: this.#ms(),
+      truncated: lost === 0 ? [] : [`log: ${count(lost, "line")} left out or cut`],
+      warnings: this.#warnings,
+    };
+    this.#post({ type: "done", run: this.#start.run, report });
+  }
+}
+
+// A number costs the guest the same fuel whatever it is, a text would not.
+function randomSeed(): number {
+  const [low, high] = crypto.getRandomValues(new Uint32Array(2));
+  return (high! >>> 11) * 2 ** 32 + low!;
+}
