@@ -91,18 +91,22 @@ export async function main(view: ProcessView): Promise<ExitCode> {
 
 /**
  * Runs one command line and gives its exit code; every failure has been shown by then. A failure
- * that comes in through `stray` ends it at once.
+ * that comes in through `stray` ends it at once; after an interrupt it gets `graceMs` to close.
  */
 export async function runCli(
   context: Context,
-  options: { stray?: Promise<AppError> } = {},
+  options: { stray?: Promise<AppError>; graceMs?: number } = {},
 ): Promise<ExitCode> {
   const globals = readGlobals(context);
   const output = createOutput(context, globals);
-  const work = dispatch(context, globals, output).catch((error) =>
-    context.signal.aborted ? interruption(context.signal) : toAppError(error)
-  );
-  const grace = afterInterrupt(context.signal);
+  const work = dispatch(context, globals, output).catch((error) => {
+    const failure = toAppError(error);
+    // What an interrupt broke on its way out is not the reason.
+    return context.signal.aborted && failure.kind !== "interrupted"
+      ? interruption(context.signal)
+      : failure;
+  });
+  const grace = afterInterrupt(context.signal, options.graceMs ?? INTERRUPT_GRACE_MS);
   const never = new Promise<never>(() => {});
   const outcome = await Promise.race([work, grace.elapsed, options.stray ?? never]);
   grace.cancel();
@@ -121,11 +125,14 @@ function interruption(signal: AbortSignal): AppError {
 }
 
 // A command that was interrupted closes what it opened; one that cannot is not waited for.
-function afterInterrupt(signal: AbortSignal): { elapsed: Promise<AppError>; cancel: () => void } {
+function afterInterrupt(
+  signal: AbortSignal,
+  graceMs: number,
+): { elapsed: Promise<AppError>; cancel: () => void } {
   const { promise, resolve } = Promise.withResolvers<AppError>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const start = () => {
-    timer = setTimeout(() => resolve(interruption(signal)), INTERRUPT_GRACE_MS);
+    timer = setTimeout(() => resolve(interruption(signal)), graceMs);
   };
   if (signal.aborted) start();
   else signal.addEventListener("abort", start, { once: true });

@@ -2,6 +2,7 @@
 // their own and nothing below reads the process's arguments, environment or console.
 
 import { AppError } from "./errors.ts";
+import { formatBytes } from "./limits.ts";
 
 /** The ways of printing: `pretty` on a terminal, `text` in a pipe, `json` for programs. */
 export type OutputFormat = "json" | "text" | "pretty";
@@ -69,7 +70,7 @@ export function createContext(view: ProcessView): Context {
     paths: pathsOf(view.env, { platform, cwd }),
     writeOut: out,
     writeError: error,
-    readInput,
+    readInput: (maxBytes) => readInput(maxBytes, interrupt.signal),
     isTerminal: {
       in: Deno.stdin.isTerminal(),
       out: Deno.stdout.isTerminal(),
@@ -168,17 +169,22 @@ function pause(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
 }
 
-async function readInput(maxBytes: number): Promise<Uint8Array> {
+async function readInput(maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+  const interrupted = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+  interrupted.catch(() => {}); // heeded only while something is being read
+  const reader = Deno.stdin.readable.getReader();
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of Deno.stdin.readable) {
-    length += chunk.length;
+  for (;;) {
+    const { done, value } = await Promise.race([reader.read(), interrupted]);
+    if (done) break;
+    length += value.length;
     if (length > maxBytes) {
-      throw new AppError("invalid", `Standard input is larger than ${maxBytes} bytes`, {
-        limit: { name: "input", limit: maxBytes },
-      });
+      throw new AppError("invalid", `Standard input is larger than ${formatBytes(maxBytes)}`);
     }
-    chunks.push(chunk);
+    chunks.push(value);
   }
   const all = new Uint8Array(length);
   let offset = 0;

@@ -1,8 +1,8 @@
 // Runs the command-line cases of `specs/*.json`, each in a process of its own in a fresh folder with
 // its own home. A case holds: title, args, and where needed env, files, stdin, code, stdout, stderr
 // (with [WILDCARD] for anything and [WILDLINE] for the rest of a line), and json (what the one
-// document on stdout must hold at least). $ROOT and $DENO stand for this checkout and for Deno.
-// Adding a case needs no code.
+// document on stdout must hold at least). $ROOT stands for this checkout, $HONEST and $HOSTILE for
+// the commands of the fixture servers. Adding a case needs no code.
 
 import assert from "node:assert/strict";
 import { assertHolds, matchesPattern, runCase, type SpecCase } from "./specs/run.ts";

@@ -162,7 +162,8 @@ async function callOnce(
     const result = await bridge.callTool(server, tool, values, {
       run,
       signal: context.signal,
-      onCall: (trace) => note(callLines([trace]).map((line) => `run ${run}: ${line}`)),
+      // A failed call is reported once, as the failure of the command.
+      onCall: (trace) => trace.ok && note([`run ${run}: ${callLines([trace])}`]),
     });
     journal.finishRun(run, { outcome: "ok", ms: performance.now() - started });
     const value = flags.raw ? result.raw : result.value;

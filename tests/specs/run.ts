@@ -28,6 +28,11 @@ export const PROGRAM = [
   `${ROOT}/main.ts`,
 ];
 
+/** The command line of a fixture server. */
+export function serverCommand(name: "honest" | "hostile"): string {
+  return `${Deno.execPath()} run -A ${ROOT}/tests/servers/${name}.ts`;
+}
+
 /** A folder to work in and the environment of a person who has nothing configured. */
 export async function freshPlace(): Promise<{ folder: string; env: Record<string, string> }> {
   const base = await Deno.realPath(await Deno.makeTempDir({ prefix: "mcp-exec-spec-" }));
@@ -69,7 +74,9 @@ export async function processesIn(folder: string): Promise<string[]> {
 export async function runCase(spec: SpecCase) {
   const { folder, env } = await freshPlace();
   const fill = (text: string) =>
-    text.replaceAll("$ROOT", ROOT).replaceAll("$DENO", Deno.execPath());
+    text.replaceAll("$HONEST", serverCommand("honest"))
+      .replaceAll("$HOSTILE", serverCommand("hostile"))
+      .replaceAll("$ROOT", ROOT);
   try {
     for (const [path, content] of Object.entries(spec.files ?? {})) {
       const place = `${folder}/${path}`;

@@ -1,0 +1,219 @@
+// The program as a process: signals, closed pipes and large outputs. Plain cases are in `specs/`.
+
+import assert from "node:assert/strict";
+import { runCli } from "../src/cli.ts";
+import { type Context, pathsOf } from "../src/context.ts";
+import { freshPlace, processesIn, PROGRAM, ROOT, serverCommand } from "./specs/run.ts";
+
+interface Started {
+  readonly child: Deno.ChildProcess;
+  readonly folder: string;
+}
+
+async function start(args: readonly string[]): Promise<Started> {
+  const { folder, env } = await freshPlace();
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...PROGRAM, ...args],
+    cwd: folder,
+    clearEnv: true,
+    env,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  return { child, folder };
+}
+
+async function finish({ child, folder }: Started) {
+  try {
+    const [{ code }, stderr] = await Promise.all([
+      child.status,
+      new Response(child.stderr).text(),
+      child.stdin.close().catch(() => {}),
+    ]);
+    return { code, stderr, left: await processesIn(folder) };
+  } finally {
+    await Deno.remove(folder.replace(/\/work$/, ""), { recursive: true });
+  }
+}
+
+/** Waits until a server of the program runs, so that a signal meets it in the middle of things. */
+async function serverIn(folder: string): Promise<void> {
+  for (let attempt = 0; attempt < 500; attempt++) {
+    const lines = await processesIn(folder);
+    if (lines.some((line) => /tests\/servers\/|sleep/.test(line) && !/main\.ts/.test(line))) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error("no server was started");
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.test({
+    name: `mcp-exec ends with 130 and without children on ${signal} in the middle of a run (A8)`,
+    ignore: Deno.build.os !== "linux",
+    async fn() {
+      const program = "await callTool('s', 'wait', { ms: 60000 })";
+      const run = await start([
+        "execute",
+        "-e",
+        program,
+        "--stdio",
+        `s=${serverCommand("honest")}`,
+      ]);
+      await serverIn(run.folder);
+      run.child.kill(signal);
+      await run.child.stdout.cancel();
+      const { code, stderr, left } = await finish(run);
+      assert.equal(code, 130, stderr);
+      assert.match(stderr, /^error: [^\n]*nterrupted/m);
+      assert.deepEqual(left, []);
+    },
+  });
+}
+
+Deno.test({
+  name: "mcp-exec ends with 130 on SIGINT while a server does not answer (A8)",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const run = await start(["introspect", "--stdio", "sleep 60", "--format", "json"]);
+    await serverIn(run.folder);
+    run.child.kill("SIGINT");
+    const [stdout, { code, stderr, left }] = await Promise.all([
+      new Response(run.child.stdout).text(),
+      finish(run),
+    ]);
+    assert.equal(code, 130, stderr);
+    assert.equal(JSON.parse(stdout).error.kind, "interrupted");
+    assert.deepEqual(left, []);
+  },
+});
+
+Deno.test({
+  name: "mcp-exec ends with 130 on SIGINT while it waits for standard input (A8)",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const run = await start(["execute", "-"]);
+    await catching(run.child.pid);
+    run.child.kill("SIGINT");
+    const ended = run.child.status;
+    await run.child.stdout.cancel();
+    assert.equal((await ended).code, 130);
+    await finish(run);
+  },
+});
+
+/** Waits until a process handles SIGINT itself. */
+async function catching(pid: number): Promise<void> {
+  for (let attempt = 0; attempt < 500; attempt++) {
+    const status = await Deno.readTextFile(`/proc/${pid}/status`);
+    const caught = BigInt(`0x${/^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
+    if ((caught & 2n) !== 0n) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error("SIGINT is not handled");
+}
+
+Deno.test("mcp-exec is quiet and ends with 0 when its reader has gone (A7)", async () => {
+  const run = await start(["execute", "-e", "return 'x'.repeat(1e6)", "--quiet"]);
+  const reader = run.child.stdout.getReader();
+  await reader.read();
+  await reader.cancel();
+  const { code, stderr } = await finish(run);
+  assert.equal(stderr, "");
+  assert.equal(code, 0);
+});
+
+Deno.test("mcp-exec is quiet and ends with 0 when nobody ever reads (A7)", async () => {
+  const run = await start(["--help"]);
+  await run.child.stdout.cancel();
+  const { code, stderr } = await finish(run);
+  assert.equal(stderr, "");
+  assert.equal(code, 0);
+});
+
+Deno.test("mcp-exec writes a large result whole to a slow reader", async () => {
+  const run = await start(["execute", "-e", "return 'é'.repeat(2e6)", "--quiet"]);
+  let bytes = 0;
+  for await (const chunk of run.child.stdout) {
+    bytes += chunk.length;
+    if (bytes < 200_000) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const { code, stderr } = await finish(run);
+  assert.equal(code, 0, stderr);
+  assert.equal(bytes, 4e6 + 1);
+});
+
+Deno.test("main.ts loads nothing but the version before it knows what is asked", async () => {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", `--config=${ROOT}/deno.json`, `${ROOT}/main.ts`],
+    env: { DENO_NO_UPDATE_CHECK: "1" },
+  }).output();
+  const graph: {
+    modules: {
+      specifier: string;
+      dependencies?: { code?: { specifier: string }; isDynamic?: boolean }[];
+    }[];
+  } = JSON.parse(new TextDecoder().decode(stdout));
+  const wanted = graph.modules.filter(({ specifier }) =>
+    /\/(main|src\/version)\.ts$/.test(specifier)
+  );
+  const loaded = wanted.flatMap(({ dependencies = [] }) =>
+    dependencies.filter((item) => !item.isDynamic).map((item) => item.code?.specifier)
+  );
+  assert.deepEqual(loaded.map((specifier) => specifier?.replace(/^.*\/src\//, "")), ["version.ts"]);
+  assert.ok((await Deno.readTextFile(`${ROOT}/main.ts`)).split("\n").length <= 41);
+});
+
+function testContext(args: readonly string[], written: string[], signal?: AbortSignal): Context {
+  const env = { get: () => undefined, toObject: () => ({}) };
+  return {
+    args,
+    env,
+    cwd: "/nonexistent",
+    platform: "linux",
+    paths: pathsOf(env, { platform: "linux", cwd: "/nonexistent" }),
+    writeOut: (text) => written.push(text) > 0,
+    writeError: (text) => void written.push(text),
+    readInput: () => new Promise(() => {}),
+    isTerminal: { in: false, out: false, error: false },
+    columns: 80,
+    signal: signal ?? new AbortController().signal,
+    now: () => 0,
+  };
+}
+
+Deno.test("runCli reports a failure that nobody waited for and ends", async () => {
+  const written: string[] = [];
+  const { AppError } = await import("../src/errors.ts");
+  const stray = Promise.resolve(new AppError("connect", "Server is gone"));
+  const code = await runCli(testContext(["execute", "-"], written), { stray });
+  assert.equal(code, 3);
+  assert.deepEqual(written, ["error: Server is gone\n"]);
+});
+
+Deno.test("runCli does not wait for ever for a command that does not heed an interrupt", async () => {
+  const written: string[] = [];
+  const controller = new AbortController();
+  const context = testContext(["execute", "-"], written, controller.signal);
+  const running = runCli(context, { graceMs: 1 });
+  const { AppError } = await import("../src/errors.ts");
+  controller.abort(new AppError("interrupted", "Interrupted"));
+  assert.equal(await running, 130);
+  assert.deepEqual(written, ["error: Interrupted\n"]);
+});
+
+Deno.test("pathsOf follows XDG folders, MCP_EXEC_DATA_DIR and the platform", () => {
+  const paths = (values: Record<string, string>, platform: Context["platform"] = "linux") =>
+    pathsOf({ get: (name) => values[name], toObject: () => values }, { platform, cwd: "/here" });
+  assert.deepEqual(paths({ HOME: "/home/u" }), {
+    home: "/home/u",
+    config: "/home/u/.config/mcp-exec",
+    data: "/home/u/.local/share/mcp-exec",
+  });
+  assert.equal(paths({ HOME: "/u", XDG_CONFIG_HOME: "/c" }).config, "/c/mcp-exec");
+  assert.equal(paths({ HOME: "/u", XDG_CONFIG_HOME: "c" }).config, "/u/.config/mcp-exec");
+  assert.equal(paths({ HOME: "/u", MCP_EXEC_DATA_DIR: "/d" }).data, "/d");
+  assert.equal(paths({ HOME: "/u", MCP_EXEC_DATA_DIR: "d" }).data, "/here/d");
+  assert.match(paths({ HOME: "/u" }, "darwin").data, /^\/u\/Library\//);
+  assert.match(paths({}).config, /^\/dev\/null\//);
+});
