@@ -36,6 +36,12 @@ export interface GeneratedPackage {
   readonly warnings: readonly string[];
 }
 
+/** What a package may hold beside the code. */
+export interface GenerateOptions {
+  /** Counts tokens; with it the manifest says what each level of detail of a tool costs to read. */
+  readonly estimateTokens?: (text: string) => number;
+}
+
 /** The version of the manifest's form. */
 const MANIFEST_FORMAT = 1;
 
@@ -43,7 +49,10 @@ const MANIFEST_FORMAT = 1;
  * The package of `info`: a module a tool, `index.ts`, `types.ts`, `host.ts`, `manifest.json`,
  * `deno.json` and `tsconfig.json`. Never throws for what a server said.
  */
-export function generateTypescript(info: ServerInfo): GeneratedPackage {
+export function generateTypescript(
+  info: ServerInfo,
+  options: GenerateOptions = {},
+): GeneratedPackage {
   const warnings = [...info.warnings];
   const plans = planTools(info.tools, warnings);
   const shared = nameDefinitions(modelsOf(plans), {
@@ -70,7 +79,13 @@ export function generateTypescript(info: ServerInfo): GeneratedPackage {
   );
   files.set("types.ts", renderTypes({ definitions: shared.definitions }));
   files.set("host.ts", renderHost());
-  files.set("manifest.json", manifestOf(info, plans, tools, warnings));
+  const count = options.estimateTokens;
+  const tokens = count === undefined
+    ? undefined
+    : tools.map((tool, at) =>
+      costOf(tool, { count, ...plans[at]!, module: files.get(tool.file)! })
+    );
+  files.set("manifest.json", manifestOf(info, { plans, tools, warnings, tokens }));
   addProjectFiles(files, info);
   return { files, tools, warnings };
 }
@@ -258,12 +273,35 @@ function summaryOf(tool: ToolDefinition): string {
   return `${sentence.slice(0, MAX_SUMMARY_CHARS - 3).replace(/\s+\S*$/, "")}...`;
 }
 
-function manifestOf(
-  info: ServerInfo,
-  plans: readonly Plan[],
-  tools: readonly GeneratedTool[],
-  warnings: readonly string[],
-): string {
+/** Tokens it takes to read of one tool what lists show, its signature, its module, its schemas. */
+interface Cost {
+  readonly summary: number;
+  readonly signature: number;
+  readonly module: number;
+  readonly definition: number;
+}
+
+function costOf(
+  { tool, signature, summary }: GeneratedTool,
+  parts: { count: (text: string) => number; module: string; tool: ToolDefinition },
+): Cost {
+  const { digest: _, ...definition } = parts.tool;
+  return {
+    summary: parts.count(`${tool}: ${summary}`),
+    signature: parts.count(signature),
+    module: parts.count(parts.module),
+    definition: parts.count(JSON.stringify(definition)),
+  };
+}
+
+interface ManifestParts {
+  readonly plans: readonly Plan[];
+  readonly tools: readonly GeneratedTool[];
+  readonly warnings: readonly string[];
+  readonly tokens: readonly Cost[] | undefined;
+}
+
+function manifestOf(info: ServerInfo, { plans, tools, warnings, tokens }: ManifestParts): string {
   const { name, version, title } = info.identity;
   return jsonText({
     format_version: MANIFEST_FORMAT,
@@ -274,6 +312,7 @@ function manifestOf(
       ...(title !== undefined && { title: plainLine(title) }),
     },
     protocol: plainLine(info.protocolVersion),
+    ...(tokens !== undefined && { tokens: tokens.reduce(addCosts, NO_COST) }),
     tools: tools.map((tool, at) => ({
       tool: tool.tool,
       file: tool.file,
@@ -282,9 +321,21 @@ function manifestOf(
       summary: tool.summary,
       annotations: hintsOf(plans[at]!.tool),
       digest: plans[at]!.tool.digest,
+      ...(tokens !== undefined && { tokens: tokens[at] }),
     })),
     warnings,
   });
+}
+
+const NO_COST: Cost = { summary: 0, signature: 0, module: 0, definition: 0 };
+
+function addCosts(sum: Cost, cost: Cost): Cost {
+  return {
+    summary: sum.summary + cost.summary,
+    signature: sum.signature + cost.signature,
+    module: sum.module + cost.module,
+    definition: sum.definition + cost.definition,
+  };
 }
 
 function addProjectFiles(files: Map<string, string>, info: ServerInfo): void {

@@ -423,6 +423,25 @@ Deno.test("generateTypescript writes a manifest that names all and shows nothing
   assert.deepEqual(manifest.warnings.slice(0, 1), ['Tool "x" left out']);
 });
 
+Deno.test("generateTypescript tells in the manifest what each level of detail costs to read", () => {
+  const info = serverOf([ISSUE, SEARCH]);
+  const plain = generateTypescript(info);
+  const counted = generateTypescript(info, { estimateTokens: (text) => text.length });
+  const manifest = JSON.parse(counted.files.get("manifest.json")!);
+  for (const [at, tool] of counted.tools.entries()) {
+    assert.deepEqual(manifest.tools[at].tokens, {
+      summary: `${tool.tool}: ${tool.summary}`.length,
+      signature: tool.signature.length,
+      module: counted.files.get(tool.file)!.length,
+      definition: JSON.stringify(at === 0 ? ISSUE : SEARCH).length,
+    });
+  }
+  const [issue, search] = manifest.tools;
+  assert.equal(manifest.tokens.module, issue.tokens.module + search.tokens.module);
+  assert.equal(counted.files.get("createIssue.ts"), plain.files.get("createIssue.ts"));
+  assert.equal("tokens" in JSON.parse(plain.files.get("manifest.json")!), false);
+});
+
 const PLANTED = `import { createIssue } from "mcp:demo";
 import { callTool } from "mcp:host";
 import { createIsue } from "mcp:demo";
