@@ -3,7 +3,7 @@
 
 import type { Catalog } from "./catalog.ts";
 import type { Environment } from "./context.ts";
-import { AppError, toAppError, ToolError } from "./errors.ts";
+import { AppError, ExitCode, toAppError, ToolError } from "./errors.ts";
 import { expandSpec } from "./expand.ts";
 import { type Digest, digestOfJson } from "./hash.ts";
 import { introspect } from "./introspect.ts";
@@ -12,6 +12,7 @@ import {
   CALL_TIMEOUT_MS,
   formatBytes,
   MAX_CALLS_IN_FLIGHT,
+  MAX_JSON_DEPTH,
   MAX_PARAMS_BYTES,
   MAX_RESULT_BYTES,
 } from "./limits.ts";
@@ -26,6 +27,7 @@ import {
 import { cleanLine, quoteText } from "./text.ts";
 import { connect, type Connection } from "./transport.ts";
 import { VERSION } from "./version.ts";
+import { scanJson } from "./wire.ts";
 
 /** What a tool answered. */
 export interface ToolResult {
@@ -70,9 +72,10 @@ export interface McpBridge {
   /** What a server offers, read from it once in the life of the bridge. */
   describe(server: string, options?: CallOptions): Promise<ServerInfo>;
   /**
-   * Calls one tool. Throws `usage` for an unknown server, `invalid` for an unknown tool or bad
-   * parameters, `limit` beyond a size, `ToolError` when the tool says it failed, and what
-   * connecting and the connection throw.
+   * Calls one tool. Throws `usage` for an unknown server, `denied` for one the caller is not
+   * narrowed to, `invalid` for an unknown tool or parameters that are bad or too large, `limit` for
+   * a result that is, `ToolError` when the tool says it failed, `interrupted` once the signal is
+   * aborted, and what connecting and the connection throw.
    */
   callTool(
     server: string,
@@ -87,6 +90,8 @@ export interface McpBridge {
 /** What a bridge is made of. */
 export interface BridgeOptions {
   readonly specs: ReadonlyMap<ServerName, ServerSpec>;
+  /** Why a configured server cannot be used, for whoever asks for it. */
+  readonly unusable?: ReadonlyMap<ServerName, AppError>;
   /** Connections that are open already, by the name they go under. */
   readonly connections?: ReadonlyMap<ServerName, Connection>;
   readonly catalog: Catalog;
@@ -147,19 +152,24 @@ export function createBridge(options: BridgeOptions): McpBridge {
     const name = server as ServerName;
     const spec = options.specs.get(name);
     if (spec !== undefined && (only === undefined || only.has(name))) return spec;
+    if (spec !== undefined) {
+      throw new AppError("denied", `Server "${name}" is not among those this run may call`, {
+        hint: `add --server ${name}`,
+      });
+    }
+    const reason = options.unusable?.get(name);
+    if (reason !== undefined) throw reason;
     const near = nearestNames(server, only ?? options.specs.keys());
-    const known = spec === undefined ? "is not configured" : "is not among those this run may call";
-    throw new AppError("usage", `Server ${quoteText(server)} ${known}`, {
+    throw new AppError("usage", `Server ${quoteText(server)} is not configured`, {
       hint: near.length > 0
         ? `did you mean ${near.map((item) => `"${item}"`).join(" or ")}?`
-        : spec === undefined
-        ? "give it with --stdio or --http, or add it to the configuration"
-        : `add --server ${server}`,
+        : "give it with --stdio or --http, or add it to the configuration",
     });
   }
 
   /** The server's open connection; a lost one is replaced, one attempt for all who wait. */
   async function connectionTo(spec: ServerSpec): Promise<Connection> {
+    if (closing.signal.aborted) throw interruption(closing.signal);
     const current = pool.get(spec.name);
     if (current !== undefined) {
       const connection = await current;
@@ -191,6 +201,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
     return info;
   }
 
+  /** The listing is shared, so who no longer waits for it does not end it. */
   async function describeSpecified(spec: ServerSpec): Promise<ServerInfo> {
     const listing = described.get(spec.name) ?? list(spec);
     described.set(spec.name, listing);
@@ -203,12 +214,16 @@ export function createBridge(options: BridgeOptions): McpBridge {
   }
 
   /** The tool's definition; asks the server only when the index lacks the tool. */
-  async function findTool(spec: ServerSpec, tool: ToolName): Promise<ToolDefinition> {
+  async function findTool(
+    spec: ServerSpec,
+    tool: ToolName,
+    signal: AbortSignal | undefined,
+  ): Promise<ToolDefinition> {
     const named = (info: ServerInfo | undefined) => info?.tools.find((item) => item.name === tool);
     const saved = described.has(spec.name) ? undefined : options.catalog.load(spec)?.info;
     const known = named(saved);
     if (known !== undefined) return known;
-    const info = await describeSpecified(spec);
+    const info = await orInterrupted(describeSpecified(spec), signal);
     const live = named(info);
     if (live !== undefined) return live;
     const near = nearestNames(tool, info.tools.map((item) => item.name));
@@ -223,7 +238,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
     spec: ServerSpec,
     call: { tool: ToolName; params: JsonObject; signal: AbortSignal | undefined },
   ): Promise<ToolResult> {
-    const connection = await connectionTo(spec);
+    const connection = await orInterrupted(connectionTo(spec), call.signal);
     const params = { name: call.tool, arguments: call.params };
     const raw = await connection.request("tools/call", params, {
       timeoutMs: spec.timeoutMs ?? CALL_TIMEOUT_MS,
@@ -236,7 +251,8 @@ export function createBridge(options: BridgeOptions): McpBridge {
 
   return {
     servers: [...options.specs.keys()],
-    describe: async (server, call = {}) => await describeSpecified(specOf(server, call.only)),
+    describe: async (server, call = {}) =>
+      await orInterrupted(describeSpecified(specOf(server, call.only)), call.signal),
     async callTool(server, tool, params, call = {}) {
       const startedAt = options.now();
       const started = performance.now();
@@ -245,13 +261,13 @@ export function createBridge(options: BridgeOptions): McpBridge {
       const report = (result: ToolResult | undefined, error: AppError | undefined) => {
         const names = { server: cleanLine(server, 64), tool: cleanLine(tool, 256) };
         const ms = performance.now() - started;
-        const receivedBytes = result?.json.length ?? 0;
+        const receivedBytes = result === undefined ? 0 : byteLength(result.json);
         call.onCall?.({
           ...names,
           ok: error === undefined,
           startedAt,
           ms,
-          sentBytes: sent.json.length,
+          sentBytes: sent.bytes,
           receivedBytes,
           ...(options.countTokens && result && { tokens: options.countTokens(result.json) }),
           ...(error !== undefined && { error: { kind: error.kind, message: error.message } }),
@@ -264,25 +280,26 @@ export function createBridge(options: BridgeOptions): McpBridge {
           ms,
           argumentsDigest: sent.digest,
           arguments: sent.json,
-          decision: error?.kind === "denied" ? "deny" : "allow",
+          decision: error?.exitCode === ExitCode.refused ? "deny" : "allow",
           outcome: error === undefined
             ? "ok"
             : error instanceof ToolError
             ? "tool-error"
             : error.kind,
-          bytesIn: sent.json.length,
+          bytesIn: sent.bytes,
           bytesOut: receivedBytes,
           ...(result !== undefined && { result: result.json }),
           ...(error !== undefined && { error: error.message }),
         });
       };
       try {
+        if (call.signal?.aborted) throw interruption(call.signal);
         const spec = specOf(server, call.only);
         const name = toToolName(tool, "invalid");
         sent = checkParams(spec.name, name, params);
-        const release = await slots.take();
+        const release = await slots.take(call.signal);
         try {
-          definition = (await findTool(spec, name)).digest;
+          definition = (await findTool(spec, name, call.signal)).digest;
           const asked = { tool: name, params: params as JsonObject, signal: call.signal };
           const result = await send(spec, asked);
           report(result, undefined);
@@ -309,10 +326,11 @@ export function createBridge(options: BridgeOptions): McpBridge {
 
 interface SentParams {
   readonly json: string;
+  readonly bytes: number;
   readonly digest: Digest;
 }
 
-const NO_PARAMS: SentParams = { json: "{}", digest: digestOfJson({}) };
+const NO_PARAMS: SentParams = { json: "{}", bytes: 2, digest: digestOfJson({}) };
 
 /** The parameters' JSON text and digest; they must be an object, bounded in size and depth. */
 function checkParams(server: ServerName, tool: ToolName, params: unknown): SentParams {
@@ -320,22 +338,21 @@ function checkParams(server: ServerName, tool: ToolName, params: unknown): SentP
   if (typeof params !== "object" || params === null || Array.isArray(params)) {
     throw new AppError("invalid", `${called} needs an object as parameters`);
   }
-  try {
-    const json = JSON.stringify(params);
-    if (json.length > MAX_PARAMS_BYTES) {
-      throw new AppError(
-        "limit",
-        `${called} has parameters of ${formatBytes(json.length)}, over the limit of ${
-          formatBytes(MAX_PARAMS_BYTES)
-        }`,
-        { limit: { name: "params", limit: MAX_PARAMS_BYTES, value: json.length } },
-      );
-    }
-    return { json, digest: digestOfJson(params) };
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new AppError("invalid", `${called} has parameters that are nested too deeply`);
+  if (isTooDeep(params)) {
+    throw new AppError("invalid", `${called} has parameters nested deeper than ${MAX_JSON_DEPTH}`, {
+      limit: { name: "depth", limit: MAX_JSON_DEPTH },
+    });
   }
+  const json = JSON.stringify(params);
+  const bytes = byteLength(json);
+  if (bytes <= MAX_PARAMS_BYTES) return { json, bytes, digest: digestOfJson(params) };
+  throw new AppError(
+    "invalid",
+    `${called} has parameters of ${formatBytes(bytes)}, over the limit of ${
+      formatBytes(MAX_PARAMS_BYTES)
+    }`,
+    { limit: { name: "params", limit: MAX_PARAMS_BYTES, value: bytes } },
+  );
 }
 
 /** A server's answer to `tools/call` as a result; it must have content and fit the bound. */
@@ -360,21 +377,20 @@ function checkResult(server: ServerName, tool: ToolName, raw: unknown): ToolResu
   }
   const value = toolValue(answer);
   const json = JSON.stringify(value) ?? "null";
-  if (json.length > MAX_RESULT_BYTES) {
-    throw new AppError(
-      "limit",
-      `${called} answered with ${formatBytes(json.length)}, over the limit of ${
-        formatBytes(MAX_RESULT_BYTES)
-      }`,
-      { limit: { name: "result", limit: MAX_RESULT_BYTES, value: json.length } },
-    );
-  }
-  return { value, json, raw: answer };
+  const bytes = byteLength(json);
+  if (bytes <= MAX_RESULT_BYTES) return { value, json, raw: answer };
+  throw new AppError(
+    "limit",
+    `${called} answered with ${formatBytes(bytes)}, over the limit of ${
+      formatBytes(MAX_RESULT_BYTES)
+    }`,
+    { limit: { name: "result", limit: MAX_RESULT_BYTES, value: bytes } },
+  );
 }
 
 /**
  * What a program gets of a tool's answer: the structured content when there is one, else a lone
- * text block (parsed when it is a JSON object or array), else the content blocks.
+ * text block (parsed when it is a JSON object or array of bounded depth), else the content blocks.
  */
 export function toolValue(answer: JsonObject): unknown {
   const structured = answer["structuredContent"];
@@ -384,6 +400,7 @@ export function toolValue(answer: JsonObject): unknown {
   if (lone?.["type"] !== "text" || typeof lone["text"] !== "string") return content;
   const text = lone["text"];
   if (!/^\s*[[{]/.test(text)) return text;
+  if (scanJson(text).depth > MAX_JSON_DEPTH) return text;
   try {
     return JSON.parse(text);
   } catch {
@@ -391,8 +408,42 @@ export function toolValue(answer: JsonObject): unknown {
   }
 }
 
-/** At most `count` holders at once; the others wait in order. */
-function createSlots(count: number): { take(): Promise<() => void> } {
+/** Whether a JSON value is nested deeper than what recursive readers are given. */
+function isTooDeep(value: unknown): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0;; depth++) {
+    const nested = level.filter((item) => typeof item === "object" && item !== null);
+    if (nested.length === 0) return false;
+    if (depth === MAX_JSON_DEPTH) return true;
+    level = nested.flatMap((item) => Object.values(item as object));
+  }
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
+
+function interruption(signal: AbortSignal): AppError {
+  if (signal.reason instanceof AppError) return signal.reason;
+  return new AppError("interrupted", "Interrupted before the server was asked");
+}
+
+/** What `work` gives, or an `interrupted` error as soon as `signal` is aborted. */
+async function orInterrupted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await work;
+  const { promise: stopped, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(interruption(signal));
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    return await Promise.race([work, stopped]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** At most `count` holders at once; the others wait in order, or until their signal is aborted. */
+function createSlots(count: number): { take(signal?: AbortSignal): Promise<() => void> } {
   const waiting: (() => void)[] = [];
   let free = count;
   const release = () => {
@@ -401,9 +452,22 @@ function createSlots(count: number): { take(): Promise<() => void> } {
     else next();
   };
   return {
-    async take() {
-      if (free > 0) free--;
-      else await new Promise<void>((resolve) => waiting.push(resolve));
+    async take(signal) {
+      if (free > 0) {
+        free--;
+        return release;
+      }
+      const { promise: turn, resolve } = Promise.withResolvers<void>();
+      waiting.push(resolve);
+      try {
+        await orInterrupted(turn, signal);
+      } catch (error) {
+        const place = waiting.indexOf(resolve);
+        // Its turn had come meanwhile: the next in line has it.
+        if (place < 0) release();
+        else waiting.splice(place, 1);
+        throw error;
+      }
       return release;
     },
   };

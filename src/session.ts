@@ -4,7 +4,6 @@
 import {
   type CallTrace,
   createBridge,
-  isTooDeep,
   type McpBridge,
   openConnection,
   type OpenOptions,
@@ -21,6 +20,7 @@ import {
   DEFAULT_RUN_LIMITS,
   formatBytes,
   MAX_FOUND_TOOLS,
+  MAX_JSON_DEPTH,
   MAX_STATE_BYTES,
   MAX_STATE_KEYS,
   MAX_STATE_VALUE_BYTES,
@@ -42,6 +42,7 @@ import { freeName, type ServerSet } from "./servers.ts";
 import { quoteText } from "./text.ts";
 import type { Connection } from "./transport.ts";
 import { createVfs } from "./vfs.ts";
+import { scanJson } from "./wire.ts";
 
 /** Values that programs keep between runs; all JSON text. */
 export interface StateStorage {
@@ -323,10 +324,12 @@ function createHostFunctions(parts: HostParts): HostFunctions {
   const session = parts.run as string as SessionId;
   return {
     async call(name, argsJson, signal) {
-      const args = JSON.parse(argsJson) as unknown[];
-      if (isTooDeep(args)) {
-        throw new AppError("invalid", `Arguments of ${quoteText(name)} are nested too deeply`);
+      // Before the parser sees it: how deep that may go depends on the thread it runs in.
+      if (scanJson(argsJson).depth > MAX_JSON_DEPTH) {
+        const message = `Arguments of ${quoteText(name)} are nested deeper than ${MAX_JSON_DEPTH}`;
+        throw new AppError("invalid", message);
       }
+      const args = JSON.parse(argsJson) as unknown[];
       switch (name) {
         case "callTool": {
           const [server, tool, params] = args;

@@ -1,0 +1,110 @@
+// deno-lint-ignore-file no-console
+// An MCP server on stdio that counts, for tests of who starts, asks and withdraws how often.
+//   deno run -A tests/servers/counting.ts STARTS_FILE [fail-first-list | no-gate] [ARGUMENT]...
+// Each start adds a line to STARTS_FILE. `fail-first-list` refuses the first tools/list; `no-gate`
+// leaves out the tool `gate`.
+
+type Json = Record<string, unknown>;
+
+const [startsFile = "/dev/null", mode = ""] = Deno.args;
+Deno.writeTextFileSync(startsFile, `${Deno.pid}\n`, { append: true });
+
+const counts = { lists: 0, calls: 0, underWay: 0, peak: 0, cancelled: 0 };
+/** Calls that were taken and are not answered yet. */
+const held = new Set<unknown>();
+let gate: { id: unknown; open: () => void }[] = [];
+
+const answer = (id: unknown, result: Json) => print({ jsonrpc: "2.0", id, result });
+const structured = (value: Json): Json => ({
+  content: [{ type: "text", text: JSON.stringify(value) }],
+  structuredContent: value,
+});
+
+function print(message: Json): void {
+  let rest = new TextEncoder().encode(`${JSON.stringify(message)}\n`);
+  while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));
+}
+
+/** Gives a call's result, or undefined when it is never answered. */
+const tools: Record<string, (params: Json, id: unknown) => Json | undefined | Promise<Json>> = {
+  // The process and its counts.
+  state: () => structured({ pid: Deno.pid, ...counts }),
+  // What the process was started with.
+  start: () => structured({ args: Deno.args, names: Object.keys(Deno.env.toObject()).sort() }),
+  // Answers when `size` calls of it are under way at once.
+  gate: ({ size }, id) =>
+    new Promise((resolve) => {
+      gate.push({ id, open: () => resolve(structured({ ...counts })) });
+      if (gate.length < Number(size)) return;
+      for (const { open } of gate) open();
+      gate = [];
+    }),
+  // Never answers, and adds a dot to STARTS_FILE.held.
+  hold: () => {
+    Deno.writeTextFileSync(`${startsFile}.held`, ".", { append: true });
+    return undefined;
+  },
+  // Ends in the middle of its answer.
+  crash: (_, id) => {
+    console.error("counting: about to crash");
+    Deno.stdout.writeSync(new TextEncoder().encode(`{"jsonrpc":"2.0","id":${id},"result":{"co`));
+    Deno.exit(9);
+  },
+  // Answers with `result` as it is.
+  raw: ({ result }) => result as Json,
+  // A text of `count` times `text`.
+  large: ({ text, count }) => ({
+    content: [{ type: "text", text: String(text).repeat(Number(count)) }],
+  }),
+  "far.away": () => structured({}),
+};
+
+async function call(id: unknown, params: Json): Promise<void> {
+  const tool = tools[String(params["name"])];
+  if (tool === undefined) {
+    print({ jsonrpc: "2.0", id, error: { code: -32602, message: "No such tool" } });
+    return;
+  }
+  counts.calls++;
+  held.add(id);
+  counts.underWay = held.size;
+  counts.peak = Math.max(counts.peak, held.size);
+  const result = await tool((params["arguments"] ?? {}) as Json, id);
+  if (result === undefined) return;
+  held.delete(id);
+  counts.underWay = held.size;
+  answer(id, result);
+}
+
+function list(id: unknown): void {
+  counts.lists++;
+  if (mode === "fail-first-list" && counts.lists === 1) {
+    print({ jsonrpc: "2.0", id, error: { code: -32603, message: "Not yet" } });
+    return;
+  }
+  const names = Object.keys(tools).filter((name) => mode !== "no-gate" || name !== "gate");
+  answer(id, { tools: names.map((name) => ({ name, inputSchema: { type: "object" } })) });
+}
+
+function take({ id, method, params = {} }: { id?: unknown; method?: string; params?: Json }): void {
+  if (method === "initialize") {
+    answer(id, {
+      protocolVersion: params["protocolVersion"],
+      capabilities: { tools: {} },
+      serverInfo: { name: "Counting server", version: "1.0.0" },
+    });
+  } else if (method === "tools/list") list(id);
+  else if (method === "tools/call") call(id, params);
+  else if (method === "notifications/cancelled") {
+    counts.cancelled++;
+    held.delete(params["requestId"]);
+    counts.underWay = held.size;
+  } else if (id !== undefined) answer(id, {});
+}
+
+let rest = "";
+for await (const chunk of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
+  const lines = (rest + chunk).split("\n");
+  rest = lines.pop()!;
+  for (const line of lines) take(JSON.parse(line));
+}
