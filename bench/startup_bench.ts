@@ -13,6 +13,7 @@ await Deno.writeTextFile(empty, "");
 const deno = [Deno.execPath(), "run", "-A"];
 const commands = new Map([
   ["empty Deno script", [...deno, "--no-config", empty]],
+  ["--version, no config read", [...deno, "--no-config", "--no-lock", main, "--version"]],
   ["mcp-exec --version", [...deno, ...RUN_FLAGS, main, "--version"]],
   ["mcp-exec --help", [...deno, ...RUN_FLAGS, main, "--help"]],
   ["mcp-exec introspect --help", [...deno, ...RUN_FLAGS, main, "introspect", "--help"]],

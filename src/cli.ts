@@ -4,7 +4,7 @@
 import type { ApplicationText, Command } from "@stricli/core";
 import { type Context, createContext, type OutputFormat, type ProcessView } from "./context.ts";
 import { AppError, ExitCode, toAppError } from "./errors.ts";
-import type { Invocation } from "./flags.ts";
+import { type Invocation, literalArguments } from "./flags.ts";
 import { INTERRUPT_GRACE_MS } from "./limits.ts";
 import { createLog } from "./log.ts";
 import { nearestNames } from "./names.ts";
@@ -269,7 +269,7 @@ function readGlobals(context: Context): Globals {
   for (let index = 0; index < args.length; index++) {
     const arg = args[index]!;
     if (arg === "--") {
-      rest.push(...args.slice(index));
+      rest.push(arg, ...literalArguments(args.slice(index + 1)));
       break;
     }
     const [, long, attached] = /^(--[a-z-]+)(?:=(.*))?$/s.exec(arg) ?? [];

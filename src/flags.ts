@@ -213,11 +213,18 @@ function notEmpty(text: string): string {
   return text;
 }
 
+// Stands before each argument that came after `--`; no argument of a process can hold it.
+const LITERAL = "\0";
+
+/** Marks arguments that came after `--`, so that those that begin with a hyphen are taken as well. */
+export function literalArguments(args: readonly string[]): string[] {
+  return args.map((arg) => LITERAL + arg);
+}
+
 function notFlag(text: string): string {
-  if (/^-./.test(text)) {
-    throw new AppError("usage", `Flag ${quoteText(text.replace(/=.*$/s, ""))} is not known`, {
-      hint: "write -- before an argument that begins with a hyphen",
-    });
-  }
-  return text;
+  if (text.startsWith(LITERAL)) return text.slice(LITERAL.length);
+  if (!/^-./.test(text)) return text;
+  throw new AppError("usage", `Flag ${quoteText(text.replace(/=.*$/s, ""))} is not known`, {
+    hint: "write -- before an argument that begins with a hyphen",
+  });
 }

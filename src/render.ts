@@ -186,13 +186,18 @@ export function runDocument(outcome: RunOutcome) {
     run,
     ...(ok && outcome.hasValue && { result: outcome.value }),
     ...(error !== undefined && { error }),
-    calls,
+    calls: calls.map((call) => ({ ...call, ms: roundMs(call.ms) })),
     log,
     fuel,
     memory,
-    ms,
+    ms: roundMs(ms),
     truncated,
   };
+}
+
+// A clock's noise says nothing to a reader.
+function roundMs(ms: number): number {
+  return Math.round(ms * 100) / 100;
 }
 
 /** A run in one line: its name in the journal, and what it used. */

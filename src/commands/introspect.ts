@@ -150,6 +150,26 @@ async function viewTools(info: ServerInfo): Promise<(ToolView & { readonly modul
     functionName: item.functionName,
     signature: item.signature,
     summary: item.summary,
-    module: generated.files.get(item.file) ?? "",
+    module: withSharedTypes(generated.files.get(item.file)!, generated.files.get("types.ts")!),
   }));
+}
+
+/** A tool's module followed by the shared types it uses, directly or through others. */
+function withSharedTypes(module: string, types: string): string {
+  const imports = /^import type \{([^}]*)\} from "\.\/types\.ts";$/m.exec(module)?.[1];
+  if (imports === undefined) return module;
+  const definitions = new Map<string, string>();
+  for (const text of types.split(/\n\n(?=export type )/)) {
+    const name = /^export type (\w+) =/.exec(text)?.[1];
+    if (name !== undefined) definitions.set(name, text.replace(/\n+export \{\};\n*$/, ""));
+  }
+  // A set gives what is added to it while it is walked.
+  const used = new Set(imports.match(/\w+/g));
+  for (const name of used) {
+    for (const word of definitions.get(name)?.match(/\w+/g) ?? []) {
+      if (definitions.has(word)) used.add(word);
+    }
+  }
+  const texts = [...used].sort().map((name) => definitions.get(name)?.trimEnd());
+  return `${module.trimEnd()}\n\n// types.ts\n\n${texts.join("\n\n")}\n`;
 }
