@@ -359,8 +359,8 @@ class QuickJs implements Engine {
 
   #invoke(target: Value, { argv, values }: { argv: number; values: readonly Value[] }): Value {
     new Uint32Array(this.#parts.memory.buffer, argv, values.length).set(values);
-    const self = this.#ffi.QTS_GetUndefined();
-    return this.#ffi.QTS_Call(this.#context, target, self, values.length, argv as never);
+    const nobody = this.#ffi.QTS_GetUndefined();
+    return this.#ffi.QTS_Call(this.#context, target, nobody, values.length, argv as never);
   }
 
   #isValue(value: Value, keep = false): boolean {

@@ -1,0 +1,10 @@
+// E-C13: recursion that tries twice
+// expect: limit fuel
+function f() {
+  try {
+    f();
+  } catch {
+    f();
+  }
+}
+f();

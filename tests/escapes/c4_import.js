@@ -1,0 +1,9 @@
+// E-C4: a specifier's toString swallows the interrupt
+// expect: limit fuel
+for (;;) {
+  import({
+    toString() {
+      for (;;);
+    },
+  }).catch(() => {});
+}

@@ -1,0 +1,7 @@
+// E-R1 S9: a message that loops
+// expect: limit fuel
+throw {
+  get message() {
+    for (;;);
+  },
+};

@@ -1,0 +1,3 @@
+// E-R3 S20: a thrown null
+// expect: guest null
+throw null;

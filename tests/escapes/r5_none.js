@@ -1,0 +1,3 @@
+// E-R5: no result
+// expect: none export default
+const a = 1;

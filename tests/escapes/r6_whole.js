@@ -1,0 +1,4 @@
+// E-R6: a result of 20 million characters
+// expect: ok-length 20000000
+// memory: 256MiB
+export default "x".repeat(20e6);
