@@ -156,28 +156,6 @@ function cut(text: string, width: number): string {
   return text.length + 2 > width ? `${text.slice(0, Math.max(0, width - 5))}...` : text;
 }
 
-/** Tokens of what an agent reads of a server, by one way and the other. */
-export interface TokenFigures {
-  /** All definitions as the server lists them. */
-  readonly schemas: number;
-  /** A line with the signature and a line with the summary of each tool. */
-  readonly signatures: number;
-}
-
-/** The token figures of a server, counted by `estimate`. */
-export function tokenFigures(
-  info: ServerInfo,
-  tools: readonly { readonly signature: string; readonly summary: string }[],
-  estimate: (text: string) => number,
-): TokenFigures {
-  const listed = info.tools.map(({ digest: _, ...tool }) => tool);
-  const lines = tools.map(({ signature, summary }) => `${signature}\n  ${summary}`);
-  return {
-    schemas: estimate(JSON.stringify(listed)),
-    signatures: estimate(lines.join("\n")),
-  };
-}
-
 /** The document form of a run. */
 export function runDocument(outcome: RunOutcome) {
   const { ok, run, error, calls, log, fuel, memory, ms, truncated } = outcome;

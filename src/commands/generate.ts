@@ -17,7 +17,7 @@ import {
 } from "../flags.ts";
 import { formatBytes, MAX_VFS_BYTES } from "../limits.ts";
 import type { ServerName } from "../names.ts";
-import { countOf, type TokenFigures, tokenFigures } from "../render.ts";
+import { countOf } from "../render.ts";
 import type { Session } from "../session.ts";
 import { quoteText } from "../text.ts";
 
@@ -113,7 +113,10 @@ interface PackageReport {
   readonly folder: string;
   readonly state: "written" | "unchanged" | "not written";
   readonly files: readonly { readonly path: string; readonly bytes: number }[];
-  readonly tokens: TokenFigures & { readonly estimate: string };
+  /** What it takes to read all tools at each level of detail, as the manifest says. */
+  readonly tokens: Readonly<Record<"summary" | "signature" | "module" | "definition", number>> & {
+    readonly estimate: string;
+  };
 }
 
 async function writePackage(
@@ -128,7 +131,7 @@ async function writePackage(
       import("../stats.ts"),
     ]);
   const info = await session.bridge.describe(name);
-  const { files, tools, warnings } = generateTypescript(info);
+  const { files, warnings } = generateTypescript(info, { estimateTokens });
   for (const warning of warnings) log.warn(warning);
   let state: PackageReport["state"] = "not written";
   if (!flags.dryRun) {
@@ -145,7 +148,7 @@ async function writePackage(
     folder,
     state,
     files: [...files].map(([path, text]) => ({ path, bytes: encoder.encode(text).length })),
-    tokens: { ...tokenFigures(info, tools, estimateTokens), estimate: TOKENIZER },
+    tokens: { ...JSON.parse(files.get("manifest.json")!).tokens, estimate: TOKENIZER },
   };
 }
 
@@ -180,8 +183,9 @@ function packageText({ server, folder, state, files, tokens }: PackageReport): s
     ...files.slice(0, SHOWN_FILES).map(({ path }) => `  ${path}`),
   ];
   if (files.length > SHOWN_FILES) lines.push(`  and ${files.length - SHOWN_FILES} more`);
+  const { summary, signature, module, definition, estimate } = tokens;
   lines.push(
-    `tokens: ${tokens.schemas} to read all schemas, ${tokens.signatures} all signatures (${tokens.estimate})`,
+    `tokens to read all tools: ${definition} as schemas, ${module} as modules, ${signature} as signatures, ${summary} as summaries (${estimate})`,
   );
   return lines.join("\n");
 }
