@@ -52,6 +52,8 @@ export interface EngineOptions {
   readonly prelude: string;
   /** The file name of the prelude in stack traces. */
   readonly preludeName: string;
+  /** Modules that every engine has, by full name; no host is asked for them. */
+  readonly builtIns: ReadonlyMap<string, string>;
 }
 
 /** Makes engines that differ in nothing but their guests. */
@@ -91,10 +93,11 @@ export function createEngineMaker(options: EngineOptions): EngineMaker {
   return {
     async start(memory) {
       const parts = await instantiate(options.module, memory);
-      if (image !== undefined) return new QuickJs(parts, { image });
-      if (started++ === 0) return new QuickJs(parts, { options });
+      const { builtIns } = options;
+      if (image !== undefined) return new QuickJs(parts, { image, builtIns });
+      if (started++ === 0) return new QuickJs(parts, { options, builtIns });
       const before = usedPages(parts.memory);
-      const engine = new QuickJs(parts, { options });
+      const engine = new QuickJs(parts, { options, builtIns });
       image = keepMemory(parts.memory, { before, handles: engine.handles });
       return engine;
     },
@@ -186,6 +189,13 @@ type Context = ReturnType<EngineFunctions["QTS_NewContext"]>;
 type Value = ReturnType<EngineFunctions["QTS_NewObject"]>;
 type HeapText = Parameters<EngineFunctions["QTS_NewString"]>[1];
 
+type Origin =
+  & { readonly builtIns: ReadonlyMap<string, string> }
+  & (
+    | { readonly options: EngineOptions }
+    | { readonly image: MemoryImage }
+  );
+
 class QuickJs implements Engine {
   host: EngineHost | undefined;
   readonly #instance: EngineInstance;
@@ -195,17 +205,19 @@ class QuickJs implements Engine {
   readonly #runtime: Runtime;
   readonly #context: Context;
   readonly #malloc: (size: number) => number;
+  readonly #builtIns: ReadonlyMap<string, string>;
   readonly #refused: ModuleAnswer[] = [];
   #polls = 0;
   #native = 0;
   #charged = 0;
   #base = 0;
 
-  constructor(parts: Parts, from: { options: EngineOptions } | { image: MemoryImage }) {
+  constructor(parts: Parts, from: Origin) {
     const { instance, ffi } = parts;
     this.#instance = instance;
     this.#ffi = ffi;
     this.#parts = parts;
+    this.#builtIns = from.builtIns;
     const malloc = instance._malloc.bind(instance) as (size: number) => number;
     this.#malloc = (size) => {
       const pointer = malloc(size);
@@ -244,6 +256,7 @@ class QuickJs implements Engine {
       const context = this.#context = ffi.QTS_NewContext(runtime, 0 as never);
       const receiver = this.#runPrelude(from.options, argv);
       this.handles = { argv, runtime, context, receiver };
+      while (this.runJobs(1));
     }
     this.#base = this.#units();
   }
@@ -337,6 +350,7 @@ class QuickJs implements Engine {
 
   // The library would copy a name from address 0, so a refusal becomes a name that never loads.
   #resolve(specifier: string, base: string): number {
+    if (this.#builtIns.has(specifier)) return this.#write(specifier).pointer;
     const answer = this.host!.resolve(specifier, base);
     if ("ok" in answer) return this.#write(answer.ok).pointer;
     const name = `${REFUSED_NAME}${this.#refused.push(answer)}`;
@@ -345,6 +359,8 @@ class QuickJs implements Engine {
 
   #load(name: string): number {
     const refused = name.startsWith(REFUSED_NAME) && this.#refused[+name.split("/")[1]! - 1];
+    const builtIn = this.#builtIns.get(name);
+    if (builtIn !== undefined) return this.#write(builtIn).pointer;
     const answer = refused || this.host!.load(name);
     if ("ok" in answer) return this.#write(answer.ok).pointer;
     const ffi = this.#ffi;

@@ -5,7 +5,7 @@ import { createEngineMaker, type Engine, type EngineMaker } from "./engine.ts";
 import { type ErrorDocument, toAppError } from "./errors.ts";
 import { GUEST_STACK_BYTES } from "./limits.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
-import { PRELUDE, PRELUDE_NAME } from "./prelude.ts";
+import { BUILT_INS, PRELUDE, PRELUDE_NAME } from "./prelude.ts";
 import { Run } from "./run.ts";
 import { prepareSource } from "./source.ts";
 
@@ -20,9 +20,13 @@ let current: { readonly id: number; readonly run: Run } | undefined;
 
 scope.onmessage = ({ data }) => {
   if (data.type === "engine") {
-    const { module } = data;
-    const stack = GUEST_STACK_BYTES;
-    engines = createEngineMaker({ module, stack, prelude: PRELUDE, preludeName: PRELUDE_NAME });
+    engines = createEngineMaker({
+      module: data.module,
+      stack: GUEST_STACK_BYTES,
+      prelude: PRELUDE,
+      preludeName: PRELUDE_NAME,
+      builtIns: BUILT_INS,
+    });
     return makeSpare(data.memory);
   }
   if (data.type === "run") {

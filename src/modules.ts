@@ -9,7 +9,6 @@ import { type PreparedSource, prepareSource, sourceFrame, type StripMode } from 
 import { cleanLine, quoteText } from "./text.ts";
 import { normalizePath } from "./vfs.ts";
 
-const HOST = "mcp:host";
 const SERVERS = "/mcp-tools/servers/";
 /** The file of a generated package that stands for the host's functions. */
 const HOST_FILE = /^\/mcp-tools\/(?:servers|skills)\/[^/]+\/host\.ts$/;
@@ -62,12 +61,11 @@ export function createModules(sources: ModuleSources, mode?: StripMode): GuestMo
   function resolve(specifier: string, base: string): ModuleAnswer {
     if (base === PRELUDE_NAME && specifier === ENTRY_MODULE) return { ok: ENTRY_MODULE };
     if (base === ENTRY_MODULE) return { ok: main };
-    if (specifier === HOST) return { ok: HOST };
     const server = /^mcp:([^/]*)$/.exec(specifier)?.[1];
     const target = server === undefined
       ? /^\.{0,2}\//.test(specifier) ? pathOf(specifier, base) : undefined
       : `${SERVERS}${server}/index.ts`;
-    if (target !== undefined && HOST_FILE.test(target)) return { ok: HOST };
+    if (target !== undefined && HOST_FILE.test(target)) return { ok: HOST_MODULE };
     if (target !== undefined && files.has(target)) return { ok: target };
     return refuse(notFound(specifier, { base, server, target }));
   }
@@ -91,7 +89,6 @@ export function createModules(sources: ModuleSources, mode?: StripMode): GuestMo
 
   function load(name: string): ModuleAnswer {
     if (name === ENTRY_MODULE) return { ok: `export * as main from "mcp:main"` };
-    if (name === HOST) return { ok: HOST_MODULE };
     try {
       return { ok: prepare(name).js };
     } catch (error) {

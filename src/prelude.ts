@@ -70,10 +70,16 @@ export interface CallFailure {
   readonly detail?: readonly string[];
 }
 
-/** The source of `mcp:host`; its names are globals that cannot be replaced. */
-export const HOST_MODULE = `const { callTool, callTools, readFile, listFiles, searchTools, getState,
-setState, log, ToolError } = globalThis;
-export { callTool, callTools, readFile, listFiles, searchTools, getState, setState, log, ToolError };`;
+/** The module of the host's functions. */
+export const HOST_MODULE = "mcp:host";
+
+/** The modules that the prelude loads, before a program could change the globals they take. */
+export const BUILT_INS: ReadonlyMap<string, string> = new Map([[
+  HOST_MODULE,
+  `const { callTool, callTools, readFile, listFiles, searchTools, getState, setState, log,
+ToolError } = globalThis;
+export { callTool, callTools, readFile, listFiles, searchTools, getState, setState, log, ToolError };`,
+]]);
 
 const CORE = String.raw`
 const { parse, stringify } = JSON;
@@ -415,4 +421,4 @@ delete globalThis.SharedArrayBuffer;
 
 /** The source of the function that the engine starts with. */
 export const PRELUDE =
-  `(function (host) {\n"use strict";\n${CORE}\n${WEB_GLOBALS}\nreturn receive;\n})`;
+  `(function (host) {\n"use strict";\n${CORE}\n${WEB_GLOBALS}\nvoid import("${HOST_MODULE}");\nreturn receive;\n})`;

@@ -16,8 +16,8 @@ interface Attack {
 }
 
 const FOLDER = new URL("./escapes/", import.meta.url);
-// About a fifth of a second: enough for every attack to get going.
-const FUEL = "2e7";
+// About a tenth of a second: enough for every attack to get going.
+const FUEL = "1e7";
 
 async function readAttacks(): Promise<Attack[]> {
   const attacks: Attack[] = [];

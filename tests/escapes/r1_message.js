@@ -1,5 +1,5 @@
 // E-R1 S9: a message that loops
-// expect: limit fuel
+// expect: limit fuel | guest
 throw {
   get message() {
     for (;;);

@@ -1,4 +1,5 @@
 // E-S4: calls from the edge of the stack
+// fuel: 1e9
 // expect: ok
 let made = 0;
 function f() {

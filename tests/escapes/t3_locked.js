@@ -1,5 +1,6 @@
 // E-T3: host functions cannot be replaced
-// expect: ok [true,true,true]
+// expect: ok [true,true,true,true]
+import { callTool as imported } from "mcp:host";
 const old = callTool;
 const refused = (act) => {
   try {
@@ -9,9 +10,9 @@ const refused = (act) => {
     return true;
   }
 };
-export default [
+const results = [
   refused(() => delete globalThis.callTool),
   refused(() => globalThis.callTool = () => "forged"),
-  refused(() => Object.defineProperty(globalThis, "callTool", { value: 1 })) &&
   callTool === old,
 ];
+export default [...results, imported === old];

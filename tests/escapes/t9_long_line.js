@@ -2,5 +2,6 @@
 // expect: ok 1
 // truncated: 1 line
 // memory: 256MiB
+// fuel: 1e9
 console.log("x".repeat(20e6));
 export default 1;
