@@ -248,6 +248,8 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
       host,
       { signal, ...(request.onLog && { onLog: request.onLog }) },
     );
+    // Calls that the end of the program withdrew belong to the run's account too.
+    await host.settled();
     journal.finishRun(run, {
       outcome: report.error?.kind ?? "ok",
       fuel: report.fuel,
@@ -317,42 +319,51 @@ interface HostParts extends RunParts {
   readonly onCall: (trace: CallTrace) => void;
 }
 
-function createHostFunctions(parts: HostParts): HostFunctions {
+function createHostFunctions(
+  parts: HostParts,
+): HostFunctions & { /** Settles when no call is under way. */ settled(): Promise<unknown> } {
   const only = parts.only === undefined ? {} : { only: parts.only };
   let tools: readonly SearchableTool[] | undefined;
   // Without a session that lasts, state lives as long as the run.
   const session = parts.run as string as SessionId;
+  async function answer(name: string, argsJson: string, signal: AbortSignal): Promise<string> {
+    // Before the parser sees it: how deep that may go depends on the thread it runs in.
+    if (scanJson(argsJson).depth > MAX_JSON_DEPTH) {
+      const message = `Arguments of ${quoteText(name)} are nested deeper than ${MAX_JSON_DEPTH}`;
+      throw new AppError("invalid", message);
+    }
+    const args = JSON.parse(argsJson) as unknown[];
+    switch (name) {
+      case "callTool": {
+        const [server, tool, params] = args;
+        const result = await parts.bridge.callTool(
+          asText(server, "a server's name"),
+          asText(tool, "a tool's name"),
+          params ?? {},
+          { ...only, signal, run: parts.run, onCall: parts.onCall },
+        );
+        return result.json;
+      }
+      case "searchTools":
+        tools ??= searchableTools(parts);
+        return JSON.stringify(findTools(tools, asText(args[0], "words to search for"), args[1]));
+      case "getState":
+        return parts.state.get(session, asText(args[0], "a key")) ?? "";
+      case "setState":
+        parts.state.set(session, asText(args[0], "a key"), JSON.stringify(args[1] ?? null));
+        return "";
+      default:
+        throw new AppError("guest", `There is no host function ${quoteText(name)}`);
+    }
+  }
+  const underWay = new Set<Promise<string>>();
   return {
-    async call(name, argsJson, signal) {
-      // Before the parser sees it: how deep that may go depends on the thread it runs in.
-      if (scanJson(argsJson).depth > MAX_JSON_DEPTH) {
-        const message = `Arguments of ${quoteText(name)} are nested deeper than ${MAX_JSON_DEPTH}`;
-        throw new AppError("invalid", message);
-      }
-      const args = JSON.parse(argsJson) as unknown[];
-      switch (name) {
-        case "callTool": {
-          const [server, tool, params] = args;
-          const result = await parts.bridge.callTool(
-            asText(server, "a server's name"),
-            asText(tool, "a tool's name"),
-            params ?? {},
-            { ...only, signal, run: parts.run, onCall: parts.onCall },
-          );
-          return result.json;
-        }
-        case "searchTools":
-          tools ??= searchableTools(parts);
-          return JSON.stringify(findTools(tools, asText(args[0], "words to search for"), args[1]));
-        case "getState":
-          return parts.state.get(session, asText(args[0], "a key")) ?? "";
-        case "setState":
-          parts.state.set(session, asText(args[0], "a key"), JSON.stringify(args[1] ?? null));
-          return "";
-        default:
-          throw new AppError("guest", `There is no host function ${quoteText(name)}`);
-      }
+    call(name, argsJson, signal) {
+      const work = answer(name, argsJson, signal).finally(() => underWay.delete(work));
+      underWay.add(work);
+      return work;
     },
+    settled: () => Promise.allSettled(underWay),
   };
 }
 
