@@ -5,6 +5,7 @@ import { stripTypeScriptTypes } from "node:module";
 import { AppError } from "./errors.ts";
 import { formatBytes, MAX_SOURCE_BYTES } from "./limits.ts";
 import { mapPositions, type Position } from "./source_map.ts";
+import { checkNesting } from "./source_nesting.ts";
 import { scanSource, type SourceScan } from "./source_scan.ts";
 import { cleanLine, cleanText, quoteText } from "./text.ts";
 
@@ -43,7 +44,6 @@ const BODY_END = "\n})();";
 const MAP_START = "\n//# sourceMappingURL=data:application/json;base64,";
 // A `;` and what it keeps apart from the line before.
 const CONTINUED = /;[ \t\r\n]*[([`+\-/*]/g;
-const LINE_END = /\r\n|[\n\r\u2028\u2029]/;
 
 /**
  * `text` as JavaScript. Throws a `guest` error with the author's line and column for what is not
@@ -51,19 +51,22 @@ const LINE_END = /\r\n|[\n\r\u2028\u2029]/;
  */
 export function prepareSource(text: string, options: PrepareOptions): PreparedSource {
   checkSize(text, options.path);
-  const stripped = strip(text, options);
+  const { transformable } = checkNesting(text, options.path);
+  const stripped = strip(text, { ...options, transformable });
   const scan = scanSource(stripped.js);
   const isModule = scan.exports || !scan.returns;
   const form = options.form ?? (isModule ? "module" : "body");
-  const body = form === "body" ? wrapBody(text, stripped, { scan, path: options.path }) : undefined;
-  const shift = body?.shift ?? 0;
+  const wrapped = form === "body" ? wrapBody(stripped.js, scan) : { js: stripped.js, shift: 0 };
   return {
-    js: body?.js ?? stripped.js,
+    js: wrapped.js,
     form,
     mode: stripped.mode,
     imports: scan.imports,
     original: ({ line, column }) =>
-      stripped.original({ line, column: line === 1 ? Math.max(1, column - shift) : column }),
+      stripped.original({
+        line,
+        column: line === 1 ? Math.max(1, column - wrapped.shift) : column,
+      }),
   };
 }
 
@@ -72,7 +75,7 @@ export function prepareSource(text: string, options: PrepareOptions): PreparedSo
  * column when the line is longer than `width`. Empty when there is no such line.
  */
 export function sourceFrame(text: string, position: Position, width = 100): string[] {
-  const line = text.split(LINE_END, position.line)[position.line - 1];
+  const line = lineOf(text, position.line);
   if (line === undefined) return [];
   const column = Math.max(position.column, 1) - 1;
   const from = column < width ? 0 : column - Math.floor(width / 2);
@@ -82,6 +85,11 @@ export function sourceFrame(text: string, position: Position, width = 100): stri
   const after = showPart(chars.slice(column, from + width));
   const start = `${position.line} | ${from > 0 ? "..." : ""}`;
   return [`${start}${before}${after}`.trimEnd(), `${" ".repeat(start.length + before.length)}^`];
+}
+
+// The lines that parser and engine count.
+function lineOf(text: string, line: number): string | undefined {
+  return text.split(/\r?\n/, line)[line - 1];
 }
 
 function showPart(chars: readonly string[]): string {
@@ -105,7 +113,10 @@ interface Stripped {
   readonly original: (position: Position) => Position;
 }
 
-function strip(text: string, { path, mode }: PrepareOptions): Stripped {
+function strip(
+  text: string,
+  { path, mode, transformable }: PrepareOptions & { transformable: boolean },
+): Stripped {
   if (mode !== "transform") {
     try {
       const js = restoreSemicolons(text, stripTypeScriptTypes(text));
@@ -116,6 +127,7 @@ function strip(text: string, { path, mode }: PrepareOptions): Stripped {
   }
   let output: string;
   try {
+    if (!transformable) throw new SyntaxError("A part of it can be read in two ways");
     output = stripTypeScriptTypes(text, { mode: "transform", sourceMap: true });
   } catch (error) {
     throw syntaxError(error, text, { path });
@@ -150,49 +162,47 @@ function restoreSemicolons(text: string, js: string): string {
 
 // The one form that is wrapped in text. The wrapping cannot be closed early: the body has been
 // parsed alone and is parsed once more as part of a module, where no HTML comment hides anything.
-function wrapBody(
-  text: string,
-  stripped: Stripped,
-  { scan, path }: { scan: SourceScan; path: string },
-): { js: string; shift: number } {
-  let body = stripped.js.replace(/^#!/, "//");
+function wrapBody(js: string, scan: SourceScan): { js: string; shift: number } {
   // Imports stand before the function; blanked where they were, so that every line stays.
+  let body = "";
+  let done = 0;
   for (const { start, end } of scan.declarations) {
-    body = body.slice(0, start) + body.slice(start, end).replace(/[^\r\n]/g, " ") + body.slice(end);
+    body += js.slice(done, start) + js.slice(start, end).replace(/[^\r\n]/g, " ");
+    done = end;
   }
-  const asModule = `${body}\nexport {};`;
-  try {
-    stripTypeScriptTypes(asModule);
-  } catch {
-    throw syntaxError(refusal(asModule), text, { path, original: stripped.original });
-  }
+  body = (body + js.slice(done)).replace(/^#!/, "//");
   const start = scan.declarations.map((declaration) => declaration.line).join("") + BODY_START;
+  try {
+    stripTypeScriptTypes(`${body}\nexport {};`);
+  } catch (error) {
+    throw new AppError("guest", "Syntax error: The body is not valid inside of an ES module", {
+      hint: "Take out HTML comments, and what strict mode forbids",
+      cause: error,
+    });
+  }
   return { js: start + body + BODY_END, shift: start.length };
 }
 
-// Why `transform`, whose messages have a place, refuses a text; undefined when it does not.
-function refusal(text: string): unknown {
-  try {
-    stripTypeScriptTypes(text, { mode: "transform" });
-    return undefined;
-  } catch (error) {
-    return error;
-  }
-}
-
-function syntaxError(
-  error: unknown,
-  text: string,
-  { path, original }: { path: string; original?: (position: Position) => Position },
-): AppError {
+function syntaxError(error: unknown, text: string, { path }: { path: string }): AppError {
   const message = error instanceof Error ? error.message : "";
   // The first line says what, the last one where; between them stands a frame of the stripper's.
   const reason = cleanLine(/^(?:SyntaxError: )?(.*)/.exec(message)![1]!, 200);
   const place = /:(\d+):(\d+)\s*$/.exec(message);
-  const found = place === null ? undefined : { line: Number(place[1]), column: Number(place[2]) };
-  const at = found === undefined ? undefined : original?.(found) ?? found;
-  return new AppError("guest", `Syntax error: ${reason || "Not valid in an ES module"}`, {
+  const at = place === null ? undefined : readPlace(text, Number(place[1]), Number(place[2]));
+  return new AppError("guest", `Syntax error: ${reason}`, {
     ...(at !== undefined && { at: { file: path, ...at }, detail: sourceFrame(text, at) }),
     cause: error,
   });
+}
+
+// The stripper shows a tab as two columns.
+function readPlace(text: string, line: number, shown: number): Position {
+  let column = 1;
+  let width = 1;
+  for (const char of lineOf(text, line) ?? "") {
+    if (width >= shown) break;
+    width += char === "\t" ? 2 : 1;
+    column++;
+  }
+  return { line, column };
 }
