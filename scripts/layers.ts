@@ -10,13 +10,13 @@ const ROWS: readonly (readonly string[])[] = [
   [
     ...words("log read disk database process expand escape stats wire"),
     ...words("schema schema_form schema_keywords schema_reference schema_shape schema_table"),
-    ...words("type_model type_text template template_generated"),
+    ...words("type_model type_text shared_types template template_generated"),
     ...words("source source_lexer source_nesting source_scan source_map"),
-    ...words("fuel loader asset engine web_globals prelude"),
+    ...words("fuel loader asset engine web_globals prelude messages verdict"),
   ],
   [
-    ...words("channel stdio http transport introspect catalog codegen vfs bridge journal"),
-    ...words("guest sandbox modules config"),
+    ...words("channel stdio http transport introspect catalog vfs codegen bridge journal"),
+    ...words("modules run guest sandbox config"),
   ],
   words("servers search session"),
   words("render demo_server demo_program flags"),
