@@ -57,6 +57,8 @@ export class Channel implements Transport {
   readonly #waiting = new Map<MessageId, Waiting>();
   readonly #markClosed: () => void;
   #isOpen = true;
+  #isLost = false;
+  #isEnding = false;
   #closing: Promise<void> | undefined;
   #nextId = FIRST_ID;
   #answers = 0;
@@ -72,6 +74,11 @@ export class Channel implements Transport {
   /** Whether requests can still be sent. */
   get isOpen(): boolean {
     return this.#isOpen;
+  }
+
+  /** Whether the connection ended without having been closed from this side. */
+  get isLost(): boolean {
+    return this.#isLost;
   }
 
   get sessionId(): string | undefined {
@@ -101,9 +108,10 @@ export class Channel implements Transport {
 
   /** Ends the connection; never rejects. More calls wait for the first. */
   close(): Promise<void> {
-    return this.#closing ??= this.#options.transport.close().catch(() => {}).then(() =>
-      this.#end()
-    );
+    // Some transports report their end while they are still being closed.
+    this.#isEnding = true;
+    return this.#closing ??= this.#options.transport.close().catch(() => {})
+      .then(() => this.#end());
   }
 
   /** Adds a listener for the server's notifications. */
@@ -228,6 +236,7 @@ export class Channel implements Transport {
   #end(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    this.#isLost = !this.#isEnding;
     for (const { method, settle } of this.#waiting.values()) {
       settle({ error: this.#options.ended(method) });
     }

@@ -6,13 +6,13 @@ import { AppError } from "./errors.ts";
 import { MIN_RECONNECT_MS } from "./limits.ts";
 import type { HttpSpec } from "./server.ts";
 import { cleanLine, quoteText } from "./text.ts";
-import { boundResponse } from "./wire.ts";
+import { boundResponse, type StreamEnd } from "./wire.ts";
 
 /** A way to a server over HTTP, not yet open. */
 export interface HttpLink {
   readonly transport: Transport;
-  /** The last refusal or failure of a fetch, where the SDK keeps no reason. */
-  failure(): AppError | undefined;
+  /** The last refusal of an answer or stream, where the SDK keeps no reason; given once. */
+  takeFailure(): AppError | undefined;
   /** Calls `end` when the only stream from the server is over, which the SDK would not tell. */
   onLost(end: () => void): void;
   /** Tells the server that its session is over; never rejects. */
@@ -36,16 +36,31 @@ export function openHttp(spec: HttpSpec, options: HttpOptions): HttpLink {
   let failure: AppError | undefined;
   let lost = () => {};
   const boundedFetch: FetchLike = async (target, init) => {
+    // Nobody waits for the stream that the newer transport opens beside its requests.
+    const isAside = !sse && init?.method === "GET";
+    const note = (problem: AppError | undefined) => {
+      if (!isAside && problem !== undefined) failure = problem;
+    };
+    const onEnd: StreamEnd = (problem) => {
+      note(problem);
+      if (sse) lost();
+    };
     try {
-      const isStream = sse && (init?.method ?? "GET") === "GET";
-      return await fetchBounded(spec, { target, init, mask, ...(isStream && { onEnd: lost }) });
+      return await fetchBounded(spec, { target, init, mask, onEnd });
     } catch (error) {
-      if (error instanceof AppError) failure = error;
+      note(error instanceof AppError ? error : undefined);
       throw error;
     }
   };
   const shared = { fetch: boundedFetch, requestInit: { headers } };
-  const base = { failure: () => failure, onLost: (end: () => void) => void (lost = end) };
+  const base = {
+    takeFailure: () => {
+      const taken = failure;
+      failure = undefined;
+      return taken;
+    },
+    onLost: (end: () => void) => void (lost = end),
+  };
   if (sse) {
     const transport = new sdk.SSEClientTransport(url, shared);
     return { ...base, transport, farewell: () => Promise.resolve() };
@@ -109,7 +124,7 @@ async function fetchBounded(
     target: string | URL;
     init: RequestInit | undefined;
     mask: (text: string) => string;
-    onEnd?: () => void;
+    onEnd: StreamEnd;
   },
 ): Promise<Response> {
   let response: Response;
@@ -124,7 +139,7 @@ async function fetchBounded(
     await response.body?.cancel();
     throw refusal;
   }
-  return await boundResponse(response, { server: spec.name, ...(onEnd && { onEnd }) });
+  return await boundResponse(response, { server: spec.name, onEnd });
 }
 
 function unreachable(

@@ -194,7 +194,10 @@ function readTool(item: unknown): ToolDefinition | string {
     }
   }
   if (!isObject(inputSchema)) return "it has no input schema";
-  if ((inputSchema["type"] ?? "object") !== "object") return "its input is no object";
+  const type = inputSchema["type"] ?? "object";
+  if (type !== "object" && !(Array.isArray(type) && type.includes("object"))) {
+    return "its input is no object";
+  }
   if (outputSchema !== undefined && !isObject(outputSchema)) {
     return "its output schema is no object";
   }

@@ -37,12 +37,32 @@ export interface SpawnOptions {
   readonly cwd?: string;
 }
 
-// Enough for a program to find itself, its user, its caches and the network; never a token.
-const INHERITED =
-  /^(?:PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_[A-Z]+|TERM|TZ|TMPDIR|TEMP|TMP|XDG_[A-Z_]+|HTTPS?_PROXY|ALL_PROXY|NO_PROXY|SSL_CERT_FILE|SSL_CERT_DIR|NODE_EXTRA_CA_CERTS|REQUESTS_CA_BUNDLE|NVM_DIR|NVM_BIN|VOLTA_HOME|FNM_DIR|PNPM_HOME|DENO_DIR|DENO_INSTALL|BUN_INSTALL|UV_CACHE_DIR|DOCKER_HOST|NPM_CONFIG_(?:REGISTRY|CACHE|PREFIX|USERCONFIG|GLOBALCONFIG|PROXY|HTTPS_PROXY|NOPROXY|CAFILE|OFFLINE|PREFER_OFFLINE)|APPDATA|LOCALAPPDATA|PROGRAMDATA|PROGRAMFILES|PROGRAMFILES\(X86\)|HOMEDRIVE|HOMEPATH|USERPROFILE|USERNAME|SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|NUMBER_OF_PROCESSORS|PROCESSOR_ARCHITECTURE)$/i;
+// Enough for a program to find itself, its person, its caches, a screen and the network. Compared in
+// capitals: Windows does not tell them apart, and proxies are written both ways.
+const INHERITED: ReadonlySet<string> = new Set([
+  ...["PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TZ", "LANG", "LANGUAGE"],
+  ...["TMPDIR", "TEMP", "TMP", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"],
+  ...["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"],
+  ...["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE"],
+  // Runtimes and package runners: where they are, and where they fetch from.
+  ...["NVM_DIR", "NVM_BIN", "VOLTA_HOME", "FNM_DIR", "PNPM_HOME", "BUN_INSTALL"],
+  ...["DENO_DIR", "DENO_INSTALL", "UV_CACHE_DIR", "DOCKER_HOST", "DOCKER_CONFIG"],
+  ...["NPM_CONFIG_REGISTRY", "NPM_CONFIG_CACHE", "NPM_CONFIG_PREFIX", "NPM_CONFIG_USERCONFIG"],
+  ...["NPM_CONFIG_GLOBALCONFIG", "NPM_CONFIG_PROXY", "NPM_CONFIG_HTTPS_PROXY"],
+  ...["NPM_CONFIG_NOPROXY", "NPM_CONFIG_CAFILE", "NPM_CONFIG_OFFLINE", "NPM_CONFIG_PREFER_OFFLINE"],
+  // Windows.
+  ...["APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "PROGRAMFILES", "PROGRAMFILES(X86)"],
+  ...["HOMEDRIVE", "HOMEPATH", "USERPROFILE", "USERNAME", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR"],
+  ...["COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE"],
+]);
+
+function isInherited(name: string): boolean {
+  const capitals = name.toUpperCase();
+  return INHERITED.has(capitals) || /^(?:LC|XDG)_[A-Z_]+$/.test(capitals);
+}
 
 /**
- * The environment of a server's process: of `source` a short list that holds no credentials, or
+ * The environment of a server's process: of `source` a short list of names without tokens, or
  * all of it with `inheritAll`; on top of it the variables of the server's own entry.
  */
 export function childEnvironment(
@@ -54,7 +74,7 @@ export function childEnvironment(
   for (const [name, value] of Object.entries(source.toObject())) {
     // A value that begins so is a shell function: a way to run code in a child that is a shell.
     if (value.startsWith("()")) continue;
-    if (inheritAll || INHERITED.test(name)) env[name] = value;
+    if (inheritAll || isInherited(name)) env[name] = value;
   }
   return Object.assign(env, entry);
 }
@@ -156,20 +176,28 @@ async function stopGroup(
     if (!output.locked) output.cancel().catch(() => {});
   }
   await settles(exited, CLOSE_GRACE_MS);
-  if (signalGroup(child, "SIGTERM") && await outlives(child, exited)) signalGroup(child, "SIGKILL");
+  if (signalGroup(child, "SIGTERM") && await outlives(child, exited, CLOSE_GRACE_MS)) {
+    signalGroup(child, "SIGKILL");
+    // Killed is not yet gone; what nobody collects the exit code of stays in sight for ever.
+    await outlives(child, exited, CLOSE_GRACE_MS / 5);
+  }
   await exited;
   live.delete(child.pid);
   await input.abort().catch(() => {});
 }
 
-// Whether anything of the group is still there after the grace; children that lost their parent
+// Whether anything of the group is still there after `ms`; children that lost their parent
 // can only be seen by asking.
-async function outlives(child: Deno.ChildProcess, exited: Promise<ChildExit>): Promise<boolean> {
-  const deadline = performance.now() + CLOSE_GRACE_MS;
-  if (!await settles(exited, CLOSE_GRACE_MS)) return true;
+async function outlives(
+  child: Deno.ChildProcess,
+  exited: Promise<ChildExit>,
+  ms: number,
+): Promise<boolean> {
+  const deadline = performance.now() + ms;
+  if (!await settles(exited, ms)) return true;
   while (signalGroup(child, 0)) {
     if (performance.now() >= deadline) return true;
-    await settles(undefined, 20);
+    await settles(undefined, 10);
   }
   return false;
 }

@@ -31,7 +31,10 @@ export interface StdioOptions {
   readonly mask: (text: string) => string;
 }
 
-/** The transport of one process; `start` throws what `spawnGroup` throws, and works once. */
+// deno-lint-ignore no-control-regex
+const COLORS = /\u001b\[[\d;]*m/g;
+
+/** The transport of one process; `start` throws what `spawnGroup` throws. */
 export class StdioTransport implements Transport {
   onmessage?: Transport["onmessage"];
   onclose?: () => void;
@@ -61,7 +64,6 @@ export class StdioTransport implements Transport {
 
   // deno-lint-ignore require-await -- it has to fail as a promise
   async start(): Promise<void> {
-    if (this.#child !== undefined) return;
     const { command, args, cwd, env, inheritEnv = false } = this.#spec;
     this.#child = spawnGroup({
       command,
@@ -91,7 +93,8 @@ export class StdioTransport implements Transport {
   /** The last lines of the process's stderr, safe to show. */
   stderrTail(): string[] {
     return [...this.#errors, this.#lastError].filter((line) => line.trim() !== "")
-      .slice(-STDERR_TAIL_LINES).map((line) => cleanLine(this.#options.mask(line)));
+      .slice(-STDERR_TAIL_LINES)
+      .map((line) => cleanLine(this.#options.mask(line.replace(COLORS, ""))));
   }
 
   /** Why the connection has ended, as an error; `when` ends the message. */
@@ -108,7 +111,7 @@ export class StdioTransport implements Transport {
       : `exited with code ${this.#exit.code}`;
     const detail = this.stderrTail();
     return new AppError("connect", `Server "${name}" ${how} ${when}`, {
-      ...(detail.length > 0 && { detail }),
+      ...(detail.length > 0 ? { detail } : { hint: "run its command by hand to see why" }),
     });
   }
 

@@ -68,18 +68,13 @@ export async function connect(spec: ServerSpec, options: ConnectOptions): Promis
   options.signal?.addEventListener("abort", onAbort, { once: true });
   if (options.signal?.aborted) onAbort();
   const timer = setTimeout(onAbort, timeoutMs);
-  let early: StdioTransport | undefined;
   try {
-    // The process gets ready while the SDK loads.
-    early = await startEarly(spec, options);
     const sdk = await import("@modelcontextprotocol/client");
     let first: Failure | undefined;
     let last: Failure | undefined;
     for (const way of waysTo(spec, options.era)) {
       if (last !== undefined && !isWorthTrying(spec, way, last)) continue;
-      const attempt = { way, sdk, options, timeoutMs, stop: stop.signal, early };
-      early = undefined;
-      const outcome = await tryWay(spec, attempt);
+      const outcome = await tryWay(spec, { way, sdk, options, timeoutMs, stop: stop.signal });
       if ("connection" in outcome) return outcome.connection;
       last = outcome;
       if (first === undefined || outcome.error.kind === "sign-in") first = outcome;
@@ -89,18 +84,7 @@ export async function connect(spec: ServerSpec, options: ConnectOptions): Promis
   } finally {
     clearTimeout(timer);
     options.signal?.removeEventListener("abort", onAbort);
-    await early?.close();
   }
-}
-
-async function startEarly(
-  spec: ServerSpec,
-  { env, warn, signal }: ConnectOptions,
-): Promise<StdioTransport | undefined> {
-  if (spec.transport !== "stdio" || signal?.aborted) return undefined;
-  const transport = new StdioTransport(spec, { env, warn, mask: maskOf(spec) });
-  await transport.start();
-  return transport;
 }
 
 type Sdk = typeof import("@modelcontextprotocol/client");
@@ -112,8 +96,8 @@ interface Failure {
   readonly error: AppError;
   /** The HTTP status that was answered. */
   readonly status?: number | undefined;
-  /** Whether the server answered, only not as hoped. */
-  readonly answered: boolean;
+  /** Whether the server answered something that shows no protocol, or another one. */
+  readonly isUnclear: boolean;
 }
 
 interface Attempt {
@@ -122,8 +106,6 @@ interface Attempt {
   readonly options: ConnectOptions;
   readonly timeoutMs: number;
   readonly stop: AbortSignal;
-  /** A process that was started already. */
-  readonly early: StdioTransport | undefined;
 }
 
 // A process is not probed: one that does not know the question may end, and starts for nothing.
@@ -136,11 +118,12 @@ function waysTo(spec: ServerSpec, era: ProtocolEra | undefined): readonly Way[] 
 // The statuses of the rule for old servers in the specification's section on compatibility.
 const OLD_SERVER_STATUSES: ReadonlySet<number> = new Set([400, 404, 405]);
 
-function isWorthTrying(spec: ServerSpec, way: Way, { status, answered }: Failure): boolean {
+function isWorthTrying(spec: ServerSpec, way: Way, { status, isUnclear }: Failure): boolean {
   if (way === "sse") return status !== undefined && OLD_SERVER_STATUSES.has(status);
-  // `auto` has shaken hands the legacy way too, unless the probe itself broke the server.
-  if (way === "legacy") return spec.transport !== "http" || (answered && (status ?? 500) >= 500);
-  return answered && (status === undefined || status < 500);
+  // `auto` over HTTP has tried the legacy way too, unless the probe itself broke the server.
+  if (way === "legacy" && status !== undefined) return status >= 500;
+  return isUnclear || (status !== undefined && OLD_SERVER_STATUSES.has(status)) ||
+    (way === "legacy" && spec.transport !== "http");
 }
 
 async function tryWay(
@@ -156,9 +139,11 @@ async function tryWay(
     server: spec.name,
     warn: options.warn,
     explain: (error, method) => {
-      // The server has forgotten the session; the next request needs a new one.
-      if (statusOf(error) === 404) channel.close();
-      return explain(error, method);
+      const failure = error === undefined ? link.takeFailure() : undefined;
+      if (statusOf(error) !== 404) return failure ?? explain(error, method);
+      // Only a new connection brings a new session; this one ends when its error is on its way.
+      queueMicrotask(() => channel.close());
+      return new AppError("connect", `Server "${spec.name}" has ended the session`);
     },
     ended: (method) => link.ended(`before it answered ${method}`),
   });
@@ -172,18 +157,18 @@ async function tryWay(
     // The SDK's own deadline is set behind ours, which counts from the start of the process.
     await Promise.race([client.connect(channel, { timeout: 2 * timeoutMs }), rejectOn(stop)]);
   } catch (error) {
-    const answered = channel.isOpen;
     await channel.close();
     const detail = link.stderrTail();
     return {
       status: statusOf(error),
-      answered,
+      isUnclear: !channel.isLost && channel.handshake === undefined &&
+        appErrorIn(error) === undefined,
       error: options.signal?.aborted
         ? interrupted(spec, options.signal)
         : stop.aborted
         ? noAnswer(spec, timeoutMs, detail)
-        : unknownVersion(spec, sdk, channel.handshake) ?? appErrorIn(error) ?? link.failure() ??
-          (answered ? explain(error, "initialize") : link.ended("before the handshake")),
+        : unknownVersion(spec, sdk, channel.handshake) ?? appErrorIn(error) ?? link.takeFailure() ??
+          (channel.isLost ? link.ended("before the handshake") : explain(error, "initialize")),
     };
   }
   return { connection: connectionOver(spec, { channel, client, link, sdk, options }) };
@@ -250,13 +235,13 @@ interface Link extends HttpLink {
 
 async function openLink(
   spec: ServerSpec,
-  { way, sdk, options, early }: Attempt,
+  { way, sdk, options }: Attempt,
   mask: (text: string) => string,
 ): Promise<Link> {
   const plain = {
     ended: (when: string) =>
       new AppError("connect", `Connection to server "${spec.name}" was closed ${when}`),
-    failure: () => undefined,
+    takeFailure: () => undefined,
     stderrTail: () => [],
     onLost: () => {},
     farewell: () => Promise.resolve(),
@@ -269,7 +254,7 @@ async function openLink(
     return { ...plain, ...openHttp(spec, { sdk, sse: way === "sse", clientVersion, mask }) };
   }
   const { env, warn } = options;
-  const transport = early ?? new StdioTransport(spec, { env, warn, mask });
+  const transport = new StdioTransport(spec, { env, warn, mask });
   return {
     ...plain,
     transport,
@@ -309,7 +294,7 @@ function explainError(
   }
   return new AppError(
     "protocol",
-    `Server "${name}" answered ${method} in a way that has no meaning`,
+    `Server "${name}" answered ${method} with something unreadable`,
     {
       ...(text !== "" && { detail: [cleanLine(text, 200)] }),
     },

@@ -90,7 +90,8 @@ function refused(idText: string | undefined, reason: string): Frame {
   };
 }
 
-interface JsonShape {
+/** What can be said of a JSON text without reading its values. */
+export interface JsonShape {
   /** The deepest nesting. */
   readonly depth: number;
   /** Members of all objects together, each as often as it is written. */
@@ -99,9 +100,9 @@ interface JsonShape {
   readonly id: string | undefined;
 }
 
-// One pass over the text, without recursion: what it needs to know has to be known before a parser
-// sees the text. Text that is no JSON gives some shape too; the parser refuses it later.
-function scanJson(text: string): JsonShape {
+/** The shape of `text`; of one that is no JSON some shape too, which its parser refuses later. */
+// One pass, without recursion: a parser may overflow the stack on what this finds.
+export function scanJson(text: string): JsonShape {
   let depth = 0;
   let deepest = 0;
   let members = 0;
@@ -208,22 +209,27 @@ function joinBytes(parts: readonly Uint8Array[], size: number): Uint8Array {
   return whole;
 }
 
-function tooLarge(server: string, what: string, limit: number): AppError {
+function tooLarge(server: string, what: "line" | "event" | "body", limit: number): AppError {
   return new AppError(
     "protocol",
-    `Server ${quoteText(server)} sent a ${what} over the limit of ${formatBytes(limit)}`,
+    `Server ${quoteText(server)} sent ${what === "event" ? "an" : "a"} ${what} over the limit of ${
+      formatBytes(limit)
+    }`,
     { limit: { name: what, limit } },
   );
 }
 
+/** Told when an event stream is over; `problem` is set when it was refused. */
+export type StreamEnd = (problem?: AppError) => void;
+
 /**
  * `response` with a body that can be read safely: an event stream checked event by event as it
- * arrives, anything else read here. `onEnd` is told when an event stream is over. Throws a
- * `protocol` error naming `server` for a body that is too large.
+ * arrives, anything else read here. `onEnd` is told when an event stream is over, and the problem
+ * if one ended it. Throws a `protocol` error naming `server` for a body that is too large.
  */
 export async function boundResponse(
   response: Response,
-  { server, onEnd }: { server: string; onEnd?: () => void },
+  { server, onEnd }: { server: string; onEnd: StreamEnd },
 ): Promise<Response> {
   const init = {
     status: response.status,
@@ -276,7 +282,7 @@ async function readBody(
 // that whoever reads it next cannot see other events in it than were checked here.
 function createEventFilter(
   server: string,
-  onEnd: (() => void) | undefined,
+  onEnd: StreamEnd,
 ): TransformStream<string, string> {
   let line: string[] = [];
   let event = new Map<string, string>();
@@ -303,11 +309,15 @@ function createEventFilter(
         if (whole !== undefined) controller.enqueue(whole);
         line.push(part);
         size += part.length;
-        if (size > MAX_LINE_BYTES) throw tooLarge(server, "event", MAX_LINE_BYTES);
+        if (size > MAX_LINE_BYTES) {
+          const problem = tooLarge(server, "event", MAX_LINE_BYTES);
+          onEnd(problem);
+          throw problem;
+        }
       }
     },
-    flush: () => onEnd?.(),
-    cancel: () => onEnd?.(),
+    flush: () => onEnd(),
+    cancel: () => onEnd(),
   });
 }
 
