@@ -22,7 +22,7 @@ let compiled: Promise<WebAssembly.Module> | undefined;
 
 /** The metered engine, made once in a process; an `integrity` error when a file is not the known one. */
 export function loadEngine(store?: EngineStore): Promise<WebAssembly.Module> {
-  compiled ??= readPrepared(store).then((bytes) => WebAssembly.compile(bytes)).catch((error) => {
+  compiled ??= readEngine(store).then((bytes) => WebAssembly.compile(bytes)).catch((error) => {
     compiled = undefined;
     throw error;
   });
@@ -45,7 +45,8 @@ export async function readStockEngine(): Promise<Uint8Array<ArrayBuffer>> {
   );
 }
 
-async function readPrepared(store: EngineStore | undefined): Promise<Uint8Array<ArrayBuffer>> {
+/** The metered engine's bytes, checked; what `store` kept is ignored when it is not the known file. */
+export async function readEngine(store?: EngineStore): Promise<Uint8Array<ArrayBuffer>> {
   if (!import.meta.url.endsWith(".ts")) {
     const bytes = await readBeside();
     await checkHash(bytes, PREPARED_SHA256);

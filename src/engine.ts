@@ -2,6 +2,7 @@
 // Never lets a value of the guest be inspected by the host, and never reuses an instance in which
 // anything but a guest value was thrown.
 
+import { AppError } from "./errors.ts";
 import { type EngineFunctions, type EngineInstance, loadGlue } from "./loader.ts";
 import { FUEL_AT_START, FUEL_EXPORT } from "./fuel.ts";
 
@@ -15,6 +16,8 @@ const INITIAL_PAGES = 256;
 const GROW_IMPORT = "k";
 /** What the metering calls the interrupt import with. */
 const NATIVE_TICK = -1;
+/** What a full memory still has to give, else the guest has no chance to do without. */
+const LITTLE_BYTES = 1024 * 1024;
 const REFUSED_NAME = "refused:/";
 
 /** Answers an engine's questions. What these throw ends the instance; the guest cannot catch it. */
@@ -80,8 +83,10 @@ export interface Engine {
   runJobs(count: number): boolean;
 }
 
-/** No memory was left for a text of the host. */
-export class NoMemory extends Error {}
+/** The cap on the memory is met, and the guest cannot go on. */
+export class NoMemory extends Error {
+  override readonly name = "NoMemory";
+}
 
 /**
  * A maker of engines. The first runs the prelude; the second too, and its memory is kept: all later
@@ -168,9 +173,12 @@ async function instantiate(module: WebAssembly.Module, memoryBytes: number): Pro
       const env = imports.a as Record<string, (size: number) => unknown>;
       const grow = env[GROW_IMPORT]!;
       env[GROW_IMPORT] = (size) => {
-        const grown = grow(size);
-        if (!grown) state.refused = true;
-        return grown;
+        if (grow(size)) return true;
+        state.refused = true;
+        // A large wish can be refused. Where even little has no room the engine itself would be
+        // at a loss: its own code does not check every small allocation.
+        if ((size >>> 0) - memory.buffer.byteLength < LITTLE_BYTES) throw new NoMemory();
+        return false;
       };
       const made = new WebAssembly.Instance(module, imports);
       counter = made.exports[FUEL_EXPORT] as WebAssembly.Global;
@@ -179,7 +187,8 @@ async function instantiate(module: WebAssembly.Module, memoryBytes: number): Pro
     print: () => {},
     printErr: () => {},
   });
-  return { instance, ffi: new functions(instance), memory, state, counter: counter! };
+  if (counter === undefined) throw new AppError("integrity", "Engine module is not metered");
+  return { instance, ffi: new functions(instance), memory, state, counter };
 }
 
 let loading: ReturnType<typeof loadGlue> | undefined;
@@ -222,7 +231,7 @@ class QuickJs implements Engine {
     this.#malloc = (size) => {
       const pointer = malloc(size);
       // The library would write to address 0 and so over the engine's own data.
-      if (pointer === 0) throw new NoMemory("Engine has no memory left");
+      if (pointer === 0) throw new NoMemory();
       return pointer;
     };
     instance._malloc = this.#malloc as typeof instance._malloc;
@@ -333,7 +342,7 @@ class QuickJs implements Engine {
     const context = this.#context;
     const argument = (index: number) => ffi.QTS_ArgvGetJSValueConstPointer(argv, index);
     const pointer = ffi.QTS_GetString(context, argument(2));
-    if (pointer === 0) throw new NoMemory("Engine has no memory left");
+    if (pointer === 0) throw new NoMemory();
     const heap = this.#instance.HEAPU8;
     const end = heap.indexOf(0, pointer);
     try {
