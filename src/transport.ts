@@ -1,5 +1,6 @@
 // One connection to one MCP server: over a process's standard streams, over HTTP, or in-process.
-// The only module that fetches. It never shows a server's text uncleaned and never shows a secret.
+// What goes wrong on the way becomes an error with its kind here. It never shows a server's text
+// uncleaned and never shows a secret.
 
 import type { Client, Transport } from "@modelcontextprotocol/client";
 import { Channel, type NotificationListener, type RequestOptions } from "./channel.ts";

@@ -135,6 +135,13 @@ Deno.test("Connection.request gives up at its deadline and tells the server (H3)
   });
 });
 
+Deno.test("Connection.request holds its deadline when the server reads nothing (H3)", async () => {
+  await withConnection(stdioSpec("hostile", "deaf"), async (connection) => {
+    const text = "x".repeat(2 ** 20);
+    await failure(call(connection, "call", { text }, { timeoutMs: 200 }), "timeout");
+  });
+});
+
 Deno.test("Connection.request does not wait longer for progress (H4)", async () => {
   const error = await failedHttpCall("endless-events", "timeout", 300);
   assert.match(error.message, /within 300ms$/);
@@ -383,7 +390,12 @@ Deno.test("connect speaks Streamable HTTP, with bodies and with event streams", 
       assert.deepEqual(result["structuredContent"], { sum: 5 });
       const slow = call(connection, "wait", { ms: 60_000 }, { timeoutMs: 100 });
       await failure(slow, "timeout");
-      assert.equal(textOf(await call(connection, "cancelled")), "1");
+      // The withdrawal travels beside the next request, not before it.
+      let cancelled = "0";
+      for (let tries = 0; tries < 100 && cancelled === "0"; tries++) {
+        cancelled = textOf(await call(connection, "cancelled"));
+      }
+      assert.equal(cancelled, "1");
       assert.deepEqual(connection.stderrTail(), []);
     });
   }
@@ -444,6 +456,14 @@ Deno.test("connect follows no redirect to another place (H27)", async () => {
   assert.equal(elsewhere.message, 'Server "fixture" redirects to http://127.0.0.2:9');
   const metadata = await refusedUrl("metadata", "connect");
   assert.equal(metadata.message, 'Server "fixture" redirects to http://169.254.169.254');
+});
+
+Deno.test("connect follows a redirect within the place it was given", async () => {
+  await using server = await listen("honest", "plain");
+  const spec = httpSpec(server.url.replace("/mcp", "/moved"));
+  await withConnection(spec, async (connection) => {
+    assert.equal(textOf(await call(connection, "echo", { text: "moved" })), "moved");
+  });
 });
 
 Deno.test("connect tells of a status or body that is no answer", async () => {

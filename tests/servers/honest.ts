@@ -198,6 +198,8 @@ function event(message: Json, type = "message"): Uint8Array {
 }
 
 async function servePost(request: Request, mode: string): Promise<Response> {
+  const url = new URL(request.url);
+  if (url.pathname === "/moved") return Response.redirect(new URL("/mcp", url), 307);
   if (request.method === "DELETE") return new Response(null, { status: 200 });
   if (request.method !== "POST") return new Response("POST only", { status: 405 });
   const message: Message = await request.json();

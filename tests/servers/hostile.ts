@@ -21,6 +21,8 @@ interface Mode {
   initialized?: () => void | Promise<void>;
   list?: (params: Json, id: unknown) => Json | undefined;
   call?: (params: Json, id: unknown) => Json | undefined | Promise<Json | undefined>;
+  /** Reads nothing after the handshake. */
+  isDeaf?: boolean;
   /** Gets answers to requests of this server. */
   answered?: (message: Message) => void;
   /** Writes an answer, where the way of writing it is the matter. */
@@ -91,6 +93,7 @@ const MODES: Record<string, Mode> = {
   silent: { initialize: forever },
   late: { initialize: () => sleep(1500).then(() => undefined) },
   "silent-list": { list: () => undefined },
+  deaf: { isDeaf: true },
   "silent-call": { call: () => undefined },
   // H4: the whole answer would take minutes.
   drip: {
@@ -369,6 +372,9 @@ async function serveStdio(mode: Mode): Promise<void> {
     rest = lines.pop()!;
     // Not one after the other: a mode may wait for another message.
     for (const line of lines) handle(JSON.parse(line), mode);
+    if (mode.isDeaf && lines.some((line) => line.includes("notifications/initialized"))) {
+      await forever();
+    }
   }
   await mode.end?.();
   Deno.exit(0);
