@@ -135,7 +135,7 @@ Deno.test("engine keeps its memory below the cap, E-M1 E-M2", async () => {
   assert.equal(engine.refusedMemory, false);
   const told = evaluate(
     engine,
-    "globalThis.k = []; for (;;) k.push(new Uint8Array(1 << 20).fill(1))",
+    "globalThis.k = []; for (;;) k.push(new Uint8Array(20 << 20).fill(1))",
   );
   assert.match(told.text, /out of memory/);
   assert.ok(engine.memory <= 64 * MIB);
