@@ -49,6 +49,8 @@ export class StdioTransport implements Transport {
   #readers: ReadableStreamDefaultReader<Uint8Array>[] = [];
   #errors: string[] = [];
   #lastError = "";
+  #outgoing = "";
+  #flushing: Promise<void> | undefined;
   #outputEnded = false;
   #junk = 0;
   #warned = false;
@@ -77,12 +79,28 @@ export class StdioTransport implements Transport {
 
   /** Settles when the message was written; fails as `ended` says when the process has gone. */
   async send(message: JSONRPCMessage): Promise<void> {
+    this.#outgoing += `${JSON.stringify(message)}\n`;
     try {
-      await this.#input!.write(this.#encoder.encode(`${JSON.stringify(message)}\n`));
+      await (this.#flushing ??= this.#flush());
     } catch {
       // The pipe breaks a moment before the exit is known.
       await settles(this.#watching, 2 * CLOSE_GRACE_MS);
       throw this.ended("before it was asked");
+    }
+  }
+
+  // Messages that come while one is being written go out together: calls made at once cost one
+  // write, not one each.
+  async #flush(): Promise<void> {
+    try {
+      await Promise.resolve();
+      while (this.#outgoing !== "") {
+        const bytes = this.#encoder.encode(this.#outgoing);
+        this.#outgoing = "";
+        await this.#input!.write(bytes);
+      }
+    } finally {
+      this.#flushing = undefined;
     }
   }
 
