@@ -457,17 +457,18 @@ function createSlots(count: number): { take(signal?: AbortSignal): Promise<() =>
         free--;
         return release;
       }
-      const { promise: turn, resolve } = Promise.withResolvers<void>();
-      waiting.push(resolve);
-      try {
-        await orInterrupted(turn, signal);
-      } catch (error) {
-        const place = waiting.indexOf(resolve);
-        // Its turn had come meanwhile: the next in line has it.
-        if (place < 0) release();
-        else waiting.splice(place, 1);
-        throw error;
-      }
+      await new Promise<void>((resolve, reject) => {
+        const onTurn = () => {
+          signal?.removeEventListener("abort", onAbort);
+          resolve();
+        };
+        const onAbort = () => {
+          waiting.splice(waiting.indexOf(onTurn), 1);
+          reject(interruption(signal!));
+        };
+        waiting.push(onTurn);
+        signal?.addEventListener("abort", onAbort, { once: true });
+      });
       return release;
     },
   };

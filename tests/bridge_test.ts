@@ -575,31 +575,38 @@ Deno.test("callTool gives the slot of a cancelled call to the first that waits (
 });
 
 Deno.test("callTool with a signal that is aborted already asks nobody (B7)", async () => {
-  await withBridge(async ({ bridge, starts, run, recorded }) => {
+  const connected: string[] = [];
+  await withBridge(async ({ bridge, run, recorded }) => {
     const reason = new AppError("interrupted", "Interrupted");
     const signal = AbortSignal.abort(reason);
     assert.equal(
       await failure(bridge.callTool("counting", "state", {}, { signal, run })),
       reason,
     );
-    assert.equal(await starts(), 0);
+    assert.deepEqual(connected, []);
     assert.equal(recorded().calls[0]!.outcome, "interrupted");
-  });
+  }, { onConnect: (name) => connected.push(name) });
 });
 
 Deno.test("callTool does not wait for a connection once it is cancelled (B7)", async () => {
   const silent = stdio("silent", [fixture("hostile.ts"), "silent"]);
-  await withBridge(async ({ bridge }) => {
+  await withBridge(async ({ bridge, catalog, counting, again }) => {
     const stop = new AbortController();
+    // Once a tool has to be looked up, once it stands in the index.
+    const info = await again([counting()]).describe("counting");
     const called = failure(bridge.callTool("silent", "x", {}, { signal: stop.signal }));
+    catalog.save(silent, info);
+    const known = failure(bridge.callTool("silent", "state", {}, { signal: stop.signal }));
     const described = failure(bridge.describe("silent", { signal: stop.signal }));
     stop.abort();
     assert.equal((await called).kind, "interrupted");
+    assert.equal((await known).kind, "interrupted");
     assert.equal((await described).kind, "interrupted");
   }, { choose: () => [silent] });
 });
 
 Deno.test("close ends what is under way, waits or connects, and leaves no process", async () => {
+  const connected: string[] = [];
   await withBridge(async ({ bridge, state }) => {
     const { pid } = await state();
     const calls = Array.from(
@@ -614,8 +621,10 @@ Deno.test("close ends what is under way, waits or connects, and leaves no proces
     }
     assert.equal(await isAlive(pid), false);
     assert.equal((await failure(bridge.callTool("counting", "state", {}))).kind, "interrupted");
+    assert.deepEqual(connected, ["counting", "silent"]);
     await bridge.close();
   }, {
+    onConnect: (name) => connected.push(name),
     choose: (counting) => [counting(), stdio("silent", [fixture("hostile.ts"), "silent"])],
   });
 });

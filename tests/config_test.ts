@@ -228,13 +228,15 @@ Deno.test("readConfig refuses variables that load code from a project, warns of 
 });
 
 Deno.test("readConfig refuses headers that differ only by case (A18)", async () => {
-  const config = await read(
-    `{"mcpServers": {"a": {"url": "https://example.com",
-      "headers": {"Authorization": "sesame", "authorization": "other"}}}}`,
-  );
-  assert.equal(config.unusable.get("a" as ServerName)?.exitCode, 2);
-  assert.match(config.warnings[0]!, /Header "authorization" is given twice/);
-  assert.ok(!config.warnings.join().includes("sesame"));
+  for (const second of ["authorization", "AUTHORIZATION"]) {
+    const headers = { Authorization: "sesame", [second]: "other" };
+    const config = await read(
+      JSON.stringify({ mcpServers: { a: { url: "https://example.com", headers } } }),
+    );
+    assert.equal(config.unusable.get("a" as ServerName)?.exitCode, 2);
+    assert.ok(config.warnings[0]!.includes(`Header "${second}" is given twice`));
+    assert.ok(!config.warnings.join().includes("sesame"));
+  }
 });
 
 Deno.test("readConfig passes shell syntax in a command through as it is (A16)", async () => {
