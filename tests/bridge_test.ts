@@ -607,14 +607,14 @@ Deno.test("callTool does not wait for a connection once it is cancelled (B7)", a
 
 Deno.test("close ends what is under way, waits or connects, and leaves no process", async () => {
   const connected: string[] = [];
-  await withBridge(async ({ bridge, state }) => {
+  await withBridge(async ({ bridge, state, held }) => {
     const { pid } = await state();
+    const connecting = failure(bridge.callTool("silent", "x", {}));
     const calls = Array.from(
       { length: MAX_CALLS_IN_FLIGHT + 5 },
       () => failure(bridge.callTool("counting", "hold", {})),
     );
-    const connecting = failure(bridge.callTool("silent", "x", {}));
-    await eventually(async () => await isAlive(pid));
+    await eventually(async () => await held() === MAX_CALLS_IN_FLIGHT - 1);
     await bridge.close();
     for (const error of await Promise.all([...calls, connecting])) {
       assert.equal(error.kind, "interrupted");
