@@ -16,13 +16,14 @@ import {
 import { isObject, SchemaTable } from "./schema_table.ts";
 import type { JsonObject } from "./server.ts";
 import { quoteText } from "./text.ts";
-import type {
-  Definition,
-  IndexSignature,
-  Member,
-  PlainType,
-  TypeModel,
-  TypeNode,
+import {
+  type Definition,
+  type IndexSignature,
+  inPlace,
+  type Member,
+  type PlainType,
+  type TypeModel,
+  type TypeNode,
 } from "./type_model.ts";
 
 export type { TypeModel, TypeNode } from "./type_model.ts";
@@ -157,8 +158,10 @@ class ModelBuilder {
     }
     const set = this.table.setOf(meet);
     const types = scalarTypes(set);
-    for (const shape of set.arrays) types.push(this.#array(shape, depth + 1, hint));
-    for (const shape of set.objects) types.push(this.#object(shape, depth + 1));
+    if (set.arrays.some(isAnyArray)) types.push(ANY_ARRAY_TYPE);
+    else for (const shape of set.arrays) types.push(this.#array(shape, depth + 1, hint));
+    if (set.objects.some(isAnyObject)) types.push(ANY_OBJECT_TYPE);
+    else for (const shape of set.objects) types.push(this.#object(shape, depth + 1));
     return unionOf(types);
   }
 
@@ -166,11 +169,14 @@ class ModelBuilder {
     const rest = this.#type(shape.rest, depth, `${hint} item`);
     if (shape.items.length === 0) return { kind: "array", items: rest };
     const items = shape.items.map((item) => this.#type(item, depth, `${hint} item`));
+    // TypeScript takes an array inside an optional or rest element that leads back for a circle.
+    for (const type of [...items, rest]) {
+      if (type.kind === "reference" && type.to.type.kind !== "object") this.#name(type.to as Draft);
+    }
     return { kind: "tuple", items, required: Math.min(Math.ceil(shape.min), items.length), rest };
   }
 
   #object(shape: ObjectShape, depth: number): TypeNode {
-    if (isAnyObject(shape)) return ANY_OBJECT_TYPE;
     const required: Member[] = [];
     const optional: Member[] = [];
     for (const [key, { meet, required: isRequired, docs }] of shape.members) {
@@ -195,13 +201,14 @@ class ModelBuilder {
       type: this.#type(meet, depth, `${prefix} value`),
     }));
     const index = prefixes.map(({ prefix, type }): IndexSignature => ({
-      prefix,
+      // Every key begins with nothing.
+      prefix: prefix === "" ? undefined : prefix,
       type: this.#covering([
         type,
         ...prefixes.filter((other) => other.prefix.startsWith(prefix)).map(({ type }) => type),
       ], members.filter((member) => member.key.startsWith(prefix))),
     }));
-    if (extras.kind !== "never") {
+    if (extras.kind !== "never" && !shape.prefixes.has("")) {
       const types = [extras, ...prefixes.map(({ type }) => type)];
       index.push({ prefix: undefined, type: this.#covering(types, members) });
     }
@@ -274,9 +281,8 @@ function isList(set: ValueSet): boolean {
 
 // Whether a built type is as short as a name for it would be.
 function isShort(type: TypeNode): boolean {
-  return type.kind === "array" && type.items.kind !== "reference" && type.items.kind !== "union" ||
-    type.kind !== "array" && type.kind !== "object" && type.kind !== "tuple" &&
-      type.kind !== "union" && type.kind !== "reference";
+  if (type.kind === "array") return type.items.kind !== "reference" && type.items.kind !== "union";
+  return type.kind !== "object" && type.kind !== "tuple" && type.kind !== "union";
 }
 
 // One type for all of `types`: flat, without repetitions and what another one covers; `null` and
@@ -284,7 +290,7 @@ function isShort(type: TypeNode): boolean {
 function unionOf(types: readonly TypeNode[]): TypeNode {
   if (types.length === 1) return types[0]!;
   const flat = types.flatMap((type) => {
-    const inner = type.kind === "reference" && type.to.name === undefined ? type.to.type : type;
+    const inner = inPlace(type);
     return inner.kind === "union" ? inner.types : [type];
   });
   const kinds = new Set(flat.map((type) => type.kind));

@@ -284,26 +284,41 @@ function anyOf(meets: readonly Meet[], table: SchemaTable): ValueSet {
   };
 }
 
-// Each alternative without what the others accept, as far as that makes no new alternatives.
+// Each alternative without what the others accept, as far as that is short to write. `isPlain`:
+// nothing was taken away.
 function oneOf(
   meets: readonly Meet[],
   table: SchemaTable,
 ): { readonly set: ValueSet; readonly isPlain: boolean } {
   const sets = meets.map((meet) => table.setOf(meet));
-  let isPlain = true;
-  const exact = meets.length > MAX_TYPE_ALTERNATIVES ? sets : sets.map((set, at) => {
+  if (meets.length > MAX_TYPE_ALTERNATIVES) return { set: unite(sets, table), isPlain: true };
+  const exact = sets.map((set, at) => {
+    let rest = set;
     for (const [other, meet] of meets.entries()) {
-      if (other === at || isEmpty(intersect(set, sets[other]!, table))) continue;
-      const rest = intersect(set, unseen(table.setOf(table.not(meet))), table);
-      if (rest.objects.length > set.objects.length || rest.arrays.length > set.arrays.length) {
-        continue;
-      }
-      set = rest;
-      isPlain = false;
+      if (other === at || isEmpty(intersect(rest, sets[other]!, table))) continue;
+      const left = intersect(rest, unseen(table.setOf(table.not(meet))), table);
+      const arrays = left.arrays.length === 0 ? left.arrays : rest.arrays;
+      const objects = isShort(left.objects, rest.objects) ? left.objects : rest.objects;
+      rest = { ...left, arrays, objects };
     }
-    return set;
+    return rest;
   });
-  return { set: unite(exact, table), isPlain };
+  const isPlain = exact.every((set, at) => isSame(set, sets[at]!));
+  return { set: unite(isPlain ? sets : exact, table), isPlain };
+}
+
+// Whether what is left is no more shapes and every new member is one that must be missing.
+function isShort(left: readonly ObjectShape[], all: readonly ObjectShape[]): boolean {
+  return left.length === 0 ||
+    left.length === all.length &&
+      left.every((shape, at) =>
+        [...shape.members].every(([key, { meet }]) => meet === NOTHING || all[at]!.members.has(key))
+      );
+}
+
+function isSame(a: ValueSet, b: ValueSet): boolean {
+  return a.nulls === b.nulls && a.booleans === b.booleans && a.numbers === b.numbers &&
+    a.strings === b.strings && a.arrays === b.arrays && a.objects === b.objects;
 }
 
 function condition(node: SchemaNode, table: SchemaTable): ValueSet {

@@ -92,3 +92,9 @@ export interface TypeModel {
   /** What was widened or not understood: clean single lines, at most a few. */
   readonly warnings: readonly string[];
 }
+
+/** What is written where `type` is used: the type itself behind references without a name. */
+export function inPlace(type: TypeNode): TypeNode {
+  while (type.kind === "reference" && type.to.name === undefined) type = type.to.type;
+  return type;
+}

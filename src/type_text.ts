@@ -10,7 +10,13 @@ import {
   templateText,
 } from "./escape.ts";
 import type { JsonObject } from "./server.ts";
-import type { Member, ObjectType, TypeModel, TypeNode } from "./type_model.ts";
+import {
+  inPlace,
+  type Member,
+  type ObjectType,
+  type TypeModel,
+  type TypeNode,
+} from "./type_model.ts";
 
 /** How `printType` writes. */
 export interface PrintOptions {
@@ -122,9 +128,8 @@ class Printer {
 
   // A type in front of `[]` or `?`.
   #operand(node: TypeNode, indent: number): string {
-    const target = node.kind === "reference" && node.to.name === undefined ? node.to.type : node;
-    const text = this.type(target, indent);
-    return target.kind === "union" ? `(${text})` : text;
+    const text = this.type(node, indent);
+    return inPlace(node).kind === "union" ? `(${text})` : text;
   }
 
   #union(types: readonly TypeNode[], indent: number): string {
