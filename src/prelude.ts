@@ -114,6 +114,11 @@ class ToolError extends ErrorCtor {
   constructor(message) {
     super(message);
   }
+  // An error as part of a result would be {} otherwise.
+  toJSON() {
+    const { name, message, kind, server, tool, hint, detail } = this;
+    return { name, message, kind, server, tool, hint, detail };
+  }
 }
 put(ToolError.prototype, "name", "ToolError", false);
 freeze(ToolError);

@@ -366,8 +366,16 @@ export class Run implements EngineHost {
       ms: this.#ms(),
       calls: this.#calls,
       open: this.#open.size,
-      place: this.#place(),
+      place: this.#interruptedPlace(),
     });
+  }
+
+  // The engine knows the last call of the function it was in, else the function's start; that of
+  // the module itself says nothing.
+  #interruptedPlace() {
+    const place = this.#place();
+    const isStart = place?.at.line === 1 && place.at.column === 1;
+    return this.#isInterrupted && isStart ? undefined : place;
   }
 
   #place() {

@@ -105,7 +105,7 @@ class WorkerPool implements CodeExecutor {
   readonly #most: number;
   readonly #idle: GuestWorker[] = [];
   readonly #busy = new Set<GuestWorker>();
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
   readonly #closing = new AbortController();
 
   constructor(options: ExecutorOptions) {
@@ -122,7 +122,8 @@ class WorkerPool implements CodeExecutor {
     const signal = options.signal === undefined
       ? this.#closing.signal
       : AbortSignal.any([options.signal, this.#closing.signal]);
-    const worker = await this.#take();
+    const worker = await this.#take(signal);
+    if (worker === undefined) return notRun(new AppError("interrupted", "Run was interrupted"));
     try {
       return await worker.run(program, host, { ...options, signal });
     } finally {
@@ -139,7 +140,6 @@ class WorkerPool implements CodeExecutor {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    for (const wake of this.#waiting.splice(0)) wake();
     await Promise.all([...this.#busy].map((worker) => worker.ended));
     for (const worker of this.#idle.splice(0)) worker.close();
   }
@@ -148,16 +148,34 @@ class WorkerPool implements CodeExecutor {
     return new GuestWorker(loadEngine(this.#options.engine));
   }
 
-  async #take(): Promise<GuestWorker> {
-    while (!this.#closing.signal.aborted) {
+  // In order of asking; undefined when there is no more need.
+  async #take(signal: AbortSignal): Promise<GuestWorker | undefined> {
+    while (!signal.aborted) {
       const worker = this.#idle.pop() ?? (this.#busy.size < this.#most ? this.#spawn() : undefined);
       if (worker !== undefined) {
         this.#busy.add(worker);
         return worker;
       }
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await this.#turn(signal);
     }
-    throw new AppError("interrupted", "Executor is closed");
+    this.#wakeNext();
+    return undefined;
+  }
+
+  async #turn(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = () => resolve();
+    this.#waiting.add(wake);
+    signal.addEventListener("abort", wake);
+    await promise;
+    signal.removeEventListener("abort", wake);
+    this.#waiting.delete(wake);
+  }
+
+  #wakeNext(): void {
+    if (this.#idle.length === 0 && this.#busy.size >= this.#most) return;
+    const [wake] = this.#waiting;
+    wake?.();
   }
 
   #give(worker: GuestWorker): void {
@@ -168,7 +186,7 @@ class WorkerPool implements CodeExecutor {
       worker.close();
       this.#idle.push(this.#spawn());
     } else this.#idle.push(worker);
-    this.#waiting.shift()?.();
+    this.#wakeNext();
   }
 }
 
@@ -291,15 +309,7 @@ class GuestWorker {
       answer({ type: "imports", request, error: error.toJSON() });
     }
     this.#questions.clear();
-    this.#active?.settle({
-      ok: false,
-      error: error.toJSON(),
-      fuel: 0,
-      memory: 0,
-      ms: 0,
-      truncated: [],
-      warnings: [],
-    });
+    this.#active?.settle({ ...NOTHING, ok: false, error: error.toJSON() });
   }
 
   #onMessage(message: FromWorker): void {
@@ -347,6 +357,12 @@ class GuestWorker {
     run.inFlight--;
     this.#startCalls(run);
   }
+}
+
+const NOTHING = { fuel: 0, memory: 0, ms: 0, truncated: [], warnings: [] };
+
+function notRun(error: AppError): RunReport {
+  return { ...NOTHING, ok: false, hasValue: false, error, log: [] };
 }
 
 function checkAnswer(json: string): void {

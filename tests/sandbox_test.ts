@@ -1,0 +1,521 @@
+import assert from "node:assert/strict";
+import { AppError, ExitCode } from "../src/errors.ts";
+import { DEFAULT_RUN_LIMITS, MAX_CALLS_IN_FLIGHT, type RunLimits } from "../src/limits.ts";
+import {
+  type CodeExecutor,
+  createExecutor,
+  type ExecuteOptions,
+  type HostFunctions,
+  type LogEntry,
+  type Program,
+  type RunReport,
+} from "../src/sandbox.ts";
+
+const FILES = new Map([
+  ["/mcp-tools/servers/github/index.ts", 'export { hello } from "./hello.ts";'],
+  [
+    "/mcp-tools/servers/github/hello.ts",
+    'import { callTool } from "./host.ts";\nimport type { In } from "./types.ts";\n' +
+    'export function hello(params: In): Promise<unknown> {\n  return callTool("github", "hello", params);\n}',
+  ],
+  ["/mcp-tools/servers/github/types.ts", "export interface In { name: string }"],
+  ["/mcp-tools/servers/github/host.ts", "export const callTool = 1;"],
+  [
+    "/mcp-tools/skills/sum/lib.ts",
+    "export enum Kind { a = 7 }\nexport const no = (x: any) => x.y.z;",
+  ],
+  ["/workspace/notes.txt", "line one\nline two é€😀"],
+]);
+
+interface Extra extends Partial<Omit<Program, "limits">>, ExecuteOptions {
+  readonly limits?: Partial<RunLimits>;
+  readonly call?: HostFunctions["call"];
+}
+
+const echo: HostFunctions["call"] = (_name, argsJson) => Promise.resolve(argsJson);
+
+function run(executor: CodeExecutor, source: string, extra: Extra = {}): Promise<RunReport> {
+  const { call = echo, limits, signal, onLog, ...program } = extra;
+  return executor.execute(
+    {
+      source,
+      path: "main.ts",
+      files: FILES,
+      ...program,
+      limits: { ...DEFAULT_RUN_LIMITS, ...limits },
+    },
+    { call },
+    { ...(signal && { signal }), ...(onLog && { onLog }) },
+  );
+}
+
+function test(title: string, body: (executor: CodeExecutor) => Promise<void>): void {
+  Deno.test(title, async () => {
+    const executor = createExecutor({ concurrency: 2 });
+    try {
+      await body(executor);
+    } finally {
+      await executor.close();
+    }
+  });
+}
+
+const valueOf = async (executor: CodeExecutor, source: string, extra?: Extra) => {
+  const report = await run(executor, source, extra);
+  assert.equal(report.error, undefined, report.error?.message);
+  return report.value;
+};
+
+const errorOf = async (executor: CodeExecutor, source: string, extra?: Extra) => {
+  const report = await run(executor, source, extra);
+  assert.ok(report.error instanceof AppError, JSON.stringify(report));
+  assert.equal(report.ok, false);
+  return report.error;
+};
+
+test("execute gives the default export of a module, or what a body returns", async (executor) => {
+  assert.equal(await valueOf(executor, "const a: number = 20; export default a * 2;"), 40);
+  assert.equal(await valueOf(executor, "const a: number = await 20;\nreturn a + 1;"), 21);
+  assert.deepEqual(await valueOf(executor, "export default Promise.resolve([1, { a: null }])"), [
+    1,
+    {
+      a: null,
+    },
+  ]);
+  assert.equal(await valueOf(executor, "enum E { a = 5 } export default E.a;"), 5);
+});
+
+test("execute calls a result that is a function, or the export that was named", async (executor) => {
+  const source =
+    "export default (n: number) => n * 2;\nexport async function other() { return 'o'; }";
+  assert.equal(await valueOf(executor, source, { args: 21 }), 42);
+  assert.equal(await valueOf(executor, source, { entry: "other" }), "o");
+  assert.equal(await valueOf(executor, "export default (...all) => all.length"), 0);
+  const error = await errorOf(executor, source, { entry: "toString" });
+  assert.deepEqual([error.kind, error.hint], ["guest", "it exports default, other"]);
+});
+
+test("execute says when a result is missing or is no JSON, E-R5 S17", async (executor) => {
+  for (const source of ["export default undefined", "const a = 1", "export default Symbol('a')"]) {
+    const report = await run(executor, source);
+    assert.deepEqual([report.ok, report.hasValue, "value" in report], [true, false, false]);
+  }
+  const map = await run(executor, "export default new Map([[1, 2]])");
+  assert.deepEqual([map.value, map.warnings.length], [{}, 1]);
+  const nan = await run(executor, "export default 0 / 0");
+  assert.deepEqual([nan.value, nan.hasValue, nan.warnings.length], [null, true, 1]);
+});
+
+test("execute spends the same fuel and gives the same result each time, E-D1", async (executor) => {
+  const source = `const items = await callTool("a", "b", { n: [3, 1, 2] });
+    const seen = new Map(items[2].n.map((n) => [n, "x".repeat(n * 1000)]));
+    for (let i = 0; i < 100; i++) Math.random();
+    export default [...seen].sort((a, b) => a[0] - b[0]).map(([n, s]) => n + s.length);`;
+  const reports = [];
+  for (let round = 0; round < 5; round++) reports.push(await run(executor, source));
+  assert.deepEqual(reports[0]!.value, [1001, 2002, 3003]);
+  for (const report of reports) {
+    assert.deepEqual([report.fuel, report.value], [reports[0]!.fuel, reports[0]!.value]);
+  }
+});
+
+test("execute runs host calls in parallel, at most so many at once", async (executor) => {
+  let running = 0;
+  let peak = 0;
+  const call = async () => {
+    peak = Math.max(peak, ++running);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    running--;
+    return "1";
+  };
+  const source = (count: number) =>
+    `const all = await Promise.all(Array.from({ length: ${count} }, () => callTool("a", "b")));
+     export default all.reduce((a, b) => a + b);`;
+  assert.equal(await valueOf(executor, source(100), { call }), 100);
+  assert.equal(peak, 100);
+  assert.equal(await valueOf(executor, source(300), { call }), 300);
+  assert.equal(peak, MAX_CALLS_IN_FLIGHT);
+});
+
+test("execute hands calls over as JSON, and answers by id", async (executor) => {
+  const asked: [string, string][] = [];
+  const call = async (name: string, argsJson: string) => {
+    asked.push([name, argsJson]);
+    await new Promise((resolve) => setTimeout(resolve, 10 - asked.length));
+    return name === "getState" ? "" : argsJson;
+  };
+  const source = `export default JSON.stringify(await Promise.all([
+    callTool("s", "t"), callTool("s", "u", { a: "\\u0000\\ud800" }),
+    searchTools("words", { limit: 2 }), getState("k").then(String), setState("k", { v: 1 })]));`;
+  const wanted = [
+    ["callTool", '["s","t",{}]'],
+    ["callTool", '["s","u",{"a":"\\u0000\\ud800"}]'],
+    ["searchTools", '["words",{"limit":2}]'],
+    ["getState", '["k"]'],
+    ["setState", '["k",{"v":1}]'],
+  ];
+  const value = JSON.parse(await valueOf(executor, source, { call }) as string);
+  assert.deepEqual(asked, wanted);
+  assert.deepEqual(value[1], ["s", "u", { a: "\0\ud800" }]);
+  assert.equal(value[3], "undefined");
+});
+
+test("callTool gives a ToolError that can be caught", async (executor) => {
+  const call = () =>
+    Promise.reject(new AppError("server", "No such issue", { hint: "list them", detail: ["a"] }));
+  const source = `import { ToolError } from "mcp:host";
+    try { await callTool("github", "get", {}); } catch (error) {
+      return [error instanceof ToolError, error instanceof Error, error.name, error.message,
+        error.kind, error.server, error.tool, error.hint, error.detail, JSON.stringify(error)];
+    }`.replace('import { ToolError } from "mcp:host";', "");
+  const [first, second, ...rest] = await valueOf(executor, source, { call }) as unknown[];
+  assert.deepEqual([first, second], [true, true]);
+  assert.deepEqual(rest.slice(0, 7), [
+    ...["ToolError", "No such issue", "server", "github", "get", "list them"],
+    ["a"],
+  ]);
+  assert.match(rest[7] as string, /"kind":"server"/);
+});
+
+test("execute keeps the kind of a host error that nobody caught, with its place", async (executor) => {
+  const call = () => Promise.reject(new AppError("denied", "Tool is denied", { hint: "ask" }));
+  const source = 'const a = 1;\nexport default await callTool("a", "b");';
+  const error = await errorOf(executor, source, { call });
+  assert.deepEqual([error.kind, error.exitCode], ["denied", ExitCode.refused]);
+  assert.deepEqual([error.message, error.hint], ["Tool is denied", "ask"]);
+  assert.deepEqual(error.at, { file: "main.ts", line: 2, column: 30 });
+  const through = 'import { hello } from "mcp:github";\n\nexport default hello({ name: "x" });';
+  assert.equal((await errorOf(executor, through, { call })).at?.line, 3);
+  const own = await errorOf(executor, 'throw Object.assign(new Error("x"), { kind: "denied" })');
+  assert.equal(own.kind, "guest");
+});
+
+test("execute names the author's line and column", async (executor) => {
+  const place = async (source: string) => {
+    const { at, detail, message } = await errorOf(executor, source);
+    return [at && `${at.file}:${at.line}:${at.column}`, detail?.[1]?.indexOf("^"), message];
+  };
+  assert.deepEqual(await place("type A = string;\nlet b: any;\nexport default b.c;"), [
+    "main.ts:3:17",
+    20,
+    "TypeError: cannot read property 'c' of undefined",
+  ]);
+  assert.equal(
+    (await place(
+      "enum E { a }\nconst f = (x: E): never => {\n  throw new Error('x');\n};\nf(E.a);",
+    ))[0],
+    "main.ts:3:13",
+  );
+  assert.equal((await place("await 0;\nawait 0;\n  null.x;"))[0], "main.ts:3:7");
+  assert.equal((await place("const a: = 1;"))[0], "main.ts:1:10");
+  assert.equal((await place("return 1 +;"))[0], "main.ts:1:11");
+  assert.equal((await place("return (null as any).x;"))[0], "main.ts:1:21");
+  const library = 'import { no } from "/mcp-tools/skills/sum/lib.ts";\nno({});';
+  assert.equal((await place(library))[0], "/mcp-tools/skills/sum/lib.ts:2:35");
+});
+
+test("execute stops at the wall clock while it waits, and while it computes", async (executor) => {
+  let aborted = 0;
+  const call = (_name: string, _json: string, signal: AbortSignal) =>
+    new Promise<string>((_, reject) => {
+      signal.addEventListener("abort", () => {
+        aborted++;
+        reject(new Error("aborted"));
+      });
+    });
+  const limits = { wallMs: 60, fuel: 1e12 };
+  const waiting = await errorOf(executor, 'await callTool("a", "b");', { call, limits });
+  assert.deepEqual([waiting.kind, waiting.limit?.name], ["limit", "wall"]);
+  assert.equal(aborted, 1);
+  const busy = await errorOf(executor, "const a = 1;\nconst f = () => { for (;;); };\nf();", {
+    limits,
+  });
+  assert.deepEqual([busy.limit?.name, busy.at?.line], ["wall", 2]);
+  assert.equal(await valueOf(executor, "export default 1"), 1);
+});
+
+test("execute names the limit that was met", async (executor) => {
+  const limitOf = async (source: string, extra?: Extra) =>
+    (await errorOf(executor, source, extra)).limit;
+  const fuel = await limitOf("for (;;);", { limits: { fuel: 1e6 } });
+  assert.equal(fuel?.name, "fuel");
+  assert.ok(fuel!.value! >= 1e6 && fuel!.value! <= 3.1e6);
+  const calls = 'for (let i = 0; i < 6; i++) await callTool("a", "b");';
+  assert.deepEqual(await limitOf(calls, { limits: { calls: 5 } }), {
+    name: "calls",
+    limit: 5,
+    value: 6,
+  });
+  assert.equal((await limitOf("for (;;) await getState('a');"))?.name, "host calls");
+  assert.equal((await limitOf("(function f() { f(); })();"))?.name, "stack");
+  assert.equal((await limitOf(`"${"x".repeat(2 ** 20)}"`))?.name, "source");
+  assert.equal((await limitOf("for (;;) setTimeout(() => {}, 1e6);"))?.name, "timers");
+});
+
+test("execute stops when its signal says so, and the next run works, E-C15", async (executor) => {
+  const stop = async (source: string) => {
+    const controller = new AbortController();
+    const report = run(executor, source, {
+      signal: controller.signal,
+      call: () => {
+        controller.abort();
+        return new Promise(() => {});
+      },
+      limits: { fuel: 1e12 },
+    });
+    assert.equal((await report).error?.kind, "interrupted");
+  };
+  await stop('await callTool("a", "b");');
+  await stop('callTool("a", "b"); for (;;) { (async () => { for (;;); })(); }');
+  const early = await run(executor, "export default 1", { signal: AbortSignal.abort() });
+  assert.equal(early.error?.kind, "interrupted");
+  assert.equal(await valueOf(executor, "export default 2"), 2);
+});
+
+test("execute ends with its result; what is under way is told to stop, E-R7 S12", async (executor) => {
+  const signals: AbortSignal[] = [];
+  const call = (_name: string, _json: string, signal: AbortSignal) => {
+    signals.push(signal);
+    return new Promise<string>(() => {});
+  };
+  const source = 'callTool("a", "b"); setInterval(() => callTool("a", "c"), 1); export default 1;';
+  const report = await run(executor, source, { call });
+  assert.equal(report.value, 1);
+  assert.equal(report.warnings.length, 1);
+  assert.deepEqual(signals.map((signal) => signal.aborted), [true]);
+});
+
+test("execute reads virtual files and nothing else, V7", async (executor) => {
+  const source = `export default [await readFile("/workspace/notes.txt"),
+    await readFile("//workspace/./x/../notes.txt").then((text) => text.length),
+    await listFiles("/"), await listFiles("/mcp-tools/servers/github"),
+    ...await Promise.all(["/a/../../b", "", "/etc/passwd", "/workspace"].map((path) =>
+      readFile(path).then(() => "read", (error) => error.message)))];`;
+  const value = await valueOf(executor, source) as unknown[];
+  assert.equal(value[0], FILES.get("/workspace/notes.txt"));
+  assert.equal(value[1], FILES.get("/workspace/notes.txt")!.length);
+  assert.deepEqual(value[2], ["mcp-tools/", "workspace/"]);
+  assert.deepEqual(value[3], ["hello.ts", "host.ts", "index.ts", "types.ts"]);
+  for (const message of value.slice(4)) assert.notEqual(message, "read");
+});
+
+test("execute takes texts with NUL and lone surrogates from files whole", async (executor) => {
+  const files = new Map([["/a", "x\0y\ud800z"]]);
+  assert.deepEqual(
+    await valueOf(
+      executor,
+      'export default [...await readFile("/a")].map((c) => c.charCodeAt(0));',
+      {
+        files,
+      },
+    ),
+    [120, 0, 121, 0xd800, 122],
+  );
+});
+
+test("execute imports a server's package, whose host.ts is the host's own", async (executor) => {
+  const source = 'import { hello } from "mcp:github";\nexport default await hello({ name: "x" });';
+  assert.deepEqual(await valueOf(executor, source), ["github", "hello", { name: "x" }]);
+  const absolute = source.replace("mcp:github", "/mcp-tools/servers/github/hello.ts");
+  assert.deepEqual(await valueOf(executor, absolute), ["github", "hello", { name: "x" }]);
+  const typesToo =
+    `import { In } from "/mcp-tools/servers/github/types.ts";\n${source}\nlet a: In;`;
+  assert.deepEqual(await valueOf(executor, typesToo), ["github", "hello", { name: "x" }]);
+});
+
+test("execute says which module is near one that does not exist, E-T5", async (executor) => {
+  const server = await errorOf(executor, 'const a = 1;\nimport { b } from "mcp:githib";');
+  assert.match(server.message, /^Module not found: "mcp:githib"/);
+  assert.equal(server.hint, 'did you mean "mcp:github"?');
+  assert.deepEqual(server.at, { file: "main.ts", line: 2, column: 19 });
+  const other = await errorOf(executor, 'await import("mcp:" + "slack")');
+  assert.match(other.hint!, /--server/);
+  const file = await errorOf(executor, 'import "/mcp-tools/servers/github/helo.ts";');
+  assert.match(file.hint!, /hello\.ts/);
+  const node = await errorOf(executor, 'import fs from "node:fs";');
+  assert.match(node.hint!, /mcp:SERVER/);
+});
+
+test("execute gives the log in order, as it comes", async (executor) => {
+  const live: LogEntry[] = [];
+  const source = `console.log("a", 1, { b: [1, "x"] }); console.error(new Error("bad").message);
+    log("warn", { c: 1 }); console.debug(undefined, null, 10n, Symbol("s"), () => 1);
+    console.table([{ a: 1 }]); console.log(new Map([["k", new Set([1])]]), new Date(0), /x/g);`;
+  const report = await run(executor, source, { onLog: (entry) => live.push(entry) });
+  assert.deepEqual(report.log.map((entry) => `${entry.level}: ${entry.text}`), [
+    'info: a 1 { b: [ 1, "x" ] }',
+    "error: bad",
+    "warn: { c: 1 }",
+    "debug: undefined null 10n Symbol(s) [Function (anonymous)]",
+    "info: 0: { a: 1 }",
+    'info: Map { "k" => Set { 1 } } 1970-01-01T00:00:00.000Z /x/g',
+  ]);
+  assert.deepEqual(live, report.log);
+});
+
+test("execute shows a line of the log before the program has ended", async (executor) => {
+  let shown = 0;
+  const source = 'console.log("first"); await callTool("a", "b"); export default 1;';
+  const call = async () => {
+    while (shown === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    return "1";
+  };
+  assert.equal(await valueOf(executor, source, { call, onLog: () => shown++ }), 1);
+});
+
+test("execute runs timers and microtasks, and fails on what they throw", async (executor) => {
+  const order = `const order = [];
+    setTimeout(() => order.push("timer"), 0); queueMicrotask(() => order.push("microtask"));
+    const never = setTimeout(() => order.push("never"), 0); clearTimeout(never);
+    let ticks = 0;
+    await new Promise((resolve) => {
+      const id = setInterval((step) => { ticks += step; if (ticks === 6) { clearInterval(id); resolve(); } }, 1, 2);
+    });
+    export default [...order, ticks];`;
+  assert.deepEqual(await valueOf(executor, order), ["microtask", "timer", 6]);
+  for (const later of ["setTimeout(F, 0)", "queueMicrotask(F)"]) {
+    const source = `${later.replace("F", '() => { throw new Error("late"); }')};
+      await new Promise((resolve) => setTimeout(resolve, 1000));`;
+    assert.equal((await errorOf(executor, source)).message, "Error: late");
+  }
+});
+
+test("callTools keeps the order, bounds what runs at once and can stop early", async (executor) => {
+  let running = 0;
+  let peak = 0;
+  const call = async (_name: string, argsJson: string) => {
+    peak = Math.max(peak, ++running);
+    const [, , { n }] = JSON.parse(argsJson);
+    await new Promise((resolve) => setTimeout(resolve, 5 - n));
+    running--;
+    if (n === 2) throw new AppError("server", "two");
+    return String(n);
+  };
+  const items = "[0, 1, 2, 3, 4].map((n) => ({ server: 's', tool: 't', params: { n } }))";
+  const shown = "results.map((r) => r.ok ? r.value : r.error.message)";
+  const all = `const results = await callTools(${items}); export default ${shown};`;
+  assert.deepEqual(await valueOf(executor, all, { call }), [0, 1, "two", 3, 4]);
+  assert.equal(peak, 5);
+  peak = 0;
+  const some = `const results = await callTools(${items}, { concurrency: 1, stopOnError: true });
+    export default ${shown};`;
+  const value = await valueOf(executor, some, { call }) as unknown[];
+  assert.deepEqual(value.slice(0, 3), [0, 1, "two"]);
+  assert.match(value[4] as string, /^Not called/);
+  assert.equal(peak, 1);
+  assert.deepEqual(await valueOf(executor, "export default callTools([])"), []);
+});
+
+test("execute gives programs the usual globals", async (executor) => {
+  const source = `const url = new URL("../b?x=1#h", "https://user@example.org:8080/a/c");
+    url.searchParams.append("y", "é &"); url.pathname = "/p q";
+    const clone = structuredClone({ d: new Date(5), m: new Map([[1, new Set([2])]]), n: [1, , 3] });
+    const bytes = new TextEncoder().encode("é€😀");
+    export default [url.href, url.origin, [...new URLSearchParams("a=1&b=%20+c")],
+      URL.canParse("nope"), clone.d.getTime(), [...clone.m.get(1)], clone.n.length,
+      [...bytes], new TextDecoder().decode(bytes), new TextDecoder().decode(Uint8Array.of(0x41, 0xff, 0xe2, 0x82)),
+      btoa("hello"), atob("aGVsbG8="), crypto.randomUUID().length,
+      crypto.getRandomValues(new Uint8Array(4)).length, performance.now() >= 0,
+      Math.random() !== Math.random(), typeof fetch, typeof require];`;
+  assert.deepEqual(await valueOf(executor, source), [
+    "https://user@example.org:8080/p%20q?x=1&y=%C3%A9+%26#h",
+    "https://example.org:8080",
+    [["a", "1"], ["b", "  c"]],
+    false,
+    5,
+    [2],
+    3,
+    [0xc3, 0xa9, 0xe2, 0x82, 0xac, 0xf0, 0x9f, 0x98, 0x80],
+    "é€😀",
+    "A\ufffd\ufffd",
+    "aGVsbG8=",
+    "hello",
+    36,
+    4,
+    true,
+    true,
+    "function",
+    "function",
+  ]);
+  assert.match((await errorOf(executor, "fetch('https://example.org')")).message, /callTool/);
+  assert.match((await errorOf(executor, "require('fs')")).message, /mcp:SERVER/);
+});
+
+test("execute gives other random numbers each time", async (executor) => {
+  const values = [];
+  for (let round = 0; round < 4; round++) {
+    values.push(await valueOf(executor, "export default [Math.random(), crypto.randomUUID()]"));
+  }
+  assert.equal(new Set(values.flat()).size, 8);
+});
+
+test("execute keeps runs apart: nothing that one changed is there for the next, C3", async (executor) => {
+  const change = `globalThis.left = 1; Object.prototype.left = 1; Array.prototype.map = null;
+    JSON.stringify = () => "forged"; export default 1;`;
+  for (let round = 0; round < 3; round++) {
+    await run(executor, change);
+    assert.deepEqual(await valueOf(executor, "export default [typeof left, [1].map(String)]"), [
+      "undefined",
+      ["1"],
+    ]);
+  }
+});
+
+test("execute runs programs side by side", async (executor) => {
+  const both = Promise.withResolvers<void>();
+  let arrived = 0;
+  const call = async () => {
+    if (++arrived === 2) both.resolve();
+    await both.promise;
+    return "1";
+  };
+  const source = 'export default await callTool("a", "b");';
+  const values = await Promise.all([
+    valueOf(executor, source, { call }),
+    valueOf(executor, source, { call }),
+    valueOf(executor, source, { call }),
+  ]);
+  assert.deepEqual(values, [1, 1, 1]);
+});
+
+test("execute refuses an answer that is too large, and one that is no JSON", async (executor) => {
+  const large = () => Promise.resolve(`"${"x".repeat(17 * 1024 * 1024)}"`);
+  const error = await errorOf(executor, 'await callTool("a", "b")', { call: large });
+  assert.deepEqual([error.kind, error.limit?.name], ["limit", "result"]);
+  const broken = () => Promise.resolve("{");
+  assert.equal(
+    (await errorOf(executor, 'await callTool("a", "b")', { call: broken })).kind,
+    "guest",
+  );
+});
+
+test("execute answers calls that fail in odd ways", async (executor) => {
+  for (const thrown of [undefined, null, "text", new Error("plain\nsecond"), {}]) {
+    const call = () => Promise.reject(thrown);
+    const source = 'try { await callTool("a", "b"); } catch (e) { return e.name; }';
+    assert.equal(await valueOf(executor, source, { call }), "ToolError");
+  }
+});
+
+test("imports lists what a source imports, or says where it is wrong", async (executor) => {
+  const source = 'import { a } from "mcp:a";\nexport * from "./b.ts";\nawait import("mcp:c");';
+  assert.deepEqual(await executor.imports(source, "main.ts"), ["mcp:a", "./b.ts", "mcp:c"]);
+  await assert.rejects(executor.imports("let = ;", "x.ts"), { kind: "guest" });
+});
+
+Deno.test("close stops what runs and what waits, and refuses what comes later", async () => {
+  const executor = createExecutor({ concurrency: 1 });
+  const first = run(executor, "await new Promise((resolve) => setTimeout(resolve, 1e6));");
+  const second = run(executor, "export default 2");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await executor.close();
+  const third = run(executor, "export default 3");
+  for (const report of await Promise.all([first, second, third])) {
+    assert.equal(report.error?.kind, "interrupted");
+  }
+  await executor.close();
+});
+
+Deno.test("close ends an executor that never ran anything", async () => {
+  await createExecutor().close();
+});
