@@ -574,6 +574,25 @@ Deno.test("callTool gives the slot of a cancelled call to the first that waits (
   });
 });
 
+Deno.test("callTool cancelled after it waited for its slot leaves the others in line (B7)", async () => {
+  await withBridge(async ({ bridge, state, held: arrived }) => {
+    const holding = new AbortController();
+    const hold = (signal: AbortSignal) =>
+      failure(bridge.callTool("counting", "hold", {}, { signal }));
+    const held = Array.from({ length: MAX_CALLS_IN_FLIGHT - 1 }, () => hold(holding.signal));
+    const [first, second] = [new AbortController(), new AbortController()];
+    held.push(hold(first.signal), hold(second.signal));
+    const last = state();
+    await eventually(async () => await arrived() === MAX_CALLS_IN_FLIGHT);
+    first.abort();
+    await eventually(async () => await arrived() === MAX_CALLS_IN_FLIGHT + 1);
+    second.abort();
+    assert.equal((await last).cancelled, 2);
+    holding.abort();
+    await Promise.all(held);
+  });
+});
+
 Deno.test("callTool with a signal that is aborted already asks nobody (B7)", async () => {
   const connected: string[] = [];
   await withBridge(async ({ bridge, run, recorded }) => {
@@ -596,7 +615,8 @@ Deno.test("callTool does not wait for a connection once it is cancelled (B7)", a
     const info = await again([counting()]).describe("counting");
     const called = failure(bridge.callTool("silent", "x", {}, { signal: stop.signal }));
     catalog.save(silent, info);
-    const known = failure(bridge.callTool("silent", "state", {}, { signal: stop.signal }));
+    const later = again([silent]);
+    const known = failure(later.callTool("silent", "state", {}, { signal: stop.signal }));
     const described = failure(bridge.describe("silent", { signal: stop.signal }));
     stop.abort();
     assert.equal((await called).kind, "interrupted");
