@@ -211,7 +211,7 @@ test("execute names the author's line and column", async (executor) => {
   assert.equal((await place("return 1 +;"))[0], "main.ts:1:11");
   assert.equal((await place("return (null as any).x;"))[0], "main.ts:1:21");
   const library = 'import { no } from "/mcp-tools/skills/sum/lib.ts";\nno({});';
-  assert.equal((await place(library))[0], "/mcp-tools/skills/sum/lib.ts:2:35");
+  assert.equal((await place(library))[0], "/mcp-tools/skills/sum/lib.ts:2:34");
 });
 
 test("execute stops at the wall clock while it waits, and while it computes", async (executor) => {
