@@ -15,7 +15,7 @@ const ROWS: readonly (readonly string[])[] = [
     ...words("fuel loader asset engine web_globals prelude messages verdict"),
   ],
   [
-    ...words("channel stdio http transport introspect catalog vfs codegen bridge journal"),
+    ...words("channel stdio http transport introspect catalog vfs plan codegen bridge journal"),
     ...words("modules run guest sandbox config"),
   ],
   words("servers search session"),

@@ -107,6 +107,8 @@ export const MAX_IDENTIFIER_CHARS = 64;
 export const MAX_SIGNATURE_CHARS = 1_000;
 /** Named types of a schema that may be shared: telling them apart takes steps in the square. */
 export const MAX_SHARED_DEFINITIONS = 200;
+/** The type of one parameter or result in a manifest, which is there to tell what changed. */
+export const MAX_MANIFEST_TYPE_CHARS = 200;
 /** The one sentence that stands for a tool in lists. */
 export const MAX_SUMMARY_CHARS = 160;
 
