@@ -57,7 +57,7 @@ EXAMPLES
     },
     positional: {
       kind: "array",
-      parameter: argument("Server (unless one is given by flag), tool, parameters", "args"),
+      parameter: argument("Server (unless one is given by flag), tool, parameters", "tool"),
       minimum: 1,
     },
   },

@@ -29,7 +29,7 @@ interface Flags extends ServerFlagValues {
   readonly all?: boolean | undefined;
 }
 
-const DEFAULT_FOLDER = "./mcp-tools/servers";
+const DEFAULT_FOLDER = "mcp-tools/servers";
 const SHOWN_FILES = 30;
 
 /** The command `generate`. */
@@ -135,10 +135,12 @@ async function writePackage(
   for (const warning of warnings) log.warn(warning);
   let state: PackageReport["state"] = "not written";
   if (!flags.dryRun) {
-    const outcome = await replaceFolder(folder, files, {
+    const isDefault = flags.output === undefined;
+    const path = isDefault ? `${context.cwd}/${folder}` : folder;
+    const outcome = await replaceFolder(path, files, {
       force: flags.force === true,
-      isOurs: (names) => isPackage(folder, names),
-      ...(flags.output === undefined && { within: context.cwd }),
+      isOurs: (names) => isPackage(path, names),
+      ...(isDefault && { within: context.cwd }),
     });
     state = outcome.unchanged ? "unchanged" : "written";
   }
