@@ -336,7 +336,7 @@ function noAnswer(spec: ServerSpec, timeoutMs: number, detail: readonly string[]
     `Server "${spec.name}" gave no answer to initialize within ${formatDuration(timeoutMs)}`,
     {
       limit: { name: "connect", limit: timeoutMs },
-      hint: `a first start may have to download: try again, or set "timeout" in its entry`,
+      hint: `a first start may have to download: raise --server-timeout, or "timeout" in its entry`,
       ...(detail.length > 0 && { detail }),
     },
   );
