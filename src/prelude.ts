@@ -129,8 +129,7 @@ const origins = new WeakMapCtor();
 let lastCall = 0;
 
 // The frames of the author's code, without ours on top.
-const callSite = () => {
-  let stack = new ErrorCtor().stack;
+const authorFrames = (stack) => {
   for (let end; (end = indexOf(stack, "\n")) >= 0; stack = slice(stack, end + 1)) {
     if (indexOf(slice(stack, 0, end), "${PRELUDE_NAME}") < 0) break;
   }
@@ -141,7 +140,7 @@ const toError = (text, call) => {
   const error = call.tool === undefined
     ? new ErrorCtor(failure.message)
     : new ToolError(failure.message);
-  put(error, "stack", call.site, true);
+  put(error, "stack", authorFrames(call.site), true);
   put(error, "kind", failure.kind, true);
   if (call.tool !== undefined) {
     put(error, "server", call.server, true);
@@ -152,7 +151,7 @@ const toError = (text, call) => {
   return error;
 };
 const ask = (name, json, server, tool) => {
-  const site = callSite();
+  const site = new ErrorCtor().stack;
   return new PromiseCtor((resolve, reject) => {
     const id = ++lastCall;
     const call = { __proto__: null, resolve, reject, site, server, tool };

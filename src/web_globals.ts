@@ -55,7 +55,7 @@ const write = (level) => (...values) =>
 const console = {
   debug: write(0), log: write(1), info: write(1), warn: write(2), error: write(3),
   dir: write(1),
-  trace: (...values) => console.log("Trace:", ...values, "\n" + callSite()),
+  trace: (...values) => console.log("Trace:", ...values, "\n" + authorFrames(new Error().stack)),
   assert: (fact, ...values) => fact || console.error("Assertion failed:", ...values),
   table: (rows) => {
     if (typeof rows !== "object" || rows === null) return console.log(rows);
@@ -446,5 +446,5 @@ const web = { console, TextEncoder, TextDecoder, atob, btoa, structuredClone, UR
 for (const name of Object.keys(web)) put(globalThis, name, web[name], true);
 `;
 
-/** Statements of the prelude that need its `host`, `emit`, `put`, `element` and `callSite`. */
+/** Statements of the prelude that need its `host`, `emit`, `put`, `element` and `authorFrames`. */
 export const WEB_GLOBALS = CONSOLE + ENCODING + CLONE + URLS + CRYPTO;
