@@ -111,10 +111,10 @@ class ModelBuilder {
     const definitions = new Map<string, TypeNode>();
     for (const draft of this.#named) definitions.set(draft.name!, draft.type);
     return {
-      root,
+      root: inPlace(root),
       definitions,
       localNames: this.#localNames,
-      warnings: [...this.table.warnings],
+      warnings: this.table.warnings(),
     };
   }
 
@@ -328,6 +328,7 @@ function unionOf(types: readonly TypeNode[]): TypeNode {
 
 // The letters and digits of `text` as a TypeScript type name; the empty string when none is left.
 function typeName(text: string): string {
+  if (/^[A-Z][A-Za-z0-9]{0,59}$/.test(text)) return text;
   const words = text.split(/[^A-Za-z0-9]+/);
   const name = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
   return name.slice(0, 60);

@@ -1,7 +1,9 @@
 // The object and array keywords of one schema as shapes, and `unevaluated...` closing shapes.
 // Patterns of keys are only ever looked at: one that is not a plain prefix counts as unknown.
 
+import { MAX_TYPE_ALTERNATIVES } from "./limits.ts";
 import {
+  ANY_ARRAY,
   ANY_OBJECT,
   ANYTHING,
   type ArrayShape,
@@ -14,6 +16,7 @@ import {
   SEEN_KEYS,
   type SeenKeys,
   type ShapeMember,
+  UNSEEN_KEYS,
 } from "./schema_shape.ts";
 import { isObject, type SchemaNode, type SchemaTable } from "./schema_table.ts";
 import type { JsonObject } from "./server.ts";
@@ -41,12 +44,11 @@ export function objectForm(node: SchemaNode, table: SchemaTable): ObjectShape | 
   for (const key of keys) {
     if (!members.has(key)) members.set(key, memberOf(properties[key], key));
   }
-  const seenAll = additional !== undefined || unclear.length > 0;
-  const seen = seenAll ? SEEN_KEYS : {
-    all: false,
-    names: table.tracksSeen ? new Set(keys) : NO_NAMES,
-    prefixes: [...prefixes.keys()],
-  };
+  const seen = !table.tracksSeen
+    ? UNSEEN_KEYS
+    : additional !== undefined || unclear.length > 0
+    ? SEEN_KEYS
+    : { all: false, names: new Set(keys), prefixes: [...prefixes.keys()] };
   const shape = limitNames({ members, prefixes, extras, seen }, node, table);
   for (const member of shape.members.values()) {
     if (member.required && member.meet === NOTHING) return undefined;
@@ -76,7 +78,8 @@ function patternsOf(node: SchemaNode, table: SchemaTable) {
   for (const pattern of Object.keys(patterns).sort()) {
     const meet = table.meetOf(patterns[pattern], node.scope);
     const prefix = prefixOf(pattern);
-    if (prefix === undefined) unclear.push(meet);
+    if (prefixes.size >= MAX_TYPE_ALTERNATIVES) table.widened();
+    if (prefix === undefined || prefixes.size >= MAX_TYPE_ALTERNATIVES) unclear.push(meet);
     else prefixes.set(prefix, table.both(meet, prefixes.get(prefix) ?? ANYTHING));
   }
   return { prefixes, unclear };
@@ -130,6 +133,9 @@ export function arrayForm(node: SchemaNode, table: SchemaTable): ArrayShape | un
   // An array under `items` is draft-07; without a `$schema` it can mean nothing else either.
   const isOld = Array.isArray(schema["items"]);
   const prefix = isOld ? schema["items"] : scope.dialect === "2020-12" ? schema["prefixItems"] : [];
+  if (Array.isArray(prefix) && !table.spend(prefix.length)) {
+    return { ...ANY_ARRAY, seen: SEEN_ITEMS };
+  }
   const items = Array.isArray(prefix) ? prefix.map((item) => table.meetOf(item, scope)) : [];
   const following = isOld ? schema["additionalItems"] : schema["items"];
   const rest = following === undefined ? ANYTHING : table.meetOf(following, scope);

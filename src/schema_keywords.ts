@@ -58,11 +58,15 @@ function acceptedBy(node: SchemaNode, table: SchemaTable): ValueSet {
   if (has & Has.values) set = intersect(set, listedValues(schema, table), table);
   if (has & Has.object && set.objects.length > 0) {
     const form = objectForm(node, table);
-    set = intersect(set, { ...ALL_VALUES, objects: form === undefined ? [] : [form] }, table);
+    const objects = form === undefined ? [] : [form];
+    set = has & Has.values
+      ? intersect(set, { ...ALL_VALUES, objects }, table)
+      : { ...set, objects };
   }
   if (has & Has.array && set.arrays.length > 0) {
     const form = arrayForm(node, table);
-    set = intersect(set, { ...ALL_VALUES, arrays: form === undefined ? [] : [form] }, table);
+    const arrays = form === undefined ? [] : [form];
+    set = has & Has.values ? intersect(set, { ...ALL_VALUES, arrays }, table) : { ...set, arrays };
   }
   if (has & IN_PLACE) set = applyInPlace(set, node, table);
   return has & (Has.unseenKeys | Has.unseenItems) ? closeSet(set, node, table) : set;

@@ -39,9 +39,10 @@ export function dialectOf(uri: unknown): Dialect | undefined {
 export class References {
   /** The scope of the document itself. */
   readonly scope: Scope;
-  readonly #scopes = new Map<JsonObject, Scope>();
+  // Most documents have none of these.
+  #scopes: Map<JsonObject, Scope> | undefined;
   #resources: Map<string, Target> | undefined;
-  readonly #anchors = new Map<string, Target>();
+  #anchors: Map<string, Target> | undefined;
 
   constructor(root: JsonObject) {
     const scope = { root, base: NO_BASE, dialect: dialectOf(root["$schema"]) };
@@ -54,6 +55,7 @@ export class References {
     if (typeof id !== "string" || id.startsWith("#")) return scope;
     // In draft-07 nothing beside a reference counts.
     if (scope.dialect === "draft-07" && schema["$ref"] !== undefined) return scope;
+    this.#scopes ??= new Map();
     let inner = this.#scopes.get(schema);
     if (inner === undefined) {
       const declared = schema["$schema"];
@@ -80,7 +82,7 @@ export class References {
     if (base === undefined) return undefined;
     this.#resources ??= this.#index();
     if (fragment !== "" && !fragment.startsWith("/")) {
-      return this.#anchors.get(`${base}#${fragment}`);
+      return this.#anchors?.get(`${base}#${fragment}`);
     }
     const resource = this.#resources.get(base);
     return resource === undefined ? undefined : walk(this, resource, fragment);
@@ -117,6 +119,7 @@ export class References {
     if (!isAnchor) return;
     const name = text.slice(text.indexOf("#") + 1);
     const address = `${scope.base}#${name}`;
+    this.#anchors ??= new Map();
     if (name !== "" && !this.#anchors.has(address)) {
       this.#anchors.set(address, { schema, scope, hint: name });
     }

@@ -125,7 +125,6 @@ export interface TableOptions {
 /** The nodes of one document. */
 export class SchemaTable implements Meets {
   readonly nodes: SchemaNode[] = [];
-  readonly warnings = new Set<string>();
   readonly references: References;
   /** Whether shapes note what was seen of them; only `unevaluated...` asks for it. */
   readonly tracksSeen: boolean;
@@ -133,7 +132,9 @@ export class SchemaTable implements Meets {
   lacksSeen = false;
   readonly #evaluate: TableOptions["evaluate"];
   readonly #known = new Map<JsonObject, Meet>();
-  readonly #meets = new Map<string, Meet>();
+  // Most documents need none of these.
+  #meets: Map<string, Meet> | undefined;
+  #warnings: Set<string> | undefined;
   #spent = 0;
   #depth = 0;
   #probes = 0;
@@ -147,7 +148,13 @@ export class SchemaTable implements Meets {
 
   /** Notes a warning, at most once and at most a few. */
   warn(message: string): void {
-    if (this.warnings.size < MAX_WARNINGS) this.warnings.add(message);
+    this.#warnings ??= new Set();
+    if (this.#warnings.size < MAX_WARNINGS) this.#warnings.add(message);
+  }
+
+  /** The warnings so far. */
+  warnings(): string[] {
+    return this.#warnings === undefined ? [] : [...this.#warnings];
   }
 
   /** Counts work; false, with a warning, when the budget is spent. */
@@ -171,7 +178,7 @@ export class SchemaTable implements Meets {
   /** What satisfying `schema`, which stands in `scope`, means. References alone are followed. */
   meetOf(schema: unknown, scope: Scope): Meet {
     let name: string | undefined;
-    const followed = new Set<JsonObject>();
+    let followed: Set<JsonObject> | undefined;
     let meet: Meet | undefined;
     while (meet === undefined) {
       if (!isObject(schema)) {
@@ -187,18 +194,18 @@ export class SchemaTable implements Meets {
         this.warn("A subschema is written in a dialect that is not known: typed as unknown");
         meet = ANYTHING;
       } else if (isReference(has, scope)) {
-        followed.add(schema);
+        followed = (followed ?? new Set()).add(schema);
         const target = this.#target(schema["$ref"], scope);
         if (target === undefined || followed.has(target.schema as JsonObject)) {
           if (target !== undefined) this.warn("A reference leads to itself: typed as unknown");
           meet = ANYTHING;
         } else ({ schema, scope, hint: name } = target);
       } else if ((has & ~Has.id) === Has.allOf && isSingle(schema["allOf"])) {
-        followed.add(schema);
+        followed = (followed ?? new Set()).add(schema);
         schema = schema["allOf"][0];
       } else meet = this.#plain(schema, has) ?? this.#add(schema, scope, has);
     }
-    for (const alias of followed) this.#known.set(alias, meet);
+    if (followed !== undefined) { for (const alias of followed) this.#known.set(alias, meet); }
     if (name !== undefined) this.#name(meet, name);
     return meet;
   }
@@ -303,6 +310,7 @@ export class SchemaTable implements Meets {
   #meet(terms: readonly number[]): Meet {
     if (terms.length === 1 && terms[0]! >= 0) return this.nodes[terms[0]!]!.meet;
     const key = terms.join();
+    this.#meets ??= new Map();
     let meet = this.#meets.get(key);
     if (meet === undefined) this.#meets.set(key, meet = { terms, set: undefined, isBusy: false });
     return meet;

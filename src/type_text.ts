@@ -11,6 +11,7 @@ import {
 } from "./escape.ts";
 import type { JsonObject } from "./server.ts";
 import {
+  type IndexSignature,
   inPlace,
   type Member,
   type ObjectType,
@@ -38,9 +39,11 @@ export interface PrintedType {
 const MAX_DOC_CHARS = 2_000;
 const MAX_TAG_CHARS = 200;
 const LINE_WIDTH = 100;
+// An object without docs that fits is written on one line.
+const SHORT_WIDTH = 80;
 
 // Keywords shown as doc tags, in this order, when their value is a string, number or boolean.
-const TAGS = [
+const TAGS: readonly string[] = [
   "format",
   "pattern",
   "minimum",
@@ -55,7 +58,7 @@ const TAGS = [
   "uniqueItems",
   "minProperties",
   "maxProperties",
-] as const;
+];
 
 /** `model` as a TypeScript type expression, and its definitions likewise. */
 export function printType(model: TypeModel, options: PrintOptions = {}): PrintedType {
@@ -73,15 +76,18 @@ export function printType(model: TypeModel, options: PrintOptions = {}): Printed
  * deprecation, format and bounds as tags.
  */
 export function describeSchema(schema: JsonObject): string[] {
-  const description = schema["description"] ?? schema["title"];
+  const description = schema["description"];
   const lines = typeof description === "string" ? docText(description, MAX_DOC_CHARS) : [];
   if (schema["deprecated"] === true) lines.push("@deprecated");
   if (schema["default"] !== undefined) {
     lines.push(`@default ${docTagText(shortJson(schema["default"]), MAX_TAG_CHARS)}`);
   }
-  for (const tag of TAGS) {
+  const tags: string[] = [];
+  for (const key in schema) if (TAGS.includes(key)) tags.push(key);
+  if (tags.length > 1) tags.sort((a, b) => TAGS.indexOf(a) - TAGS.indexOf(b));
+  for (const tag of tags) {
     const value = schema[tag];
-    if (value === undefined || value === null || typeof value === "object") continue;
+    if (value === null || typeof value === "object") continue;
     lines.push(`@${tag} ${docTagText(String(value), MAX_TAG_CHARS)}`);
   }
   return lines;
@@ -142,25 +148,33 @@ class Printer {
 
   #objectLine(node: ObjectType): string {
     const parts = node.members.map((member) => this.#member(member, 0));
-    for (const { prefix, type } of node.index) {
-      if (type.kind === "unknown" && parts.length > 0) continue;
-      parts.push(`[key: ${keyType(prefix)}]: ${this.type(type, 0)}`);
+    for (const signature of node.index) {
+      if (signature.type.kind !== "unknown" || parts.length === 0) {
+        parts.push(this.#signature(signature, 0));
+      }
     }
-    return parts.length === 0 ? "{}" : `{ ${parts.join("; ")} }`;
+    return `{ ${parts.join("; ")} }`;
   }
 
   #object(node: ObjectType, indent: number): string {
     const inner = indent + 2;
     const pad = " ".repeat(inner);
+    const parts = node.members.map((member) => this.#member(member, inner));
+    for (const signature of node.index) parts.push(this.#signature(signature, inner));
+    const docs = node.members.map(({ docs }) =>
+      docs === undefined ? "" : docComment(describeSchema(docs), pad)
+    );
+    if (docs.every((doc) => doc === "")) {
+      const line = `{ ${parts.join("; ")} }`;
+      if (line.length + indent <= SHORT_WIDTH && !line.includes("\n")) return line;
+    }
     let text = "{\n";
-    for (const member of node.members) {
-      if (member.docs !== undefined) text += docComment(describeSchema(member.docs), pad);
-      text += `${pad}${this.#member(member, inner)};\n`;
-    }
-    for (const { prefix, type } of node.index) {
-      text += `${pad}[key: ${keyType(prefix)}]: ${this.type(type, inner)};\n`;
-    }
+    for (const [at, part] of parts.entries()) text += `${docs[at] ?? ""}${pad}${part};\n`;
     return `${text}${" ".repeat(indent)}}`;
+  }
+
+  #signature({ prefix, type }: IndexSignature, indent: number): string {
+    return `[key: ${keyType(prefix)}]: ${this.type(type, indent)}`;
   }
 
   #member(member: Member, indent: number): string {
@@ -173,9 +187,12 @@ function keyType(prefix: string | undefined): string {
   return prefix === undefined ? "string" : `\`${templateText(prefix)}\${string}\``;
 }
 
-// Enough of a value to show; writing out a huge one whole would cost for nothing.
+// A value as JSON, of a long string only the part that can be shown.
 function shortJson(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.slice(0, MAX_TAG_CHARS * 4));
-  if (typeof value !== "object" || value === null) return String(value);
-  return JSON.stringify(value);
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return "(nested too deep)";
+  }
 }
