@@ -35,6 +35,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     brief: "Call one tool",
     load: async () => (await import("./commands/call.ts")).command,
   },
+  demo: {
+    brief: "Show the whole loop on the built-in server, offline",
+    load: async () => (await import("./commands/demo.ts")).command,
+  },
 };
 
 const ROOT_HELP = `mcp-exec turns MCP servers into code that agents can run safely.

@@ -86,6 +86,43 @@ export interface ToolView {
   readonly functionName: string;
   readonly signature: string;
   readonly summary: string;
+  /** The function's module, with the shared types that it uses. */
+  readonly module: string;
+}
+
+/** The tools of a server together with what is generated for them, sorted by name. */
+export async function viewTools(info: ServerInfo): Promise<ToolView[]> {
+  const { generateTypescript } = await import("./codegen.ts");
+  const { files, tools } = generateTypescript(info);
+  const definitions = new Map(info.tools.map((tool) => [tool.name, tool]));
+  const types = files.get("types.ts")!;
+  return tools.map(({ tool, file, functionName, signature, summary }) => ({
+    tool: definitions.get(tool)!,
+    functionName,
+    signature,
+    summary,
+    module: withSharedTypes(files.get(file)!, types),
+  }));
+}
+
+/** A tool's module followed by the shared types it uses, directly or through others. */
+function withSharedTypes(module: string, types: string): string {
+  const imports = /^import type \{([^}]*)\} from "\.\/types\.ts";$/m.exec(module)?.[1];
+  if (imports === undefined) return module;
+  const definitions = new Map<string, string>();
+  for (const text of types.split(/\n\n(?=export type )/)) {
+    const name = /^export type (\w+) =/.exec(text)?.[1];
+    if (name !== undefined) definitions.set(name, text.replace(/\n+export \{\};\n*$/, ""));
+  }
+  // A set gives what is added to it while it is walked.
+  const used = new Set(imports.match(/\w+/g));
+  for (const name of used) {
+    for (const word of definitions.get(name)?.match(/\w+/g) ?? []) {
+      if (definitions.has(word)) used.add(word);
+    }
+  }
+  const texts = [...used].sort().map((name) => definitions.get(name)?.trimEnd());
+  return `${module.trimEnd()}\n\n// types.ts\n\n${texts.join("\n\n")}\n`;
 }
 
 /** The document form of a server and its tools. */
@@ -113,9 +150,9 @@ export function serverDocument(info: ServerInfo, tools: readonly ToolView[]) {
 export function serverText(
   info: ServerInfo,
   tools: readonly ToolView[],
-  options: { detailed: boolean; output: Pick<Output, "style" | "width"> },
+  options: { detailed: boolean; output?: Pick<Output, "style" | "width"> },
 ): string {
-  const { style } = options.output;
+  const { style, width } = options.output ?? { style: createStyle(false), width: Infinity };
   const { name, version } = info.identity;
   const lines = [
     `${style.bold(info.name)}: ${cleanLine(name, 80)} ${cleanLine(version, 40)}, MCP ${
@@ -133,7 +170,7 @@ export function serverText(
     lines.push("", style.bold(view.signature));
     if (!options.detailed) {
       if (view.summary !== "") {
-        lines.push(`  ${style.dim(cut(view.summary, options.output.width))}`);
+        lines.push(`  ${style.dim(cut(view.summary, width))}`);
       }
       continue;
     }

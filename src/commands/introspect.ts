@@ -16,8 +16,7 @@ import {
   withSession,
 } from "../flags.ts";
 import { nearestNames, type ServerName } from "../names.ts";
-import { formatAge, serverDocument, serverText, type ToolView } from "../render.ts";
-import type { ServerInfo } from "../server.ts";
+import { formatAge, serverDocument, serverText, viewTools } from "../render.ts";
 import type { Session } from "../session.ts";
 import { quoteText } from "../text.ts";
 
@@ -139,37 +138,4 @@ async function showTool(
   }
   if (output.format === "json") output.document(serverDocument(info, [view]));
   else output.print(view.module.trimEnd());
-}
-
-async function viewTools(info: ServerInfo): Promise<(ToolView & { readonly module: string })[]> {
-  const { generateTypescript } = await import("../codegen.ts");
-  const generated = generateTypescript(info);
-  const tools = new Map(info.tools.map((tool) => [tool.name, tool]));
-  return generated.tools.map((item) => ({
-    tool: tools.get(item.tool)!,
-    functionName: item.functionName,
-    signature: item.signature,
-    summary: item.summary,
-    module: withSharedTypes(generated.files.get(item.file)!, generated.files.get("types.ts")!),
-  }));
-}
-
-/** A tool's module followed by the shared types it uses, directly or through others. */
-function withSharedTypes(module: string, types: string): string {
-  const imports = /^import type \{([^}]*)\} from "\.\/types\.ts";$/m.exec(module)?.[1];
-  if (imports === undefined) return module;
-  const definitions = new Map<string, string>();
-  for (const text of types.split(/\n\n(?=export type )/)) {
-    const name = /^export type (\w+) =/.exec(text)?.[1];
-    if (name !== undefined) definitions.set(name, text.replace(/\n+export \{\};\n*$/, ""));
-  }
-  // A set gives what is added to it while it is walked.
-  const used = new Set(imports.match(/\w+/g));
-  for (const name of used) {
-    for (const word of definitions.get(name)?.match(/\w+/g) ?? []) {
-      if (definitions.has(word)) used.add(word);
-    }
-  }
-  const texts = [...used].sort().map((name) => definitions.get(name)?.trimEnd());
-  return `${module.trimEnd()}\n\n// types.ts\n\n${texts.join("\n\n")}\n`;
 }

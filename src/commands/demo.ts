@@ -1,0 +1,164 @@
+// `demo`: the whole loop on the built-in server, offline: read its tools, generate code for them,
+// run a program against them, and count what that keeps out of a model's context.
+
+import { buildCommand } from "@stricli/core";
+import { AppError } from "../errors.ts";
+import { type Invocation, openServers, withSession } from "../flags.ts";
+import { formatBytes } from "../limits.ts";
+import { DEMO_SERVER } from "../names.ts";
+import {
+  countOf,
+  formatMs,
+  logLines,
+  type Output,
+  runDocument,
+  runLine,
+  serverText,
+  toJson,
+  viewTools,
+} from "../render.ts";
+import type { ServerInfo } from "../server.ts";
+import type { RunOutcome, Session } from "../session.ts";
+import type { TokenLedger } from "../stats.ts";
+import { cleanLine } from "../text.ts";
+
+/** The command `demo`. */
+export const command = buildCommand<Record<never, never>, [], Invocation>({
+  docs: {
+    brief: "Show the whole loop on the built-in server, offline",
+    customUsage: [""],
+    fullDescription: `Reads the tools of the built-in issue tracker, generates code for them, runs a
+program against it in the sandbox, and says what that cost in tokens against calling tool by tool.
+It needs no network and no configuration, and leaves nothing behind but an entry in the journal.
+
+EXAMPLES
+  mcp-exec demo
+  mcp-exec demo --format json
+  mcp-exec introspect demo --tool list_issues`,
+  },
+  parameters: {},
+  async func() {
+    const { estimateTokens } = await import("../stats.ts");
+    const servers = await openServers(this, {});
+    await withSession(this, servers, {
+      countTokens: estimateTokens,
+      work: (session) => showLoop(this, session),
+    });
+  },
+});
+
+interface Demo {
+  readonly task: string;
+  readonly program: string;
+  readonly info: ServerInfo;
+  readonly files: ReadonlyMap<string, string>;
+  readonly generateMs: number;
+  readonly outcome: RunOutcome;
+  readonly ledger: TokenLedger;
+  readonly tokenizer: string;
+}
+
+async function showLoop(invocation: Invocation, session: Session): Promise<void> {
+  const { output, log } = invocation;
+  const demo = await runLoop(invocation, session);
+  const { outcome, info, ledger, tokenizer } = demo;
+  if (output.format === "json") {
+    output.document({
+      ...runDocument(outcome),
+      task: demo.task,
+      program: demo.program,
+      server: { name: info.name, identity: info.identity, tools: info.tools.length },
+      tokens: { estimate: tokenizer, ...ledger },
+    });
+  } else if (outcome.ok) {
+    output.print(demoText(demo, output));
+  }
+  log.info(runLine(outcome));
+  if (!outcome.ok) throw outcome.error ?? new AppError("failure", "Demo failed without a reason");
+}
+
+async function runLoop({ note }: Invocation, session: Session): Promise<Demo> {
+  const [{ generateTypescript }, { DEMO_PATH, DEMO_PROGRAM, DEMO_TASK }, stats] = await Promise.all(
+    [
+      import("../codegen.ts"),
+      import("../demo_program.ts"),
+      import("../stats.ts"),
+    ],
+  );
+  const info = await session.bridge.describe(DEMO_SERVER);
+  const start = performance.now();
+  const { files } = generateTypescript(info);
+  const generateMs = performance.now() - start;
+  const outcome = await session.run({
+    source: DEMO_PROGRAM,
+    path: DEMO_PATH,
+    command: "demo",
+    servers: [DEMO_SERVER],
+    onLog: (entry) => note(logLines(entry)),
+  });
+  const views = await viewTools(info);
+  const called = new Set(outcome.calls.map((call) => call.tool));
+  const listing = serverText(info, views, { detailed: false });
+  const ledger = stats.tokenLedger({
+    definitions: JSON.stringify(info.tools.map(({ digest: _, ...tool }) => tool)),
+    // The list of all tools, and whole those that the program uses.
+    read: [
+      listing,
+      ...views.filter(({ tool }) => called.has(tool.name)).map((view) => view.module),
+    ],
+    // What a model would have had to write for each call is left out: it only adds to the direct way.
+    calls: 0,
+    results: outcome.calls.reduce((sum, call) => sum + (call.tokens ?? 0), 0),
+    program: DEMO_PROGRAM,
+    answer: JSON.stringify(outcome.value ?? null),
+  });
+  return {
+    task: DEMO_TASK,
+    program: DEMO_PROGRAM,
+    info,
+    files,
+    generateMs,
+    outcome,
+    ledger,
+    tokenizer: stats.TOKENIZER,
+  };
+}
+
+function demoText(demo: Demo, { style }: Output): string {
+  const { task, program, info, files, outcome, ledger } = demo;
+  const bytes = [...files.values()].reduce((sum, text) => sum + text.length, 0);
+  const perTool = new Map<string, number>();
+  for (const { tool } of outcome.calls) perTool.set(tool, (perTool.get(tool) ?? 0) + 1);
+  const calls = [...perTool].sort((a, b) => b[1] - a[1]).map(([tool, count]) => `${count} ${tool}`);
+  const { direct, program: spent } = ledger;
+  const count = (tokens: number) => tokens.toLocaleString("en-US");
+  return [
+    `${style.bold("task")}        ${task}`,
+    `${style.bold("introspect")}  ${info.name}: ${cleanLine(info.identity.name, 80)}, ${
+      countOf(info.tools.length, "tool")
+    }, built in`,
+    `${style.bold("generate")}    ${countOf(files.size, "file")}, ${
+      formatBytes(bytes)
+    }, in memory in ${formatMs(demo.generateMs)}`,
+    `${style.bold("execute")}     ${
+      countOf(program.trimEnd().split("\n").length, "line")
+    } in the sandbox: ${formatMs(outcome.ms)}, ${count(Math.round(outcome.fuel))} fuel, ${
+      formatBytes(outcome.memory)
+    }`,
+    `${style.bold("calls")}       ${outcome.calls.length}: ${calls.join(", ")}`,
+    "",
+    style.bold("answer"),
+    toJson(outcome.value, 2),
+    "",
+    `${
+      style.bold("tokens")
+    } (${demo.tokenizer}; the same calls both ways, without their arguments)`,
+    `  tool by tool  ${count(direct.definitions)} schemas + ${count(direct.results)} results = ${
+      count(direct.total)
+    }`,
+    `  one program   ${count(spent.read)} to read + ${count(spent.source)} program + ${
+      count(spent.answer)
+    } answer = ${count(spent.total)}`,
+    `  saved         ${(ledger.saved * 100).toFixed(1)} %`,
+  ].join("\n");
+}
