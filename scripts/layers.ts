@@ -8,18 +8,23 @@ import ts from "typescript";
 const ROWS: readonly (readonly string[])[] = [
   words("errors limits names identifiers text hash server context version"),
   [
-    ...words("log read disk database process expand escape stats wire"),
+    ...words("log read disk database process expand escape stats tool_groups wire"),
     ...words("schema schema_form schema_keywords schema_reference schema_shape schema_table"),
     ...words("type_model type_text shared_types template template_generated"),
     ...words("source source_lexer source_nesting source_scan source_map"),
     ...words("fuel loader asset engine web_globals prelude messages verdict"),
   ],
   [
-    ...words("channel stdio http transport introspect catalog vfs plan codegen bridge journal"),
+    ...words(
+      "channel stdio http transport introspect catalog vfs plan reference codegen documents bridge journal",
+    ),
     ...words("modules run guest sandbox config"),
   ],
   words("servers search session"),
-  words("render demo_server demo_program flags"),
+  [
+    ...words("render flags demo_program demo_server demo_tools demo_issue_tools demo_tracker"),
+    ...words("demo_data demo_views"),
+  ],
   words("cli commands/*"),
   words("main"),
 ];
