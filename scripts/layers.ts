@@ -15,10 +15,8 @@ const ROWS: readonly (readonly string[])[] = [
     ...words("fuel loader asset engine web_globals prelude messages verdict"),
   ],
   [
-    ...words(
-      "channel stdio http transport introspect catalog vfs plan reference codegen documents bridge journal",
-    ),
-    ...words("modules run guest sandbox config"),
+    ...words("channel stdio http transport introspect catalog bridge journal config"),
+    ...words("vfs plan reference codegen documents modules run guest sandbox"),
   ],
   words("servers search session"),
   [

@@ -8,6 +8,7 @@ import {
 } from "../src/bridge.ts";
 import { type Catalog, createCatalog } from "../src/catalog.ts";
 import { openDatabase } from "../src/database.ts";
+import { openDemoServer } from "../src/demo_server.ts";
 import { AppError, type ErrorKind, ToolError } from "../src/errors.ts";
 import { digestOf } from "../src/hash.ts";
 import { createJournal, type Journal, type RunEntry, type RunId } from "../src/journal.ts";
@@ -253,6 +254,37 @@ Deno.test("callTool reaches a server over HTTP in the same way", async () => {
     child.kill();
     await child.status;
   }
+});
+
+Deno.test("callTool opens the built-in server once and runs a hundred calls of it side by side", async () => {
+  let opened = 0;
+  const demo: ServerSpec = {
+    transport: "embedded",
+    name: "demo" as ServerName,
+    origin: "built-in",
+    open: () => {
+      opened++;
+      return openDemoServer();
+    },
+  };
+  await withBridge(async ({ bridge }) => {
+    const { value } = await bridge.callTool("demo", "list_projects", {});
+    const [{ key: project }] = (value as { projects: [{ key: string }] }).projects;
+    for (let count = 0; count < 10; count++) {
+      await bridge.callTool("demo", "get_project", { project });
+    }
+    const reports = await Promise.all(
+      Array.from(
+        { length: 100 },
+        () => bridge.callTool("demo", "build_report", { project, delay_ms: 500 }),
+      ),
+    );
+    const peaks = reports.map(({ value }) => (value as { built_at_once: number }).built_at_once);
+    assert.equal(Math.max(...peaks), 100);
+    const error = await failure(bridge.callTool("demo", "get_project", { project: "NONE" }));
+    assert.ok(error instanceof ToolError, error.message);
+    assert.equal(opened, 1);
+  }, { choose: () => [demo] });
 });
 
 Deno.test("callTool reads a listing once, and not at all for a tool in the index", async () => {

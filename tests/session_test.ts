@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { EMPTY_CONFIG } from "../src/config.ts";
 import type { Context } from "../src/context.ts";
+import { DEMO_PATH, DEMO_PROGRAM } from "../src/demo_program.ts";
+import { openDemoServer } from "../src/demo_server.ts";
 import { AppError } from "../src/errors.ts";
 import { MAX_STATE_KEYS } from "../src/limits.ts";
 import { createLog } from "../src/log.ts";
@@ -173,6 +175,28 @@ Deno.test("run gives a program typed modules, calls, state and search", async ()
       ["echo", "ok"],
     ]);
   });
+});
+
+Deno.test("run answers the demo's task on the built-in server, the same each time", async () => {
+  const demo: ServerSpec = {
+    transport: "embedded",
+    name: "demo" as ServerName,
+    origin: "built-in",
+    open: openDemoServer,
+  };
+  const values: unknown[] = [];
+  for (let count = 0; count < 2; count++) {
+    await withSession(async ({ session, run }) => {
+      const outcome = await run(DEMO_PROGRAM, { path: DEMO_PATH });
+      assert.equal(outcome.error, undefined);
+      values.push(outcome.value);
+      assert.ok(outcome.calls.length > 10);
+      assert.ok(outcome.calls.every(({ ok, server }) => ok && server === "demo"));
+      assert.equal(session.journal.run(outcome.run)!.calls.length, outcome.calls.length);
+    }, { servers: { specs: new Map([[demo.name, demo]]) } });
+  }
+  assert.equal((values[0] as { projects: string[] }).projects.length, 3);
+  assert.deepEqual(values[0], values[1]);
 });
 
 Deno.test("run keeps a program's failure, its place and its calls in the journal", async () => {
