@@ -35,6 +35,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     brief: "Call one tool",
     load: async () => (await import("./commands/call.ts")).command,
   },
+  search: {
+    brief: "Find tools by a few words, without starting a server",
+    load: async () => (await import("./commands/search.ts")).command,
+  },
   demo: {
     brief: "Show the whole loop on the built-in server, offline",
     load: async () => (await import("./commands/demo.ts")).command,

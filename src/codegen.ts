@@ -82,6 +82,30 @@ export function writePackage(plan: ServerPlan, options: GenerateOptions = {}): G
   return { files, tools, warnings };
 }
 
+/**
+ * The module of one tool as a reader wants it: followed by the shared types it uses, directly or
+ * through others.
+ */
+export function readableModule(tool: ToolPlan, plan: ServerPlan): string {
+  const module = writeTool(tool, plan, stringLiteral(plan.info.name));
+  const definitions = new Map(plan.shared.definitions.map(({ name, text }) => [name, text]));
+  const used = new Set<string>();
+  printTool(tool, plan, { used });
+  // A set gives what is added to it while it is walked.
+  for (const name of used) {
+    for (const word of definitions.get(name)?.match(/\w+/g) ?? []) {
+      if (definitions.has(word)) used.add(word);
+    }
+  }
+  if (used.size === 0) return module;
+  const types = [...used].sort().map((name) => ({ name, text: definitions.get(name)! }));
+  const shared = renderTypes({ definitions: types }).replace(/^.*\n/, "").replace(
+    /\n+export \{\};\n*$/,
+    "\n",
+  );
+  return `${module}\n// types.ts\n${shared}`;
+}
+
 function writeTool(tool: ToolPlan, plan: ServerPlan, server: string): string {
   const used = new Set<string>();
   const { params, result } = printTool(tool, plan, { used });

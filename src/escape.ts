@@ -1,6 +1,6 @@
-// Untrusted text to one place in generated TypeScript: one function per position. Invisible
-// characters are made visible first and the position's own ends escaped second; the other order
-// could rebuild a comment end. Identifiers are made by `identifiers.ts`.
+// Untrusted text to one place in generated TypeScript, Markdown, YAML or shell text: one function
+// per position. Invisible characters are made visible first and the position's own ends escaped
+// second; the other order could rebuild a comment end. Identifiers are made by `identifiers.ts`.
 
 import { MAX_DESCRIPTION_BYTES } from "./limits.ts";
 import { cleanLine, cleanText } from "./text.ts";
@@ -64,6 +64,55 @@ export function propertyKey(text: string): string {
 /** `text` for the inside of a template literal type, of exactly that value. */
 export function templateText(text: string): string {
   return stringLiteral(text).slice(1, -1).replaceAll('\\"', '"').replace(/`|\$(?=\{|$)/g, "\\$&");
+}
+
+/**
+ * `text` as words of a line of Markdown, on one line: nothing in it is markup, and it begins no
+ * heading, list, rule or fence even where it stands first.
+ */
+export function markdownText(text: string, maxChars = 500): string {
+  return plainLine(text, maxChars)
+    .replace(/[\\`*_#<>|[\]~]|&(?=#|[A-Za-z])/g, "\\$&")
+    .replace(/^[-+=]/, "\\$&")
+    .replace(/^(\d{1,9})([.)])/, "$1\\$2");
+}
+
+/** `text` as a block quotation in Markdown that ends in a line feed, each line as `markdownText`. */
+export function markdownQuote(text: string, maxChars = MAX_DESCRIPTION_BYTES): string {
+  const lines = cleanText(text.trim(), maxChars).split("\n");
+  return lines.map((line) => `> ${markdownText(line, maxChars)}`.trimEnd() + "\n").join("");
+}
+
+/** `text` as a code span in Markdown, on one line: its fence is longer than any inside. */
+export function codeSpan(text: string, maxChars = 500): string {
+  const line = plainLine(text, maxChars);
+  const fence = "`".repeat(longestTicks(line) + 1);
+  const pad = /^[` ]|[` ]$/.test(line) || line === "" ? " " : "";
+  return `${fence}${pad}${line}${pad}${fence}`;
+}
+
+/** Lines of code as a fenced block in Markdown that ends in a line feed. */
+export function codeBlock(code: string, language: string): string {
+  const fence = "`".repeat(Math.max(3, longestTicks(code) + 1));
+  return `${fence}${language}\n${code.trimEnd()}\n${fence}\n`;
+}
+
+/**
+ * `text` as a double-quoted YAML scalar on one line; hyphens that a careless reader takes for the
+ * end of the front matter are written as escapes.
+ */
+export function yamlString(text: string, maxChars = 2_000): string {
+  return stringLiteral(plainLine(text, maxChars))
+    .replace(/-{3,}/g, (run) => "\\x2d".repeat(run.length));
+}
+
+/** `text` as one word of a POSIX shell, of exactly that value; line feeds stay. */
+export function shellWord(text: string): string {
+  return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function longestTicks(text: string): number {
+  return Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length));
 }
 
 // A comment end, and an at-sign that is not inside a word such as an address: each gets one

@@ -59,6 +59,8 @@ export const MAX_PARAMS_BYTES = 1 * MIB;
 export const MAX_RESULT_BYTES = 16 * MIB;
 /** Calls on their way at once in one run; more wait in order. */
 export const MAX_CALLS_IN_FLIGHT = 128;
+/** Requests on their way or waiting in one run, together: they stand in the host's memory. */
+export const MAX_OPEN_BYTES = 64 * MIB;
 
 /** Size of an agent's program. */
 export const MAX_SOURCE_BYTES = 1 * MIB;
@@ -107,6 +109,13 @@ export const MAX_IDENTIFIER_CHARS = 64;
 export const MAX_SIGNATURE_CHARS = 1_000;
 /** Named types of a schema that may be shared: telling them apart takes steps in the square. */
 export const MAX_SHARED_DEFINITIONS = 200;
+/** The description of a skill in its front matter; validators count in different units. */
+export const MAX_SKILL_DESCRIPTION_CHARS = 1_024;
+/** SKILL.md without its front matter: validators allow 5,000 tokens, and no count is exact. */
+export const MAX_SKILL_TOKENS = 4_500;
+/** One file of a skill's reference, likewise, and the tools that one file may document. */
+export const MAX_REFERENCE_TOKENS = 4_500;
+export const MAX_REFERENCE_TOOLS = 40;
 /** The type of one parameter or result in a manifest, which is there to tell what changed. */
 export const MAX_MANIFEST_TYPE_CHARS = 200;
 /** The one sentence that stands for a tool in lists. */

@@ -37,6 +37,52 @@ export interface TypesParts {
   readonly definitions: readonly { readonly name: string; readonly text: string }[];
 }
 
+/** The parts of a skill's SKILL.md. */
+export interface SkillParts {
+  /** Name and description of the skill as YAML. */
+  readonly name: string;
+  readonly description: string;
+  readonly title: string;
+  readonly server: string;
+  /** What the server is for and when to use it. */
+  readonly purpose: string;
+  /** What the server says about itself as a quotation, or nothing. */
+  readonly instructions: string;
+  /** Flags behind each command with their space in front, or nothing. */
+  readonly reach: string;
+  /** A tool's name as shell text, and a program; none for a server without tools. */
+  readonly sample: { readonly tool: string; readonly program: string } | undefined;
+  /** The tools as Markdown. */
+  readonly listing: string;
+  /** Whether to teach `search`, `result`, `--session` and `skill save`. */
+  readonly search: boolean;
+  readonly results: boolean;
+  readonly sessions: boolean;
+  readonly saving: boolean;
+}
+
+/** The parts of one file of a reference. */
+export interface ReferenceParts {
+  readonly title: string;
+  readonly note: string;
+  /** Items of a list, and sections, as Markdown. */
+  readonly contents: readonly string[];
+  readonly sections: readonly string[];
+}
+
+/** The parts of the section of one tool in a reference. */
+export interface SectionParts {
+  readonly functionName: string;
+  /** The wire name as a code span. */
+  readonly tool: string;
+  /** What it does with a colon in front, or nothing. */
+  readonly about: string;
+  /** A block of code. */
+  readonly code: string;
+  /** A list, or nothing. */
+  readonly parameters: string;
+}
+
 /** The module of one tool. */
 export function renderTool(parts: ToolParts): string {
   return render("tool", parts);
@@ -55,6 +101,21 @@ export function renderTypes(parts: TypesParts): string {
 /** The declarations of what the sandbox offers; the same for every package. */
 export function renderHost(): string {
   return render("host", {});
+}
+
+/** The file SKILL.md of a skill. */
+export function renderSkill(parts: SkillParts): string {
+  return render("skill", parts);
+}
+
+/** One file of a reference. */
+export function renderReference(parts: ReferenceParts): string {
+  return render("reference", parts);
+}
+
+/** The section of one tool in a reference. */
+export function renderSection(parts: SectionParts): string {
+  return render("section", parts);
 }
 
 type Template = (parts: object) => string;
