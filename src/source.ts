@@ -51,7 +51,11 @@ const CONTINUED = /;[ \t\r\n]*[([`+\-/*]/g;
  */
 export function prepareSource(text: string, options: PrepareOptions): PreparedSource {
   checkSize(text, options.path);
-  const { transformable } = checkNesting(text, options.path);
+  const { transformable, unterminated } = checkNesting(text, options.path);
+  if (unterminated !== undefined) {
+    const { what, at } = unterminated;
+    throw syntaxError(`Unterminated ${what}`, text, { path: options.path, at: placeOf(text, at) });
+  }
   const stripped = strip(text, { ...options, transformable });
   const scan = scanSource(stripped.js);
   const isModule = scan.exports || !scan.returns;
@@ -127,10 +131,10 @@ function strip(
   }
   let output: string;
   try {
-    if (!transformable) throw new SyntaxError("A part of it can be read in two ways");
+    if (!transformable) throw new SyntaxError("Not valid TypeScript");
     output = stripTypeScriptTypes(text, { mode: "transform", sourceMap: true });
   } catch (error) {
-    throw syntaxError(error, text, { path });
+    throw refusal(error, text, path);
   }
   const at = output.lastIndexOf(MAP_START);
   let map: ReturnType<typeof mapPositions> | undefined;
@@ -183,16 +187,29 @@ function wrapBody(js: string, scan: SourceScan): { js: string; shift: number } {
   return { js: start + body + BODY_END, shift: start.length };
 }
 
-function syntaxError(error: unknown, text: string, { path }: { path: string }): AppError {
+function syntaxError(
+  reason: string,
+  text: string,
+  { path, at, cause }: { path: string; at?: Position | undefined; cause?: unknown },
+): AppError {
+  return new AppError("guest", `Syntax error: ${cleanLine(reason, 200)}`, {
+    ...(at !== undefined && { at: { file: path, ...at }, detail: sourceFrame(text, at) }),
+    cause,
+  });
+}
+
+// The first line says what, the last one where; between them stands a frame of the stripper's.
+function refusal(error: unknown, text: string, path: string): AppError {
   const message = error instanceof Error ? error.message : "";
-  // The first line says what, the last one where; between them stands a frame of the stripper's.
-  const reason = cleanLine(/^(?:SyntaxError: )?(.*)/.exec(message)![1]!, 200);
+  const reason = /^(?:SyntaxError: )?(.*)/.exec(message)![1]!;
   const place = /:(\d+):(\d+)\s*$/.exec(message);
   const at = place === null ? undefined : readPlace(text, Number(place[1]), Number(place[2]));
-  return new AppError("guest", `Syntax error: ${reason}`, {
-    ...(at !== undefined && { at: { file: path, ...at }, detail: sourceFrame(text, at) }),
-    cause: error,
-  });
+  return syntaxError(reason, text, { path, at, cause: error });
+}
+
+function placeOf(text: string, at: number): Position {
+  const lines = text.slice(0, at).split("\n");
+  return { line: lines.length, column: [...lines.at(-1)!].length + 1 };
 }
 
 // The stripper shows a tab as two columns.

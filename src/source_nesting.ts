@@ -58,12 +58,19 @@ const VOID_PANICS = new Set([".", "?", "!", "`"]);
 const VOID_GAP = /\bvoid(?:\s|\/[/*])/;
 const MARKERS = /^(?:<{7}|={7}|>{7}|\|{7})/m;
 
-/**
- * Throws a `limit` error named `nesting` for a source that a parser could not take safely. Gives
- * whether its `transform` mode can be trusted with the source too: that mode's report of one error,
- * the type `void`, a space and a token such as `.`, ends the process (Deno 2.9).
- */
-export function checkNesting(text: string, path: string): { transformable: boolean } {
+/** What is known of a source before a parser sees it. */
+export interface NestingReport {
+  /**
+   * Whether the parser's `transform` mode can be trusted with the source: its report of one error,
+   * the type `void`, a space and a token such as `.`, ends the process (Deno 2.9).
+   */
+  readonly transformable: boolean;
+  /** A string, template, comment or regular expression that does not end, and where it begins. */
+  readonly unterminated?: { readonly what: string; readonly at: number };
+}
+
+/** Throws a `limit` error named `nesting` for a source that a parser could not take safely. */
+export function checkNesting(text: string, path: string): NestingReport {
   return new Meter(text, path).run();
 }
 
@@ -80,13 +87,14 @@ class Meter {
   #before = "";
   // Where a token may have been misread.
   #doubt: number | undefined;
+  #unterminated: NestingReport["unterminated"];
 
   constructor(text: string, path: string) {
     this.#lexer = new Lexer(text);
     this.#path = path;
   }
 
-  run(): { transformable: boolean } {
+  run(): NestingReport {
     const lexer = this.#lexer;
     let transformable = true;
     let end = 0;
@@ -102,15 +110,15 @@ class Meter {
       else this.#literal();
       this.#before = this.#last;
       this.#last = value;
+      if (this.#unterminated) return { transformable: false, unterminated: this.#unterminated };
       if (this.#depth > MAX_SOURCE_NESTING || this.#ambiguity > MAX_SOURCE_AMBIGUITY) {
         this.#refuse("nests too deeply", lexer.start);
       }
     }
     if (MARKERS.test(lexer.text)) this.#doubt ??= 0;
-    if (this.#doubt !== undefined) this.#checkWhole(this.#doubt);
-    return {
-      transformable: this.#doubt === undefined ? transformable : !VOID_GAP.test(lexer.text),
-    };
+    if (this.#doubt === undefined) return { transformable };
+    this.#checkWhole(this.#doubt);
+    return { transformable: !VOID_GAP.test(lexer.text) };
   }
 
   // Behind a misread token brackets may have been hidden: count as if every one stayed open.
@@ -184,14 +192,23 @@ class Meter {
   }
 
   #literal(): void {
-    const { kind, text, start, end, brokenRegex } = this.#lexer;
+    const { kind, text, start, end } = this.#lexer;
     this.#operand = true;
-    if (kind === "broken" || brokenRegex || (kind === "regex" && DOUBTFUL.has(this.#last))) {
-      this.#doubt ??= start;
-    }
+    if (kind === "broken") {
+      const first = text[start];
+      this.#endless(
+        first === "/" ? "comment" : first === '"' || first === "'" ? "string" : "template",
+      );
+    } else if (kind === "regex" && DOUBTFUL.has(this.#last)) this.#doubt ??= start;
     if (kind !== "template") return;
     this.#add("expression", 1);
     if (text[end - 1] === "{") this.#push("`");
+  }
+
+  // Without any doubt before it, what does not end is an error whatever a parser would say.
+  #endless(what: string): void {
+    const at = this.#lexer.start;
+    if (this.#doubt === undefined) this.#unterminated = { what, at };
   }
 
   #punctuation(char: string): void {
@@ -253,7 +270,8 @@ class Meter {
         if (text.startsWith("-->", start)) this.#doubt ??= start;
         break;
       case "/":
-        if (lineBreak || brokenRegex) this.#doubt ??= start;
+        if (lineBreak || (!wasOperand && DOUBTFUL.has(this.#last))) this.#doubt ??= start;
+        else if (!wasOperand && brokenRegex) this.#endless("regular expression");
         break;
     }
     this.#add("expression", 1);

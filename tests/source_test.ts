@@ -178,6 +178,22 @@ Deno.test("prepareSource reports a syntax error at the author's line and column"
   }
 });
 
+Deno.test("prepareSource says where a string, template, comment or regular expression begins that does not end", () => {
+  const endless: [string, string, number, number][] = [
+    ["const a = 1;\nconst b = 'c;\nconst d = 2;", "string", 2, 11],
+    ["f(`g\nh);\n", "template", 1, 3],
+    ["f(`a${1} b\n\n", "template", 1, 8],
+    ["let a; /* b\nlet c;", "comment", 1, 8],
+    ["\tlet a = /b;\nlet c;", "regular expression", 1, 10],
+  ];
+  for (const [text, what, line, column] of endless) {
+    const error = failure(text);
+    assert.equal(error.message, `Syntax error: Unterminated ${what}`);
+    assert.deepEqual(error.at, { file: path, line, column }, text);
+    assert.equal(error.detail?.length, 2);
+  }
+});
+
 Deno.test("prepareSource lets no body close its wrapping early", async () => {
   const escape = "})(); globalThis.escaped = true; (async () => {";
   const attacks = [
