@@ -212,7 +212,8 @@ class QuickJs implements Engine {
   readonly #context: Context;
   readonly #malloc: (size: number) => number;
   readonly #builtIns: ReadonlyMap<string, string>;
-  readonly #refused: ModuleAnswer[] = [];
+  readonly #refused = new Map<string, ModuleAnswer>();
+  #refusals = 0;
   #polls = 0;
   #native = 0;
   #charged = 0;
@@ -359,15 +360,17 @@ class QuickJs implements Engine {
     if (this.#builtIns.has(specifier)) return this.#write(specifier).pointer;
     const answer = this.host!.resolve(specifier, base);
     if ("ok" in answer) return this.#write(answer.ok).pointer;
-    const name = `${REFUSED_NAME}${this.#refused.push(answer)}`;
+    const name = `${REFUSED_NAME}${++this.#refusals}`;
+    this.#refused.set(name, answer);
     return this.#write(name).pointer;
   }
 
   #load(name: string): number {
-    const refused = name.startsWith(REFUSED_NAME) && this.#refused[+name.split("/")[1]! - 1];
+    const refused = this.#refused.get(name);
+    this.#refused.delete(name);
     const builtIn = this.#builtIns.get(name);
     if (builtIn !== undefined) return this.#write(builtIn).pointer;
-    const answer = refused || this.host!.load(name);
+    const answer = refused ?? this.host!.load(name);
     if ("ok" in answer) return this.#write(answer.ok).pointer;
     const ffi = this.#ffi;
     const error = ffi.QTS_NewError(this.#context);

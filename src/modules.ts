@@ -12,6 +12,9 @@ import { normalizePath } from "./vfs.ts";
 const SERVERS = "/mcp-tools/servers/";
 /** The file of a generated package that stands for the host's functions. */
 const HOST_FILE = /^\/mcp-tools\/(?:servers|skills)\/[^/]+\/host\.ts$/;
+const MAX_SPECIFIER_CHARS = 2000;
+/** Imports that failed and may yet end the run. */
+const MAX_FAILURES = 100;
 /** Frames below the first that an error shows. */
 const MAX_FRAMES = 5;
 
@@ -50,41 +53,43 @@ export function createModules(sources: ModuleSources, mode?: StripMode): GuestMo
   const modes = mode === undefined ? {} : { mode };
   const prepared = new Map<string, PreparedSource>();
   prepared.set(main, prepareSource(sources.source, { path, ...modes }));
-  const failures = new Map<string, AppError>();
+  // Made only for the one that ends the run: looking for near names takes time.
+  const failures = new Map<string, () => AppError>();
 
   const textOf = (name: string) => name === main ? sources.source : files.get(name);
-  const refuse = (error: AppError): ModuleAnswer => {
-    failures.set(error.message, error);
-    return { error: error.message };
+  const refuse = (message: string, failure: () => AppError): ModuleAnswer => {
+    if (failures.size > MAX_FAILURES) failures.clear();
+    failures.set(message, failure);
+    return { error: message };
   };
 
   function resolve(specifier: string, base: string): ModuleAnswer {
     if (base === PRELUDE_NAME && specifier === ENTRY_MODULE) return { ok: ENTRY_MODULE };
     if (base === ENTRY_MODULE) return { ok: main };
     const server = /^mcp:([^/]*)$/.exec(specifier)?.[1];
-    const target = server === undefined
-      ? /^\.{0,2}\//.test(specifier) ? pathOf(specifier, base) : undefined
-      : `${SERVERS}${server}/index.ts`;
+    const isPath = /^\.{0,2}\//.test(specifier) && specifier.length <= MAX_SPECIFIER_CHARS;
+    const target = server !== undefined
+      ? `${SERVERS}${server}/index.ts`
+      : isPath
+      ? pathOf(specifier, base)
+      : undefined;
     if (target !== undefined && HOST_FILE.test(target)) return { ok: HOST_MODULE };
     if (target !== undefined && files.has(target)) return { ok: target };
-    return refuse(notFound(specifier, { base, server, target }));
+    const message = `Module not found: ${quoteText(specifier)}`;
+    return refuse(message, () => notFound(message, { specifier, base, server, target }));
   }
 
-  function notFound(
-    specifier: string,
-    { base, server, target }: { base: string } & Record<"server" | "target", string | undefined>,
-  ): AppError {
+  function notFound(message: string, { specifier, base, server, target }: Missing): AppError {
     const text = textOf(base);
     const place = text === undefined ? undefined : specifierPlace(text, specifier);
-    return new AppError("guest", `Module not found: ${quoteText(specifier)}`, {
-      hint: server !== undefined
-        ? serverHint(server, files)
-        : target !== undefined
-        ? fileHint(target, files)
-        : 'only "mcp:SERVER", "mcp:host" and files under /mcp-tools can be imported',
-      ...(place !== undefined && { at: { file: shownName(base), ...place } }),
-      ...(place !== undefined && { detail: sourceFrame(text!, place) }),
-    });
+    const hint = server !== undefined
+      ? serverHint(server, files)
+      : target !== undefined
+      ? fileHint(target, files)
+      : 'only "mcp:SERVER", "mcp:host" and files under /mcp-tools can be imported';
+    if (place === undefined) return new AppError("guest", message, { hint });
+    const at = { file: cleanLine(shownName(base)), ...place };
+    return new AppError("guest", message, { hint, at, detail: sourceFrame(text!, place) });
   }
 
   function load(name: string): ModuleAnswer {
@@ -92,7 +97,7 @@ export function createModules(sources: ModuleSources, mode?: StripMode): GuestMo
     try {
       return { ok: prepare(name).js };
     } catch (error) {
-      if (error instanceof AppError) return refuse(error);
+      if (error instanceof AppError) return refuse(error.message, () => error);
       throw error;
     }
   }
@@ -141,8 +146,15 @@ export function createModules(sources: ModuleSources, mode?: StripMode): GuestMo
     },
     list: (path) => listFolder(files, normalizePath(path)),
     place,
-    failure: (message) => failures.get(message),
+    failure: (message) => failures.get(message)?.(),
   };
+}
+
+interface Missing {
+  readonly specifier: string;
+  readonly base: string;
+  readonly server: string | undefined;
+  readonly target: string | undefined;
 }
 
 function baseName(path: string): string {

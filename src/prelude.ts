@@ -67,7 +67,6 @@ export interface CallFailure {
   readonly message: string;
   readonly kind: string;
   readonly hint?: string;
-  readonly detail?: readonly string[];
 }
 
 /** The module of the host's functions. */
@@ -116,8 +115,8 @@ class ToolError extends ErrorCtor {
   }
   // An error as part of a result would be {} otherwise.
   toJSON() {
-    const { name, message, kind, server, tool, hint, detail } = this;
-    return { name, message, kind, server, tool, hint, detail };
+    const { name, message, kind, server, tool, hint } = this;
+    return { name, message, kind, server, tool, hint };
   }
 }
 put(ToolError.prototype, "name", "ToolError", false);
@@ -147,7 +146,6 @@ const toError = (text, call) => {
     put(error, "tool", call.tool, true);
   }
   if (failure.hint !== undefined) put(error, "hint", failure.hint, true);
-  if (failure.detail !== undefined) put(error, "detail", failure.detail, true);
   return error;
 };
 const ask = (name, json, server, tool) => {
@@ -260,7 +258,7 @@ const asText = (value) => {
   const text = typeof value === "string" ? value : value === undefined ? "" : "" + value;
   return text.length > 8192 ? slice(text, 0, 8192) : text;
 };
-const describe = (error) => {
+const describe = (error, prefix) => {
   let name = "", message = "", stack = "", call = 0, internal = false;
   try {
     if (typeof error === "symbol") message = inspect(error);
@@ -279,12 +277,14 @@ const describe = (error) => {
     name = message = stack = "";
   }
   if (name === "" && message === "") message = "unprintable error";
+  if (!internal && call === 0) message = prefix + message;
   return '{"name":' + stringify(name) + ',"message":' + stringify(message) + ',"stack":' +
     stringify(stack) + ',"call":' + call + ',"internal":' + internal + "}";
 };
-const fail = (error) => {
-  host(${ToHost.fail}, 0, describe(error));
+const fail = (error, prefix = "") => {
+  host(${ToHost.fail}, 0, describe(error, prefix));
 };
+const failPlainly = (error) => fail(error);
 const warn = (text) => {
   host(${ToHost.warn}, 0, stringify(text));
 };
@@ -293,10 +293,7 @@ const report = (value) => {
   try {
     json = stringify(value);
   } catch (error) {
-    const reason = describe(error);
-    const wrapped = new TypeErrorCtor("The result is not JSON: " + parse(reason).message);
-    put(wrapped, "stack", "", true);
-    return fail(recall(origins, error) === undefined && isError(error) ? wrapped : error);
+    return fail(error, "The result is not JSON: ");
   }
   if (typeof value === "symbol" || typeof value === "function") {
     warn("The result is a " + typeof value + ", which JSON cannot hold: there is no result");
@@ -315,9 +312,9 @@ const awaitResult = (value) => {
   }
   try {
     // A promise of the engine, whatever a program did to Promise.prototype.
-    return void then(value, report, fail);
+    return void then(value, report, failPlainly);
   } catch {
-    then(own(new PromiseCtor((resolve) => resolve(value))), report, fail);
+    then(own(new PromiseCtor((resolve) => resolve(value))), report, failPlainly);
   }
 };
 // The engine's own generator would repeat itself: engines start from copies of one memory. This one
@@ -347,7 +344,7 @@ const start = (seed, { entry, args }) => {
       return fail(error);
     }
     awaitResult(value);
-  }, fail);
+  }, failPlainly);
 };
 
 const timers = { __proto__: null };

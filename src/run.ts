@@ -8,6 +8,7 @@ import {
   MAX_HOST_CALLS,
   MAX_LOG_BYTES,
   MAX_LOG_LINES,
+  MAX_OPEN_BYTES,
   MAX_OUTPUT_BYTES,
   MAX_PARAMS_BYTES,
   MAX_TIMERS,
@@ -20,6 +21,9 @@ import { count, stopError, type StopReason } from "./verdict.ts";
 
 const MAX_TEXT_BYTES = 64 * 1024;
 const MAX_WARNINGS = 20;
+/** Fuel for what the host does for a guest: about what it takes, so that no loop of it is cheap. */
+const HOST_UNITS = 100;
+const MODULE_UNITS = 1000;
 const JOBS_PER_TURN = 256;
 const LOG_LINES_PER_MESSAGE = 64;
 const URL_PARTS = [
@@ -63,7 +67,9 @@ export class Run implements EngineHost {
   #grace = 1;
   #calls = 0;
   #hostCalls = 0;
-  readonly #open = new Set<number>();
+  /** Calls without an answer, with the size of their requests. */
+  readonly #open = new Map<number, number>();
+  #openBytes = 0;
   readonly #timers = new Map<number, Timer>();
   #lines: LogEntry[] = [];
   #logLines = 0;
@@ -97,13 +103,18 @@ export class Run implements EngineHost {
 
   /** Gives the guest the answer of a call. */
   answer(id: number, json: string): void {
-    if (this.#open.delete(id)) this.#turn((engine) => engine.send(ToGuest.answer, id, json));
+    if (this.#close(id)) this.#turn((engine) => engine.send(ToGuest.answer, id, json));
   }
 
   /** Tells the guest that a call failed. */
   refuse(id: number, failure: CallFailure): void {
     const text = JSON.stringify(failure);
-    if (this.#open.delete(id)) this.#turn((engine) => engine.send(ToGuest.refuse, id, text));
+    if (this.#close(id)) this.#turn((engine) => engine.send(ToGuest.refuse, id, text));
+  }
+
+  #close(id: number): boolean {
+    this.#openBytes -= this.#open.get(id) ?? 0;
+    return this.#open.delete(id);
   }
 
   /** Stops a run that is waiting; one that computes reads the flag. */
@@ -121,14 +132,19 @@ export class Run implements EngineHost {
   }
 
   resolve(specifier: string, base: string) {
+    this.#engine!.charge(MODULE_UNITS + specifier.length);
     return this.#modules!.resolve(specifier, base);
   }
 
   load(name: string) {
-    return this.#modules!.load(name);
+    const answer = this.#modules!.load(name);
+    // Taking types out of a text costs about 50 ns a character.
+    if ("ok" in answer) this.#engine!.charge(MODULE_UNITS + 5 * answer.ok.length);
+    return answer;
   }
 
   call(kind: number, id: number, text: GuestText): string | undefined {
+    this.#engine!.charge(HOST_UNITS);
     if (this.#outcome !== undefined) return undefined;
     if (this.#stop !== undefined && kind !== ToHost.fail) return undefined;
     switch (kind) {
@@ -164,17 +180,18 @@ export class Run implements EngineHost {
   }
 
   #onHostCall(id: number, text: GuestText): string | undefined {
-    if (text.bytes > MAX_PARAMS_BYTES) {
-      const sizes = `${formatBytes(text.bytes)}, more than ${formatBytes(MAX_PARAMS_BYTES)}`;
-      return JSON.stringify({ kind: "limit", message: `Request too large: ${sizes}` });
-    }
+    const { bytes } = text;
+    if (bytes > MAX_PARAMS_BYTES) return tooLarge("Request", bytes, MAX_PARAMS_BYTES);
+    const together = this.#openBytes + bytes;
+    if (together > MAX_OPEN_BYTES) return tooLarge("Open requests", together, MAX_OPEN_BYTES);
     const body = text.read();
     const space = body.indexOf(" ");
     const name = body.slice(0, space);
     if (name === "callTool") {
       if (++this.#calls > this.#start.program.limits.calls) this.#abandon("calls");
     } else if (++this.#hostCalls > MAX_HOST_CALLS) this.#abandon("host calls");
-    this.#open.add(id);
+    this.#open.set(id, bytes);
+    this.#openBytes = together;
     this.#post({ type: "call", run: this.#start.run, id, name, json: body.slice(space + 1) });
     return undefined;
   }
@@ -216,8 +233,8 @@ export class Run implements EngineHost {
     try {
       if (text.bytes > MAX_TEXT_BYTES) throw new AppError("invalid", "Path is too long");
       const found = read(String(JSON.parse(text.read())));
+      this.#engine!.charge(this.#start.program.files.size + (found.length >> 6));
       if (typeof found !== "string") return `[${JSON.stringify(found)}`;
-      this.#engine!.charge(found.length >> 6);
       // Only what a C string holds may cross raw.
       const isRaw = !found.includes("\0") && found.isWellFormed();
       return isRaw ? `=${found}` : `"${JSON.stringify(found)}`;
@@ -424,6 +441,11 @@ export class Run implements EngineHost {
     };
     this.#post({ type: "done", run: this.#start.run, report });
   }
+}
+
+function tooLarge(what: string, value: number, limit: number): string {
+  const message = `${what} too large: ${formatBytes(value)}, more than ${formatBytes(limit)}`;
+  return JSON.stringify({ kind: "limit", message });
 }
 
 // A number costs the guest the same fuel whatever it is, a text would not.

@@ -94,6 +94,8 @@ export interface CodeExecutor {
 
 /** Beyond a run's own deadline: then its worker no longer answers and is given up. */
 const LOST_AFTER_MS = 10_000;
+/** A worker that was given up is replaced when the caller had time to end. */
+const REFILL_AFTER_MS = 50;
 
 /** An executor whose first worker starts at once, so that the caller can connect meanwhile. */
 export function createExecutor(options: ExecutorOptions = {}): CodeExecutor {
@@ -107,6 +109,7 @@ class WorkerPool implements CodeExecutor {
   readonly #busy = new Set<GuestWorker>();
   readonly #waiting = new Set<() => void>();
   readonly #closing = new AbortController();
+  #refill: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -140,6 +143,7 @@ class WorkerPool implements CodeExecutor {
 
   async close(): Promise<void> {
     this.#closing.abort();
+    clearTimeout(this.#refill);
     await Promise.all([...this.#busy].map((worker) => worker.ended));
     for (const worker of this.#idle.splice(0)) worker.close();
   }
@@ -172,6 +176,11 @@ class WorkerPool implements CodeExecutor {
     this.#waiting.delete(wake);
   }
 
+  #fill(): void {
+    this.#refill = undefined;
+    if (this.#idle.length + this.#busy.size === 0) this.#idle.push(this.#spawn());
+  }
+
   #wakeNext(): void {
     if (this.#idle.length === 0 && this.#busy.size >= this.#most) return;
     const [wake] = this.#waiting;
@@ -184,7 +193,7 @@ class WorkerPool implements CodeExecutor {
     // An idle worker gives its memory back when it ends, and only then.
     if (worker.isSpent) {
       worker.close();
-      this.#idle.push(this.#spawn());
+      this.#refill ??= setTimeout(() => this.#fill(), REFILL_AFTER_MS);
     } else this.#idle.push(worker);
     this.#wakeNext();
   }
@@ -350,8 +359,9 @@ class GuestWorker {
     } catch (thrown) {
       const error = toAppError(thrown);
       run.errors.set(id, error);
-      const { kind, message, hint, detail } = error.toJSON();
-      const failure = { kind, message, ...(hint && { hint }), ...(detail && { detail }) };
+      // Detail stays here: it may hold what a server wrote about its machine.
+      const { kind, message, hint } = error;
+      const failure = { kind, message, ...(hint !== undefined && { hint }) };
       if (this.#active === run) this.#post({ type: "refuse", run: run.id, id, failure });
     }
     run.inFlight--;
