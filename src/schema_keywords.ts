@@ -30,6 +30,7 @@ import {
   unite,
   UNSEEN_ITEMS,
   UNSEEN_KEYS,
+  UNSURE,
   type ValueSet,
   WIDENED_VALUES,
 } from "./schema_shape.ts";
@@ -299,8 +300,10 @@ function oneOf(
   const exact = sets.map((set, at) => {
     let rest = set;
     for (const [other, meet] of meets.entries()) {
-      if (other === at || isEmpty(intersect(rest, sets[other]!, table))) continue;
-      const left = intersect(rest, unseen(table.setOf(table.not(meet))), table);
+      const refused = table.setOf(table.not(meet));
+      const isUnsure = refused === ALL_VALUES || refused === WIDENED_VALUES;
+      if (other === at || isUnsure || isEmpty(intersect(rest, sets[other]!, table))) continue;
+      const left = intersect(rest, unseen(refused), table);
       const arrays = left.arrays.length === 0 ? left.arrays : rest.arrays;
       const objects = isShort(left.objects, rest.objects) ? left.objects : rest.objects;
       rest = { ...left, arrays, objects };
@@ -386,8 +389,7 @@ function meetAt(node: SchemaNode, keyword: string, table: SchemaTable): Meet {
 
 function meetsOf(node: SchemaNode, keyword: string, table: SchemaTable): readonly Meet[] {
   const schemas = node.schema[keyword];
-  // What is no list of schemas asks for nothing.
-  if (!Array.isArray(schemas) || schemas.length === 0) return [ANYTHING];
+  if (!Array.isArray(schemas) || schemas.length === 0) return [UNSURE];
   return schemas.map((schema) => table.meetOf(schema, node.scope));
 }
 

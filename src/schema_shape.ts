@@ -71,9 +71,10 @@ export interface Meet {
   isBusy: boolean;
 }
 
-/** What nothing is asked of, and what nothing satisfies. */
+/** What nothing is asked of, what nothing satisfies, and what nobody knows. */
 export const ANYTHING: Meet = { terms: [], set: undefined, isBusy: false };
 export const NOTHING: Meet = { terms: [], set: undefined, isBusy: false };
+export const UNSURE: Meet = { terms: [], set: undefined, isBusy: false };
 
 /** No scalar of a kind, and every one. */
 export const NO_STRINGS: ScalarSet<string> = { values: new Set(), except: false };
@@ -132,6 +133,7 @@ export const WIDENED_VALUES: ValueSet = {
 
 ANYTHING.set = ALL_VALUES;
 NOTHING.set = NO_VALUES;
+UNSURE.set = WIDENED_VALUES;
 
 /** Whether `set` has no value. */
 export function isEmpty(set: ValueSet): boolean {
@@ -225,8 +227,8 @@ export function unite(sets: readonly ValueSet[], meets: Meets): ValueSet {
     booleans,
     numbers: uniteScalars(sets.map((set) => set.numbers)),
     strings: uniteScalars(sets.map((set) => set.strings)),
-    arrays: capped([...arrays], WIDE_ARRAY, meets),
-    objects: capped([...objects], WIDE_OBJECT, meets),
+    arrays: isTooMany(arrays.size, meets) ? [WIDE_ARRAY] : [...arrays],
+    objects: isTooMany(objects.size, meets) ? [join([...objects], meets)] : [...objects],
   };
 }
 
@@ -250,10 +252,21 @@ export function complement<T>(other: ScalarSet<T>): ScalarSet<T> {
   return { values: other.values, except: !other.except };
 }
 
-function capped<T>(shapes: T[], wide: T, meets: Meets): readonly T[] {
-  if (shapes.length <= MAX_TYPE_ALTERNATIVES) return shapes;
-  meets.widened();
-  return [wide];
+function isTooMany(count: number, meets: Meets): boolean {
+  if (count > MAX_TYPE_ALTERNATIVES) meets.widened();
+  return count > MAX_TYPE_ALTERNATIVES;
+}
+
+// One shape for all: of their members those that every one of them requires.
+function join(shapes: readonly ObjectShape[], meets: Meets): ObjectShape {
+  const members = new Map<string, ShapeMember>();
+  for (const [key, { required, docs }] of shapes[0]!.members) {
+    const all = shapes.map((shape) => shape.members.get(key));
+    if (!required || !all.every((member) => member?.required) || !meets.spend(1)) continue;
+    const meet = meets.either(all.map((member) => member!.meet));
+    members.set(key, { meet, required, docs });
+  }
+  return { ...WIDE_OBJECT, members };
 }
 
 function intersectScalars<T>(a: ScalarSet<T>, b: ScalarSet<T>): ScalarSet<T> {

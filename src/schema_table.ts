@@ -10,6 +10,7 @@ import {
   type Meet,
   type Meets,
   NOTHING,
+  UNSURE,
   type ValueSet,
   WIDENED_VALUES,
 } from "./schema_shape.ts";
@@ -183,7 +184,7 @@ export class SchemaTable implements Meets {
     while (meet === undefined) {
       if (!isObject(schema)) {
         if (typeof schema !== "boolean") this.warn("A subschema is neither object nor boolean");
-        meet = schema === false ? NOTHING : ANYTHING;
+        meet = schema === true ? ANYTHING : schema === false ? NOTHING : UNSURE;
         break;
       }
       meet = this.#known.get(schema);
@@ -192,13 +193,13 @@ export class SchemaTable implements Meets {
       if (has & Has.id) scope = this.references.enter(schema, scope);
       if (scope.dialect === undefined) {
         this.warn("A subschema is written in a dialect that is not known: typed as unknown");
-        meet = ANYTHING;
+        meet = UNSURE;
       } else if (isReference(has, scope)) {
         followed = (followed ?? new Set()).add(schema);
         const target = this.#target(schema["$ref"], scope);
         if (target === undefined || followed.has(target.schema as JsonObject)) {
           if (target !== undefined) this.warn("A reference leads to itself: typed as unknown");
-          meet = ANYTHING;
+          meet = UNSURE;
         } else ({ schema, scope, hint: name } = target);
       } else if ((has & ~Has.id) === Has.allOf && isSingle(schema["allOf"])) {
         followed = (followed ?? new Set()).add(schema);
@@ -213,7 +214,7 @@ export class SchemaTable implements Meets {
   /** What the `$ref` of a node with other keywords means. */
   referenceOf(node: SchemaNode): Meet {
     const target = this.#target(node.schema["$ref"], node.scope);
-    if (target === undefined) return ANYTHING;
+    if (target === undefined) return UNSURE;
     const meet = this.meetOf(target.schema, target.scope);
     this.#name(meet, target.hint);
     return meet;
@@ -253,7 +254,8 @@ export class SchemaTable implements Meets {
 
   both(a: Meet, b: Meet): Meet {
     if (a === b || b === ANYTHING || a === NOTHING) return a;
-    if (a === ANYTHING || b === NOTHING) return b;
+    if (a === ANYTHING || b === NOTHING || a === UNSURE) return b;
+    if (b === UNSURE) return a;
     if (a.terms.length + b.terms.length > MAX_TYPE_DEPTH) {
       this.widened();
       return a;
@@ -267,7 +269,7 @@ export class SchemaTable implements Meets {
     const some = meets.filter((meet) => meet !== NOTHING);
     if (some.includes(ANYTHING)) return ANYTHING;
     if (some.length < 2) return some[0] ?? NOTHING;
-    if (!this.spend(1)) return ANYTHING;
+    if (some.includes(UNSURE) || !this.spend(1)) return UNSURE;
     const node = this.#create({}, this.references.scope, 0);
     node.alternatives = some;
     return node.meet;
@@ -277,7 +279,7 @@ export class SchemaTable implements Meets {
   not(meet: Meet): Meet {
     if (meet === ANYTHING) return NOTHING;
     if (meet === NOTHING) return ANYTHING;
-    return meet.terms.length === 1 ? this.#meet([~meet.terms[0]!]) : ANYTHING;
+    return meet.terms.length === 1 ? this.#meet([~meet.terms[0]!]) : UNSURE;
   }
 
   #isCut(meet: Meet): boolean {
@@ -343,7 +345,7 @@ export class SchemaTable implements Meets {
   }
 
   #add(schema: JsonObject, scope: Scope, has: number): Meet {
-    if (!this.spend(1)) return ANYTHING;
+    if (!this.spend(1)) return UNSURE;
     const { meet } = this.#create(schema, scope, has);
     this.#known.set(schema, meet);
     return meet;

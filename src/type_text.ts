@@ -142,8 +142,16 @@ class Printer {
     const parts = [...new Set(types.map((type) => this.type(type, indent)))];
     const text = parts.join(" | ");
     if (this.#line || text.length + indent <= LINE_WIDTH || text.includes("\n")) return text;
-    const pad = `\n${" ".repeat(indent + 2)}| `;
-    return pad + parts.join(pad);
+    const pad = `\n${" ".repeat(indent + 2)}|`;
+    let lines = "";
+    let width = Infinity;
+    for (const part of parts) {
+      width += part.length + 3;
+      const starts = width + indent > LINE_WIDTH;
+      lines += starts ? `${pad} ${part}` : ` | ${part}`;
+      if (starts) width = part.length + 4;
+    }
+    return lines;
   }
 
   #objectLine(node: ObjectType): string {
@@ -179,7 +187,8 @@ class Printer {
 
   #member(member: Member, indent: number): string {
     const key = propertyKey(member.key);
-    return `${key}${member.optional ? "?" : ""}: ${this.type(member.type, indent)}`;
+    const type = this.type(member.type, indent);
+    return `${key}${member.optional ? "?" : ""}:${type.startsWith("\n") ? "" : " "}${type}`;
   }
 }
 
@@ -187,12 +196,20 @@ function keyType(prefix: string | undefined): string {
   return prefix === undefined ? "string" : `\`${templateText(prefix)}\${string}\``;
 }
 
-// A value as JSON, of a long string only the part that can be shown.
+// A value as JSON with sorted keys; of a long string only the part that can be shown.
 function shortJson(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.slice(0, MAX_TAG_CHARS * 4));
   try {
-    return JSON.stringify(value);
+    return JSON.stringify(value, (_key, part: unknown) => isObject(part) ? sorted(part) : part);
   } catch {
     return "(nested too deep)";
   }
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function sorted(value: JsonObject): JsonObject {
+  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, value[key]]));
 }
