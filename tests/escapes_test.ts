@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { AppError } from "../src/errors.ts";
 import { DEFAULT_RUN_LIMITS, parseSize, type RunLimits, toMemoryLimit } from "../src/limits.ts";
 import { type CodeExecutor, createExecutor, type RunReport } from "../src/sandbox.ts";
 
@@ -75,6 +76,9 @@ async function attack(executor: CodeExecutor, one: Attack): Promise<void> {
     call(_name: string, argsJson: string): Promise<string> {
       calls++;
       const [, tool, params] = JSON.parse(argsJson);
+      if (tool === "fail") {
+        return Promise.reject(new AppError("server", "No", { detail: ["secret-canary"] }));
+      }
       return Promise.resolve(JSON.stringify(tool === "big" ? "x".repeat(3e6) : { tool, params }));
     },
   };
