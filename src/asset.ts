@@ -40,6 +40,8 @@ export async function prepareEngine(
 
 /** The package's engine file as it came, from source only. */
 export async function readStockEngine(): Promise<Uint8Array<ArrayBuffer>> {
+  // An import brings the package into an empty cache; to resolve one of its files does not.
+  await import("@jitl/quickjs-wasmfile-release-sync/ffi");
   return await Deno.readFile(
     new URL(import.meta.resolve("@jitl/quickjs-wasmfile-release-sync/wasm")),
   );
