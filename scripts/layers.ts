@@ -13,6 +13,7 @@ const ROWS: readonly (readonly string[])[] = [
     ...words("type_model type_text shared_types template template_generated"),
     ...words("source source_lexer source_nesting source_scan source_map"),
     ...words("fuel loader asset engine web_globals prelude messages verdict"),
+    ...words("integrity front_matter"),
   ],
   [
     ...words("channel stdio http transport introspect catalog bridge journal config"),

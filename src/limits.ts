@@ -124,8 +124,25 @@ export const MAX_REFERENCE_TOKENS = 4_500;
 export const MAX_REFERENCE_TOOLS = 40;
 /** The type of one parameter or result in a manifest, which is there to tell what changed. */
 export const MAX_MANIFEST_TYPE_CHARS = 200;
+/** Lines that say what changed on a server; the rest is counted. */
+export const MAX_DIFFERENCE_LINES = 200;
 /** The one sentence that stands for a tool in lists. */
 export const MAX_SUMMARY_CHARS = 160;
+
+/** Skills of one folder that are looked at; the rest is counted. */
+export const MAX_SKILLS = 10_000;
+/** A skill on disk: its files and bytes; the largest known server makes a tenth of it. */
+export const MAX_SKILL_FILES = 2_000;
+export const MAX_SKILL_BYTES = 64 * MIB;
+/** A checksum file of that many files with long names. */
+export const MAX_CHECKSUM_BYTES = 2 * MIB;
+/** The metadata of a skill: the digests of 10,000 tools fit. */
+export const MAX_SKILL_METADATA_BYTES = 4 * MIB;
+/** Front matter of a SKILL.md that somebody else wrote. */
+export const MAX_FRONT_MATTER_BYTES = 16 * KIB;
+export const MAX_FRONT_MATTER_LINES = 200;
+/** Roots of skills that are remembered as accepted; the oldest leave first. */
+export const MAX_ACCEPTED_ROOTS = 20_000;
 
 /** A config file larger than this is not a config file. */
 export const MAX_CONFIG_BYTES = 4 * MIB;
