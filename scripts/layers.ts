@@ -17,9 +17,11 @@ const ROWS: readonly (readonly string[])[] = [
   ],
   [
     ...words("channel stdio http transport introspect catalog bridge journal config"),
-    ...words("vfs plan reference codegen documents modules run guest sandbox"),
+    ...words(
+      "vfs plan reference codegen documents declarations difference modules run guest sandbox",
+    ),
   ],
-  words("servers search session"),
+  words("servers search session output_folder outputs"),
   [
     ...words("render flags demo_program demo_server demo_tools demo_issue_tools demo_tracker"),
     ...words("demo_data demo_views"),

@@ -24,7 +24,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./commands/introspect.ts")).command,
   },
   generate: {
-    brief: "Write a server's tools as a TypeScript package",
+    brief: "Write a server's tools as a skill for agents, or as TypeScript",
     load: async () => (await import("./commands/generate.ts")).command,
   },
   execute: {

@@ -144,10 +144,41 @@ function costOf(
   };
 }
 
-function manifestOf(plan: ServerPlan, tokens: readonly Cost[] | undefined): string {
-  const { info, tools, warnings } = plan;
+/** A tool as the manifest describes it. */
+export interface ManifestTool {
+  readonly tool: string;
+  readonly file: string;
+  readonly function: string;
+  readonly signature: string;
+  /** Absent where the tool takes a choice of several objects. */
+  readonly parameters?: readonly ManifestParameter[];
+  readonly result: string;
+  readonly summary: string;
+  readonly annotations: Readonly<Record<string, boolean>>;
+  readonly digest: string;
+}
+
+/** A parameter as the manifest describes it; the type is cut where it is long. */
+export interface ManifestParameter {
+  readonly name: string;
+  readonly type: string;
+  readonly required: boolean;
+}
+
+/** What the manifest says of a server and its tools. */
+export interface Manifest {
+  readonly format_version: number;
+  readonly server: string;
+  readonly identity: { readonly name: string; readonly version: string; readonly title?: string };
+  readonly protocol: string;
+  readonly tools: readonly ManifestTool[];
+  readonly warnings: readonly string[];
+}
+
+/** The manifest of a server, without counts of tokens. */
+export function describeServer({ info, tools, warnings }: ServerPlan): Manifest {
   const { name, version, title } = info.identity;
-  return jsonText({
+  return {
     format_version: MANIFEST_FORMAT,
     server: info.name,
     identity: {
@@ -156,25 +187,32 @@ function manifestOf(plan: ServerPlan, tokens: readonly Cost[] | undefined): stri
       ...(title !== undefined && { title: plainLine(title) }),
     },
     protocol: plainLine(info.protocolVersion),
-    ...(tokens !== undefined && { tokens: tokens.reduce(addCosts, NO_COST) }),
-    tools: tools.map((tool, at) => ({
+    tools: tools.map((tool) => ({
       tool: tool.tool,
       file: tool.file,
       function: tool.functionName,
       signature: tool.signature,
-      parameters: tool.parameters?.map(({ name, type, required }) => ({
-        name,
-        type: shorten(type),
-        required,
-      })),
+      ...(tool.parameters !== undefined && {
+        parameters: tool.parameters.map(({ name, type, required }) => ({
+          name,
+          type: shorten(type),
+          required,
+        })),
+      }),
       result: shorten(tool.resultType),
       summary: tool.summary,
       annotations: hintsOf(tool.definition),
       digest: tool.definition.digest,
-      ...(tokens !== undefined && { tokens: tokens[at] }),
     })),
     warnings,
-  });
+  };
+}
+
+function manifestOf(plan: ServerPlan, tokens: readonly Cost[] | undefined): string {
+  const manifest = describeServer(plan);
+  if (tokens === undefined) return jsonText(manifest);
+  const tools = manifest.tools.map((tool, at) => ({ ...tool, tokens: tokens[at] }));
+  return jsonText({ ...manifest, tools, tokens: tokens.reduce(addCosts, NO_COST) });
 }
 
 // A type as far as it helps to tell what changed; the digest covers the rest.

@@ -37,6 +37,17 @@ export interface TypesParts {
   readonly definitions: readonly { readonly name: string; readonly text: string }[];
 }
 
+/** The parts of the declaration of one tool: as those of its module, indented. */
+export type DeclarationParts = Omit<ToolParts, "imports" | "server" | "tool">;
+
+/** The parts of a file of ambient modules. */
+export interface DeclarationsParts {
+  /** The first line, a comment. */
+  readonly marker: string;
+  /** Specifiers as string literals, and what they declare. */
+  readonly modules: readonly { readonly specifier: string; readonly body: string }[];
+}
+
 /** The parts of a skill's SKILL.md. */
 export interface SkillParts {
   /** Name and description of the skill as YAML. */
@@ -100,7 +111,22 @@ export function renderTypes(parts: TypesParts): string {
 
 /** The declarations of what the sandbox offers; the same for every package. */
 export function renderHost(): string {
-  return render("host", {});
+  return render("host", { types: renderHostTypes().trimEnd() });
+}
+
+/** The types of what the sandbox offers, on their own. */
+export function renderHostTypes(): string {
+  return render("host_types", {});
+}
+
+/** One tool as a declaration. */
+export function renderDeclaration(parts: DeclarationParts): string {
+  return render("declaration", parts);
+}
+
+/** A file of ambient modules. */
+export function renderDeclarations(parts: DeclarationsParts): string {
+  return render("declarations", parts);
 }
 
 /** The file SKILL.md of a skill. */

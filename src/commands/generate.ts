@@ -1,5 +1,5 @@
-// `generate`: writes the TypeScript package of servers into folders. Writes nothing when nothing
-// has changed, and replaces no folder that it did not make itself.
+// `generate`: writes the tools of servers as skills, as TypeScript packages, or as the types of
+// imports. Writes nothing when nothing has changed, and replaces nothing that it did not make.
 
 import { buildCommand } from "@stricli/core";
 import { AppError } from "../errors.ts";
@@ -15,48 +15,64 @@ import {
   textFlag,
   withSession,
 } from "../flags.ts";
-import { formatBytes, MAX_VFS_BYTES } from "../limits.ts";
-import type { ServerName } from "../names.ts";
+import { formatBytes, MAX_DIFFERENCE_LINES } from "../limits.ts";
+import { type SkillName, toSkillName } from "../names.ts";
+import type { FolderState } from "../output_folder.ts";
+import type { Output } from "../outputs.ts";
 import { countOf } from "../render.ts";
+import type { ServerInfo } from "../server.ts";
 import type { Session } from "../session.ts";
 import { quoteText } from "../text.ts";
 
+const FEATURES = ["skills", "wasm"] as const;
+const SCOPES = ["project", "user"] as const;
+
 interface Flags extends ServerFlagValues {
-  readonly feature?: "wasm" | undefined;
+  readonly feature?: (typeof FEATURES)[number] | undefined;
+  readonly scope?: (typeof SCOPES)[number] | undefined;
   readonly output?: string | undefined;
+  readonly name?: SkillName | undefined;
+  readonly description?: string | undefined;
+  readonly types?: string | undefined;
   readonly dryRun?: boolean | undefined;
+  readonly check?: boolean | undefined;
   readonly force?: boolean | undefined;
   readonly all?: boolean | undefined;
 }
 
-const DEFAULT_FOLDER = "mcp-tools/servers";
 const SHOWN_FILES = 30;
 
 /** The command `generate`. */
 export const command = buildCommand<Flags, string[], Invocation>({
   docs: {
-    brief: "Write a server's tools as a TypeScript package",
-    customUsage: ["[server]... [--output DIR] [--dry-run] [--force] [--all] [server flags]"],
-    fullDescription: `Writes one typed function a tool, with an index and a manifest, into
-${DEFAULT_FOLDER}/<server>, or with --output into DIR (DIR/<server> for several servers).
-A package that is up to date is left as it is. Programs need no package: they import "mcp:<server>".
+    brief: "Write a server's tools as a skill for agents, or as TypeScript",
+    customUsage: ["[server]... [--feature skills|wasm] [--output DIR] [--types FILE] [--check]"],
+    fullDescription: `Writes a skill for each server into .claude/skills of the project: SKILL.md,
+which teaches an agent to find a tool and to run a program, a reference of all tools and their
+TypeScript package. With --feature wasm only the package, into ./mcp-tools/servers/<server>. With
+--types FILE the types of "mcp:" imports for editors. What is up to date is left as it is. Programs
+need none of this to run.
 
 EXAMPLES
   mcp-exec generate demo
-  mcp-exec generate github --output ./tools/github
+  mcp-exec generate github --scope user --name github-work
+  mcp-exec generate github --check
+  mcp-exec generate github linear --types mcp-exec.d.ts
   mcp-exec generate --stdio "npx -y @modelcontextprotocol/server-memory" --dry-run
-  mcp-exec generate --all`,
+  mcp-exec generate --all --feature wasm`,
   },
   parameters: {
     flags: {
-      feature: {
-        ...textFlag("What to write: the TypeScript package that the sandbox runs", "wasm"),
-        parse: parseFeature,
-      },
-      output: textFlag("Folder of the package", "DIR"),
+      feature: choiceFlag("What to write: skills, or wasm for the packages alone", FEATURES),
+      scope: choiceFlag("Write skills for this project or for all of yours", SCOPES),
+      output: textFlag("Folder to write; with several servers the one that holds theirs", "DIR"),
+      name: { ...textFlag("Name of the skill and its folder", "NAME"), parse: toSkillName },
+      description: textFlag("What the skill is for and when to use it", "TEXT"),
+      types: textFlag("Write the types of imports into this file", "FILE"),
       dryRun: switchFlag("Show what would be written"),
-      force: switchFlag("Replace a folder that something else made"),
-      all: switchFlag("Write a package for every configured server"),
+      check: switchFlag("Write nothing; fail and show what differs unless all is up to date"),
+      force: switchFlag("Replace what something else made"),
+      all: switchFlag("Write for every configured server"),
       ...SERVER_FLAGS,
     },
     positional: {
@@ -65,9 +81,7 @@ EXAMPLES
     },
   },
   async func(flags, ...names) {
-    if (flags.all && names.length > 0) {
-      throw new AppError("usage", "--all goes without names of servers");
-    }
+    checkFlags(flags, names);
     const urls = names.filter(isServerUrl);
     const servers = await openServers(this, flags, urls);
     const named = names.filter((name) => !isServerUrl(name));
@@ -82,112 +96,175 @@ EXAMPLES
             ? session.bridge.servers
             : [...choices.map((choose) => choose(session)), ...session.adHoc],
         );
-        const reports: PackageReport[] = [];
-        for (const name of chosen) {
-          const folder = folderOf(name, { output: flags.output, alone: chosen.size === 1 });
-          reports.push(await writePackage(this, session, { name, folder, flags }));
+        if (chosen.size > 1 && (flags.name ?? flags.description) !== undefined) {
+          throw new AppError("usage", "--name and --description go with one server");
         }
-        const { output } = this;
-        if (output.format === "json") output.document({ ok: true, packages: reports });
-        else for (const report of reports) output.print(packageText(report));
+        const infos: ServerInfo[] = [];
+        for (const name of chosen) infos.push(await session.bridge.describe(name));
+        const outputs = await planOutputs(this, session, { infos, flags });
+        if (flags.check) await check(this, outputs);
+        else await write(this, outputs, flags);
       },
     });
   },
 });
 
-function parseFeature(text: string): "wasm" {
-  if (text === "wasm") return text;
-  throw new AppError("usage", `Feature ${quoteText(text)} is not there: only "wasm" is`);
+function choiceFlag<Choice extends string>(brief: string, choices: readonly Choice[]) {
+  return {
+    ...textFlag(brief, choices.join("|")),
+    parse(text: string): Choice {
+      const choice = choices.find((item) => item === text);
+      if (choice !== undefined) return choice;
+      throw new AppError("usage", `Value ${quoteText(text)} is not ${choices.join(" or ")}`);
+    },
+  } as const;
 }
 
-function folderOf(
-  name: ServerName,
-  { output, alone }: { output: string | undefined; alone: boolean },
-): string {
-  if (output === undefined) return `${DEFAULT_FOLDER}/${name}`;
-  return alone ? output : `${output.replace(/[\\/]+$/, "")}/${name}`;
+// The types of imports alone, when nothing else is asked for.
+function isTypesOnly({ types, feature }: Flags): boolean {
+  return types !== undefined && feature === undefined;
 }
 
-interface PackageReport {
-  readonly server: ServerName;
-  readonly folder: string;
-  readonly state: "written" | "unchanged" | "not written";
-  readonly files: readonly { readonly path: string; readonly bytes: number }[];
-  /** What it takes to read all tools at each level of detail, as the manifest says. */
-  readonly tokens: Readonly<Record<"summary" | "signature" | "module" | "definition", number>> & {
-    readonly estimate: string;
+function checkFlags(flags: Flags, names: readonly string[]): void {
+  const refuse = (message: string): never => {
+    throw new AppError("usage", message);
   };
+  if (flags.all && names.length > 0) refuse("--all goes without names of servers");
+  if (flags.check && (flags.dryRun || flags.force)) {
+    refuse("--check goes neither with --dry-run nor with --force");
+  }
+  if (flags.output !== undefined && flags.scope !== undefined) {
+    refuse("--output and --scope exclude each other");
+  }
+  const isSkill = flags.feature !== "wasm" && !isTypesOnly(flags);
+  for (const flag of ["name", "description", "scope"] as const) {
+    if (flags[flag] !== undefined && !isSkill) refuse(`--${flag} goes with skills only`);
+  }
+  if (flags.output !== undefined && isTypesOnly(flags)) {
+    refuse("--output goes with --feature: --types names its own file");
+  }
 }
 
-async function writePackage(
+async function planOutputs(
   { context, log }: Invocation,
   session: Session,
-  { name, folder, flags }: { name: ServerName; folder: string; flags: Flags },
-): Promise<PackageReport> {
-  const [{ generateTypescript }, { replaceFolder }, { estimateTokens, TOKENIZER }] = await Promise
-    .all([
-      import("../codegen.ts"),
-      import("../disk.ts"),
-      import("../stats.ts"),
-    ]);
-  const info = await session.bridge.describe(name);
-  const { files, warnings } = generateTypescript(info, { estimateTokens });
-  for (const warning of warnings) log.warn(warning);
-  let state: PackageReport["state"] = "not written";
-  if (!flags.dryRun) {
-    const isDefault = flags.output === undefined;
-    const path = isDefault ? `${context.cwd}/${folder}` : folder;
-    const outcome = await replaceFolder(path, files, {
-      force: flags.force === true,
-      isOurs: (names) => isPackage(path, names),
-      ...(isDefault && { within: context.cwd }),
-    });
-    state = outcome.unchanged ? "unchanged" : "written";
+  { infos, flags }: { readonly infos: readonly ServerInfo[]; readonly flags: Flags },
+): Promise<Output[]> {
+  const { packageOutput, skillOutput, typesOutput } = await import("../outputs.ts");
+  const many = flags.all === true || infos.length > 1;
+  const outputs: Output[] = [];
+  for (const info of isTypesOnly(flags) ? [] : infos) {
+    const spec = session.specs.get(info.name)!;
+    outputs.push(
+      flags.feature === "wasm"
+        ? packageOutput(context, info, { output: flags.output, many })
+        : skillOutput(context, { info, spec }, { ...flags, many }),
+    );
   }
-  const encoder = new TextEncoder();
+  const [first, second] = outputs.filter(({ path }, at) =>
+    outputs.some((other, index) => index !== at && other.path === path)
+  );
+  if (first !== undefined) {
+    throw new AppError(
+      "usage",
+      `Servers "${first.server}" and "${second!.server}" would be written to one folder`,
+      { hint: "write them one by one, each with --name" },
+    );
+  }
+  if (flags.types !== undefined) outputs.push(typesOutput(context, infos, flags.types));
+  for (const { warnings } of outputs) for (const warning of warnings) log.warn(warning);
+  return outputs;
+}
+
+async function write(
+  { output: shown }: Invocation,
+  outputs: readonly Output[],
+  flags: Flags,
+): Promise<void> {
+  const reports: (Report & { readonly changes?: FolderState })[] = [];
+  for (const output of outputs) {
+    if (flags.dryRun) {
+      const changes = await output.state();
+      const state = changes.files.length === 0 ? "unchanged" : "not written";
+      reports.push({ ...reportOf(output, state), changes });
+    } else {
+      const isWritten = await output.write({ force: flags.force === true });
+      reports.push(reportOf(output, isWritten ? "written" : "unchanged"));
+    }
+  }
+  if (shown.format === "json") shown.document({ ok: true, outputs: reports });
+  else for (const report of reports) shown.print(reportText(report));
+}
+
+/** Throws a `stale` error that says what differs, unless everything is up to date. */
+async function check({ output: shown }: Invocation, outputs: readonly Output[]): Promise<void> {
+  const states = await Promise.all(outputs.map(async (output) => ({
+    output,
+    state: await output.state(),
+  })));
+  const stale = states.filter(({ state }) => state.files.length > 0);
+  if (stale.length === 0) {
+    const reports = outputs.map((output) => reportOf(output, "up to date"));
+    if (shown.format === "json") shown.document({ ok: true, outputs: reports });
+    else for (const { place } of outputs) shown.print(`up to date: ${place}`);
+    return;
+  }
+  const [first] = stale;
+  const message = stale.length > 1
+    ? `${stale.length} of ${outputs.length} outputs are not up to date`
+    : first!.state.exists
+    ? `"${first!.output.place}" is not up to date`
+    : `"${first!.output.place}" is not there`;
+  const detail = stale.flatMap(({ output, state }) => [
+    ...(stale.length > 1 ? [`${output.place}${state.exists ? ":" : " is not there"}`] : []),
+    ...(!state.exists ? [] : state.tools.length > 0 ? state.tools : bounded(state.files)),
+  ]);
+  throw new AppError("stale", message, { detail, hint: "run it without --check to write it" });
+}
+
+function bounded(lines: readonly string[]): string[] {
+  const left = lines.length - MAX_DIFFERENCE_LINES;
+  return [...lines.slice(0, MAX_DIFFERENCE_LINES), ...(left > 0 ? [`and ${left} more`] : [])];
+}
+
+type Report = Pick<Output, "what" | "server" | "files" | "tokens"> & {
+  readonly folder: string;
+  readonly state: "written" | "unchanged" | "not written" | "up to date";
+};
+
+function reportOf({ what, server, files, tokens, place }: Output, state: Report["state"]): Report {
   return {
-    server: name,
-    folder,
+    what,
+    ...(server !== undefined && { server }),
+    folder: place,
     state,
-    files: [...files].map(([path, text]) => ({ path, bytes: encoder.encode(text).length })),
-    tokens: { ...JSON.parse(files.get("manifest.json")!).tokens, estimate: TOKENIZER },
+    files,
+    ...(tokens !== undefined && { tokens }),
   };
 }
 
-const FIXED_FILES = [
-  "index.ts",
-  "types.ts",
-  "host.ts",
-  "manifest.json",
-  "deno.json",
-  "tsconfig.json",
-];
-
-/** Whether a folder holds a package that this program wrote, and nothing that somebody added. */
-async function isPackage(folder: string, names: readonly string[]): Promise<boolean> {
-  if (!names.includes("manifest.json")) return false;
-  const { readTextFile } = await import("../disk.ts");
-  try {
-    const text = await readTextFile(`${folder}/manifest.json`, { maxBytes: MAX_VFS_BYTES });
-    const { format_version, tools } = JSON.parse(text);
-    if (typeof format_version !== "number" || !Array.isArray(tools)) return false;
-    const own = new Set([...FIXED_FILES, ...tools.map((tool: { file?: unknown }) => tool.file)]);
-    return names.every((name) => own.has(name));
-  } catch {
-    return false;
-  }
-}
-
-function packageText({ server, folder, state, files, tokens }: PackageReport): string {
+function reportText(report: Report & { readonly changes?: FolderState }): string {
+  const { what, server, folder, state, files, tokens, changes } = report;
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const name = server === undefined ? what : `${server}: ${what}`;
   const lines = [
-    `${server}: ${countOf(files.length, "file")}, ${formatBytes(bytes)}, ${state}: ${folder}`,
-    ...files.slice(0, SHOWN_FILES).map(({ path }) => `  ${path}`),
+    `${name}, ${countOf(files.length, "file")}, ${formatBytes(bytes)}, ${state}: ${folder}`,
   ];
-  if (files.length > SHOWN_FILES) lines.push(`  and ${files.length - SHOWN_FILES} more`);
-  const { summary, signature, module, definition, estimate } = tokens;
-  lines.push(
-    `tokens to read all tools: ${definition} as schemas, ${module} as modules, ${signature} as signatures, ${summary} as summaries (${estimate})`,
-  );
+  if (changes !== undefined) {
+    for (const line of [...changes.tools, ...bounded(changes.files)]) lines.push(`  ${line}`);
+  } else if (server !== undefined) {
+    for (const { path } of files.slice(0, SHOWN_FILES)) lines.push(`  ${path}`);
+    if (files.length > SHOWN_FILES) lines.push(`  and ${files.length - SHOWN_FILES} more`);
+  }
+  if (tokens !== undefined) {
+    const skill = tokens["skill"] === undefined ? "" : `${tokens["skill"]} as SKILL.md, `;
+    lines.push(
+      `tokens to read all tools: ${tokens["definition"]} as schemas, ${
+        tokens["module"]
+      } as modules, ` +
+        `${tokens["signature"]} as signatures, ${skill}${tokens["summary"]} as summaries ` +
+        `(${tokens["estimate"]})`,
+    );
+  }
   return lines.join("\n");
 }

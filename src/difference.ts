@@ -1,0 +1,152 @@
+// What changed between two descriptions of a server, or between a folder and what would be written:
+// one line each, for people and reviews. Reads manifests from disk as untrusted text.
+
+import { describeServer, type Manifest, type ManifestTool } from "./codegen.ts";
+import { MAX_DIFFERENCE_LINES } from "./limits.ts";
+import { planServer } from "./plan.ts";
+import type { ServerInfo } from "./server.ts";
+import { cleanLine, quoteText } from "./text.ts";
+
+/** What changed from one listing of a server to another, as `compareManifests` says it. */
+export function compareServers(before: ServerInfo, after: ServerInfo): string[] {
+  return compareManifests(describeServer(planServer(before)), describeServer(planServer(after)));
+}
+
+/**
+ * Lines that begin with `+` for a tool that is new, `-` for one that is gone and `~` for each thing
+ * that changed; none when both say the same. At most `MAX_DIFFERENCE_LINES`, then a count.
+ */
+export function compareManifests(before: Manifest, after: Manifest): string[] {
+  const lines: string[] = [];
+  lines.push(...change("server name", { from: before.identity.name, to: after.identity.name }));
+  lines.push(
+    ...change("server version", { from: before.identity.version, to: after.identity.version }),
+  );
+  lines.push(...change("protocol", { from: before.protocol, to: after.protocol }));
+  const old = new Map(before.tools.map((tool) => [tool.tool, tool]));
+  const current = new Map(after.tools.map((tool) => [tool.tool, tool]));
+  for (const name of [...new Set([...old.keys(), ...current.keys()])].sort()) {
+    const [from, to] = [old.get(name), current.get(name)];
+    const shown = cleanLine(name, MAX_NAME_CHARS);
+    if (from === undefined) lines.push(`+ ${shown}: ${cleanLine(to!.signature)}`);
+    else if (to === undefined) lines.push(`- ${shown}`);
+    else lines.push(...compareTools(from, to).map((change) => `~ ${shown}: ${change}`));
+  }
+  return bounded(lines);
+}
+
+/** Lines for files that would be written (`+`), changed (`~`) and removed (`-`), sorted by path. */
+export function compareFiles(
+  before: ReadonlyMap<string, Uint8Array>,
+  after: ReadonlyMap<string, string>,
+): string[] {
+  const encoder = new TextEncoder();
+  const lines: string[] = [];
+  for (const path of [...new Set([...before.keys(), ...after.keys()])].sort()) {
+    const [from, to] = [before.get(path), after.get(path)];
+    const shown = cleanLine(path, MAX_NAME_CHARS);
+    if (to === undefined) lines.push(`- ${shown}`);
+    else if (from === undefined) lines.push(`+ ${shown}`);
+    else if (!sameBytes(from, encoder.encode(to))) lines.push(`~ ${shown}`);
+  }
+  return lines;
+}
+
+const MAX_NAME_CHARS = 120;
+const MAX_VALUE_CHARS = 100;
+
+function bounded(lines: readonly string[]): string[] {
+  if (lines.length <= MAX_DIFFERENCE_LINES) return [...lines];
+  const left = lines.length - MAX_DIFFERENCE_LINES;
+  return [...lines.slice(0, MAX_DIFFERENCE_LINES), `and ${left} more changes`];
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, at) => byte === b[at]);
+}
+
+function compareTools(before: ManifestTool, after: ManifestTool): string[] {
+  const changes = compareParameters(before, after);
+  changes.push(...change("result", { from: before.result, to: after.result }));
+  changes.push(...change("function", { from: before.function, to: after.function }));
+  for (const hint of new Set([before, after].flatMap((tool) => Object.keys(tool.annotations)))) {
+    const [from, to] = [before, after].map((tool) => String(tool.annotations[hint] ?? "unsaid"));
+    changes.push(...change(cleanLine(hint, MAX_NAME_CHARS), { from: from!, to: to! }));
+  }
+  changes.push(...change("summary", { from: before.summary, to: after.summary }));
+  if (changes.length === 0 && before.digest !== after.digest) {
+    changes.push("description or details of its schemas changed");
+  }
+  return changes;
+}
+
+function compareParameters(before: ManifestTool, after: ManifestTool): string[] {
+  const changes: string[] = [];
+  if (before.parameters === undefined || after.parameters === undefined) {
+    changes.push(...change("signature", { from: before.signature, to: after.signature }));
+    return changes;
+  }
+  const old = new Map(before.parameters.map((parameter) => [parameter.name, parameter]));
+  const current = new Map(after.parameters.map((parameter) => [parameter.name, parameter]));
+  for (const name of new Set([...old.keys(), ...current.keys()])) {
+    const [from, to] = [old.get(name), current.get(name)];
+    const shown = `parameter ${quoteText(name)}`;
+    if (from === undefined) {
+      const type = cleanLine(to!.type, MAX_VALUE_CHARS);
+      changes.push(`${shown} is new (${to!.required ? "required" : "optional"}, ${type})`);
+    } else if (to === undefined) {
+      changes.push(`${shown} is gone`);
+    } else {
+      if (from.required !== to.required) {
+        changes.push(`${shown} is now ${to.required ? "required" : "optional"}`);
+      }
+      changes.push(...change(shown, { from: from.type, to: to.type }));
+    }
+  }
+  return changes;
+}
+
+function change(what: string, { from, to }: { from: string; to: string }): string[] {
+  if (from === to) return [];
+  const [before, after] = [from, to].map((value) => cleanLine(value, MAX_VALUE_CHARS) || "empty");
+  return [`${what} was ${before}, is now ${after}`];
+}
+
+/** The manifest in `text`; undefined when it is none that this program wrote. */
+export function readManifest(text: string): Manifest | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isManifest(value) ? value : undefined;
+}
+
+function isManifest(value: unknown): value is Manifest {
+  return isRecord(value) && typeof value["format_version"] === "number" &&
+    areTexts(value, ["server", "protocol"]) && isRecord(value["identity"]) &&
+    areTexts(value["identity"], ["name", "version"]) && Array.isArray(value["tools"]) &&
+    value["tools"].every(isTool);
+}
+
+function isTool(value: unknown): value is ManifestTool {
+  return isRecord(value) &&
+    areTexts(value, ["tool", "file", "function", "signature", "result", "summary", "digest"]) &&
+    isRecord(value["annotations"]) &&
+    (value["parameters"] === undefined ||
+      Array.isArray(value["parameters"]) && value["parameters"].every(isParameter));
+}
+
+function isParameter(value: unknown): boolean {
+  return isRecord(value) && areTexts(value, ["name", "type"]) &&
+    typeof value["required"] === "boolean";
+}
+
+function areTexts(value: Record<string, unknown>, keys: readonly string[]): boolean {
+  return keys.every((key) => typeof value[key] === "string");
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

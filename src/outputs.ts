@@ -1,0 +1,230 @@
+// What can be written for a server: a skill, its TypeScript package alone, or the types of imports
+// of several servers. Knows where each goes and what may be replaced; decides nothing by itself.
+
+import { generateTypescript } from "./codegen.ts";
+import type { Context } from "./context.ts";
+import { DECLARATIONS_MARKER, generateDeclarations } from "./declarations.ts";
+import { readTextFile, replaceFolder, writeFileAtomic } from "./disk.ts";
+import { generateSkill, skillNameOf } from "./documents.ts";
+import { AppError } from "./errors.ts";
+import { shellWord } from "./escape.ts";
+import { type SkillName, toSkillName } from "./names.ts";
+import { compareFolder, type FolderState, isPackage, isSkill, isThere } from "./output_folder.ts";
+import { describeSpec, type ServerInfo, type ServerSpec } from "./server.ts";
+import { estimateTokens, TOKENIZER } from "./stats.ts";
+import { cleanLine, maskHome, quoteText } from "./text.ts";
+import type { FileSet } from "./vfs.ts";
+
+/** One thing to write, and how to tell whether it has to be. */
+export interface Output {
+  readonly what: "skill" | "package" | "types";
+  /** The server it is of, where it is of one. */
+  readonly server?: string;
+  readonly path: string;
+  /** The path as it is shown. */
+  readonly place: string;
+  readonly files: readonly { readonly path: string; readonly bytes: number }[];
+  /** What it takes to read all tools in several ways, and what the counts stand for. */
+  readonly tokens?: Readonly<Record<string, number | string>>;
+  /** One line each, safe to show. */
+  readonly warnings: readonly string[];
+  /** How what is there differs from it. */
+  state(): Promise<FolderState>;
+  /** Writes it; false when it was up to date. Throws when something else stands there. */
+  write(options: { readonly force: boolean }): Promise<boolean>;
+}
+
+/** Where an output goes; without a choice to its usual place in the project. */
+export interface Destination {
+  /** The folder itself, or with `many` the one that holds a folder for each server. */
+  readonly output?: string | undefined;
+  readonly many: boolean;
+}
+
+const PACKAGES = "mcp-tools/servers";
+
+/** The TypeScript package of a server. */
+export function packageOutput(
+  context: Context,
+  info: ServerInfo,
+  destination: Destination,
+): Output {
+  const { files, warnings } = generateTypescript(info, { estimateTokens });
+  const folder = chosenFolder(destination, info.name) ?? {
+    path: `${context.cwd}/${PACKAGES}/${info.name}`,
+    place: `./${PACKAGES}/${info.name}`,
+    within: context.cwd,
+  };
+  return folderOutput(context, { what: "package", info, files, warnings, ...folder });
+}
+
+/** Choices for a skill beside its destination. */
+export interface SkillChoices extends Destination {
+  readonly name?: SkillName | undefined;
+  readonly description?: string | undefined;
+  /** Whether it is for one project or for all of a person's. */
+  readonly scope?: "project" | "user" | undefined;
+}
+
+/** The skill of a server. A skill has the name of its folder: a `usage` error where it has not. */
+export function skillOutput(
+  context: Context,
+  { info, spec }: { readonly info: ServerInfo; readonly spec: ServerSpec },
+  choices: SkillChoices,
+): Output {
+  const name = choices.name ?? nameByFolder(choices) ?? skillNameOf(info.name);
+  const folder = chosenFolder(choices, name) ?? skillFolder(context, name, choices.scope);
+  if (!new RegExp(`(?:^|[\\\\/])${name}[\\\\/]*$`).test(folder.path)) {
+    throw new AppError("usage", `Skill "${name}" has to be in a folder of its name`, {
+      hint: `write it to ${quoteText(`${folder.place}/${name}`)}`,
+    });
+  }
+  const reach = reachOf(spec);
+  const { files, warnings } = generateSkill(info, {
+    name,
+    estimateTokens,
+    ...(reach !== undefined && { reach }),
+    ...(choices.description !== undefined && { description: choices.description }),
+  });
+  const unreachable = spec.origin === "flag" && reach === undefined
+    ? [`Skill "${name}" works only where a server "${info.name}" is configured`]
+    : [];
+  return folderOutput(context, {
+    what: "skill",
+    info,
+    files,
+    warnings: [...warnings, ...unreachable],
+    ...folder,
+  });
+}
+
+/** The types of imports of `infos` in one file. */
+export function typesOutput(
+  { paths }: Context,
+  infos: readonly ServerInfo[],
+  path: string,
+): Output {
+  const text = generateDeclarations(infos);
+  const place = maskHome(path, paths.home);
+  const read = async () => await isThere(path) ? await readTextFile(path) : undefined;
+  return {
+    what: "types",
+    path,
+    place,
+    files: sizesOf(new Map([[path, text]])),
+    warnings: [],
+    async state() {
+      const found = await read();
+      const mark = found === undefined ? "+" : "~";
+      return {
+        exists: found !== undefined,
+        tools: [],
+        files: found === text ? [] : [`${mark} ${cleanLine(path)}`],
+      };
+    },
+    async write({ force }) {
+      const found = await read();
+      if (found === text) return false;
+      if (!force && found !== undefined && !found.startsWith(DECLARATIONS_MARKER)) {
+        throw new AppError("usage", `File "${place}" was not made by this program`, {
+          hint: "choose another file, or replace it with --force",
+        });
+      }
+      await writeFileAtomic(path, text);
+      return true;
+    },
+  };
+}
+
+interface Folder {
+  readonly path: string;
+  readonly place: string;
+  /** A folder that is trusted as it is. */
+  readonly within?: string;
+}
+
+function chosenFolder({ output, many }: Destination, name: string): Folder | undefined {
+  if (output === undefined) return undefined;
+  const path = many ? `${output.replace(/[\\/]+$/, "")}/${name}` : output;
+  return { path, place: path };
+}
+
+// The folder that was chosen names the skill.
+function nameByFolder({ output, many }: Destination): SkillName | undefined {
+  if (output === undefined || many) return undefined;
+  return toSkillName(/([^\\/]*)[\\/]*$/.exec(output)![1]!);
+}
+
+function skillFolder(
+  { cwd, env, paths }: Context,
+  name: SkillName,
+  scope: SkillChoices["scope"],
+): Folder {
+  if (scope !== "user") {
+    const place = `.claude/skills/${name}`;
+    return { path: `${cwd}/${place}`, place: `./${place}`, within: cwd };
+  }
+  const base = env.get("CLAUDE_CONFIG_DIR") || (paths.home && `${paths.home}/.claude`);
+  if (!base) throw new AppError("usage", "There is no home folder for skills of the user");
+  return { path: `${base}/skills/${name}`, place: `${base}/skills/${name}`, within: base };
+}
+
+interface FolderParts extends Folder {
+  readonly what: "skill" | "package";
+  readonly info: ServerInfo;
+  readonly files: FileSet;
+  readonly warnings: readonly string[];
+}
+
+function folderOutput({ paths }: Context, parts: FolderParts): Output {
+  const { what, info, files, path, within } = parts;
+  const manifest = what === "skill" ? "package/manifest.json" : "manifest.json";
+  const skill = files.get("SKILL.md");
+  return {
+    what,
+    server: info.name,
+    path,
+    place: maskHome(parts.place, paths.home),
+    files: sizesOf(files),
+    tokens: {
+      ...JSON.parse(files.get(manifest)!).tokens,
+      ...(skill !== undefined && { skill: estimateTokens(skill) }),
+      estimate: TOKENIZER,
+    },
+    warnings: parts.warnings,
+    state: () => compareFolder(path, files, { manifest }),
+    async write({ force }) {
+      const { unchanged } = await replaceFolder(path, files, {
+        force,
+        isOurs: (names) =>
+          what === "skill" ? isSkill(path, names, { server: info.name }) : isPackage(path, names),
+        ...(within !== undefined && { within }),
+      });
+      return !unchanged;
+    },
+  };
+}
+
+function sizesOf(files: FileSet): { path: string; bytes: number }[] {
+  const encoder = new TextEncoder();
+  return [...files].map(([path, text]) => ({ path, bytes: encoder.encode(text).length }));
+}
+
+const MAX_REACH_CHARS = 300;
+
+// Flags that reach a server which no configuration names; none where they might hold a secret.
+function reachOf(spec: ServerSpec): string | undefined {
+  if (spec.origin !== "flag" || spec.transport === "embedded") return undefined;
+  const shown = describeSpec(spec);
+  if (!/^[\x20-\x7e]+$/.test(shown) || shown.length > MAX_REACH_CHARS) return undefined;
+  if (spec.transport === "http") {
+    const isOpen = Object.keys(spec.headers).length === 0 && !shown.includes("***");
+    return isOpen ? `--http ${shellWord(`${spec.name}=${shown}`)}` : undefined;
+  }
+  const words = [spec.command, ...spec.args];
+  const isOpen = Object.keys(spec.env).length === 0 && spec.cwd === undefined &&
+    shown === words.join(" ");
+  return isOpen
+    ? `--stdio ${shellWord(`${spec.name}=${words.map(shellWord).join(" ")}`)}`
+    : undefined;
+}
