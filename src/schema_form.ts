@@ -62,7 +62,7 @@ export function objectForm(node: SchemaNode, table: SchemaTable): ObjectShape | 
         if (key.startsWith(prefix)) meet = table.both(meet, more);
       }
     }
-    return { meet, required: required.has(key), docs: docsOf(property, meet, table) };
+    return { meet, required: required.has(key), docs: docsOf(property, node, table) };
   }
 }
 
@@ -120,11 +120,13 @@ function limitNames(shape: ObjectShape, node: SchemaNode, table: SchemaTable): O
   return { members, prefixes: NO_PREFIXES, extras: NOTHING, seen: shape.seen };
 }
 
-// A bare reference is documented where it leads to.
-function docsOf(property: unknown, meet: Meet, table: SchemaTable): JsonObject | undefined {
+// A bare reference is documented where it leads.
+function docsOf(property: unknown, node: SchemaNode, table: SchemaTable): JsonObject | undefined {
   if (!isObject(property)) return undefined;
-  const isBare = property["$ref"] !== undefined && property["description"] === undefined;
-  return isBare ? table.nodeOf(meet)?.schema ?? property : property;
+  const reference = property["$ref"];
+  if (typeof reference !== "string" || property["description"] !== undefined) return property;
+  const target = table.references.resolve(reference, node.scope)?.schema;
+  return isObject(target) ? target : property;
 }
 
 /** The arrays that the array keywords of `node` accept; none when they accept no array. */

@@ -207,7 +207,7 @@ export class SchemaTable implements Meets {
       } else meet = this.#plain(schema, has) ?? this.#add(schema, scope, has);
     }
     if (followed !== undefined) { for (const alias of followed) this.#known.set(alias, meet); }
-    if (name !== undefined) this.#name(meet, name);
+    if (followed !== undefined && name !== undefined) this.#name(meet, name);
     return meet;
   }
 
@@ -330,7 +330,7 @@ export class SchemaTable implements Meets {
 
   #name(meet: Meet, name: string): void {
     const node = this.nodeOf(meet);
-    if (node !== undefined) node.name ??= name;
+    if (node !== undefined && node.name === undefined) node.name = name || "Root";
   }
 
   #plain(schema: JsonObject, has: number): Meet | undefined {

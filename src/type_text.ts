@@ -38,6 +38,7 @@ export interface PrintedType {
 
 const MAX_DOC_CHARS = 2_000;
 const MAX_TAG_CHARS = 200;
+const MAX_SHOWN_DEPTH = 8;
 const LINE_WIDTH = 100;
 // An object without docs that fits is written on one line.
 const SHORT_WIDTH = 80;
@@ -196,20 +197,19 @@ function keyType(prefix: string | undefined): string {
   return prefix === undefined ? "string" : `\`${templateText(prefix)}\${string}\``;
 }
 
-// A value as JSON with sorted keys; of a long string only the part that can be shown.
+// A value as JSON with sorted keys, as far as it can be shown: a value may be huge or nested
+// deeper than the stack.
 function shortJson(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, MAX_TAG_CHARS * 4));
-  try {
-    return JSON.stringify(value, (_key, part: unknown) => isObject(part) ? sorted(part) : part);
-  } catch {
-    return "(nested too deep)";
+  return JSON.stringify(shown(value, 0)) ?? "";
+}
+
+function shown(value: unknown, depth: number): unknown {
+  if (typeof value === "string") return value.slice(0, MAX_TAG_CHARS * 4);
+  if (typeof value !== "object" || value === null) return value;
+  if (depth > MAX_SHOWN_DEPTH) return "...";
+  if (Array.isArray(value)) {
+    return value.slice(0, MAX_TAG_CHARS).map((item) => shown(item, depth + 1));
   }
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function sorted(value: JsonObject): JsonObject {
-  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, value[key]]));
+  const keys = Object.keys(value).sort().slice(0, MAX_TAG_CHARS);
+  return Object.fromEntries(keys.map((key) => [key, shown((value as JsonObject)[key], depth + 1)]));
 }
