@@ -211,20 +211,31 @@ function instructionsOf(
 
 const MAX_SAMPLE_CHARS = 200;
 
-// A tool to show how a program is written: one that only reads, if names and hints tell.
+// A tool to show how a program is written: one that only reads, as far as hints and names tell,
+// and that takes something.
 function sampleOf(plan: ServerPlan): SkillParts["sample"] {
-  const readers = plan.tools.filter((tool) => hintsOf(tool.definition)["readOnlyHint"] === true);
-  const listers = plan.tools.filter((tool) => /(?:^|_)(?:list|get|search|read)/.test(tool.tool));
-  for (const tool of [...readers, ...listers, ...plan.tools]) {
-    const call = exampleCall(tool);
-    if (!/^[A-Za-z0-9_.][A-Za-z0-9_.-]{0,63}$/.test(tool.tool)) continue;
-    if (call === undefined || call.length > MAX_SAMPLE_CHARS) continue;
-    return { tool: tool.tool, program: programOf(plan, tool.functionName, call) };
-  }
   const [first] = plan.tools;
-  return first &&
-    { tool: "TOOL", program: programOf(plan, first.functionName, `${first.functionName}({})`) };
+  if (first === undefined) return undefined;
+  let best: { readonly tool: ToolPlan; readonly call: string; readonly score: number } | undefined;
+  for (const tool of plan.tools) {
+    const call = exampleCall(tool);
+    if (call === undefined || call.length > MAX_SAMPLE_CHARS || !SHELL_NAME.test(tool.tool)) {
+      continue;
+    }
+    const required = tool.parameters?.filter((parameter) => parameter.required).length ?? 0;
+    const score = (hintsOf(tool.definition)["readOnlyHint"] === true ? 4 : 0) +
+      (READS.test(tool.tool) ? 2 : 0) + (required > 0 && required <= 3 ? 1 : 0);
+    if (best === undefined || score > best.score) best = { tool, call, score };
+  }
+  const { tool, call } = best ?? { tool: first, call: `${first.functionName}({})` };
+  return {
+    tool: best === undefined ? "TOOL" : tool.tool,
+    program: programOf(plan, tool.functionName, call),
+  };
 }
+
+const SHELL_NAME = /^[A-Za-z0-9_.][A-Za-z0-9_.-]{0,63}$/;
+const READS = /(?:^|[_-])(?:list|get|search|read|find|query|describe|show)(?:[_-]|$)/;
 
 function programOf({ info }: ServerPlan, functionName: string, call: string): string {
   const lines = [
