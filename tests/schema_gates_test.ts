@@ -4,7 +4,7 @@
 // fixtures here are measured.
 
 import assert from "node:assert/strict";
-import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { toTypeModel } from "../src/schema.ts";
 import type { JsonObject } from "../src/server.ts";
 import { ask, type Question } from "./typescript_check.ts";
@@ -203,14 +203,20 @@ function realServers(): { server: string; tools: readonly JsonObject[] }[] | und
   }
 }
 
+const AJV = new Ajv2020({
+  strict: false,
+  validateFormats: false,
+  validateSchema: false,
+  addUsedSchema: false,
+  logger: false,
+});
 // Broken values of each sample; all of them would take minutes.
 const MAX_BROKEN = 12;
 
 // Some valid values of `schema`, and those values broken in one place; verdicts by ajv.
 function toolInstances(schema: JsonObject, from: string, number: number): Instance[] {
   const { $schema: _dialect, ...plain } = schema;
-  const ajv = new Ajv2020({ strict: false, validateFormats: false, logger: false });
-  const validate: ValidateFunction = ajv.compile(plain);
+  const validate = AJV.compile(plain);
   const model = toTypeModel(schema, { name: `Tool${number}` });
   const values = new Map<string, boolean>();
   for (let seed = 0; seed < 4; seed++) {
