@@ -116,7 +116,7 @@ function wayOn({ name }: ServerInfo, { reach }: ReferenceOptions): string {
 }
 
 function contentsLine({ functionName }: ToolPlan): string {
-  return `- [${functionName}](#${functionName.toLowerCase()})`;
+  return `- [${markdownText(functionName)}](#${functionName.toLowerCase()})`;
 }
 
 // The most that a tool can take of a file.
@@ -141,7 +141,7 @@ function sectionOf(
     ? tool.signature
     : `${tool.signature}\n// Example\nawait ${example};`;
   return renderSection({
-    functionName: tool.functionName,
+    title: markdownText(tool.functionName),
     tool: codeSpan(tool.tool),
     about: about === "" ? "" : `: ${about}`,
     code: codeBlock(code, "ts").trimEnd(),

@@ -83,7 +83,8 @@ export interface ReferenceParts {
 
 /** The parts of the section of one tool in a reference. */
 export interface SectionParts {
-  readonly functionName: string;
+  /** The name of the function as Markdown. */
+  readonly title: string;
   /** The wire name as a code span. */
   readonly tool: string;
   /** What it does with a colon in front, or nothing. */

@@ -126,7 +126,7 @@ export const section = {"0":function(container,depth0,helpers,partials,data) {
     };
 
   return "## "
-    + ((stack1 = alias2(alias1(depth0, "functionName", {"start":{"line":1,"column":5},"end":{"line":1,"column":17}} ), depth0)) != null ? stack1 : "")
+    + ((stack1 = alias2(alias1(depth0, "title", {"start":{"line":1,"column":5},"end":{"line":1,"column":10}} ), depth0)) != null ? stack1 : "")
     + "\n\nTool "
     + ((stack1 = alias2(alias1(depth0, "tool", {"start":{"line":3,"column":7},"end":{"line":3,"column":11}} ), depth0)) != null ? stack1 : "")
     + ((stack1 = alias2(alias1(depth0, "about", {"start":{"line":3,"column":15},"end":{"line":3,"column":20}} ), depth0)) != null ? stack1 : "")
