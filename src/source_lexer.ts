@@ -1,7 +1,10 @@
 // Cuts JavaScript or TypeScript into tokens, in linear time and without recursion. It knows no
 // grammar: the caller says whether a regular expression or a template's rest may stand next.
 
-/** What a token is; `broken` is a string, template or comment that does not end. */
+/**
+ * What a token is: `broken` is a string, template or comment that does not end, `comment` only what
+ * `skipLine` made one.
+ */
 export type TokenKind =
   | "word"
   | "number"
@@ -9,6 +12,7 @@ export type TokenKind =
   | "template"
   | "regex"
   | "punctuation"
+  | "comment"
   | "broken"
   | "end";
 
@@ -33,9 +37,36 @@ export class Lexer {
   // Up to here no regular expression ends, so that none is looked for twice.
   #noRegex = -1;
 
-  constructor(text: string) {
+  constructor(text: string, noRegex?: number) {
     this.text = text;
-    if (text.startsWith("#!")) this.#match(REST_OF_LINE, 0);
+    if (noRegex !== undefined) this.#noRegex = noRegex;
+    else if (text.startsWith("#!")) this.#match(REST_OF_LINE, 0);
+  }
+
+  /** A reader that stands on the same token and moves on its own. */
+  copy(): Lexer {
+    return Object.assign(new Lexer(this.text, this.#noRegex), {
+      kind: this.kind,
+      start: this.start,
+      end: this.end,
+      lineBreak: this.lineBreak,
+      brokenRegex: this.brokenRegex,
+    });
+  }
+
+  /** Reads the token at hand, a `/` or what begins with one, as a regular expression or not. */
+  reread(asRegex: boolean): void {
+    if (asRegex && this.#regex()) this.kind = "regex";
+    else {
+      this.#match(PUNCTUATION);
+      this.kind = "punctuation";
+    }
+  }
+
+  /** Takes the rest of the line for a comment. */
+  skipLine(): void {
+    this.#match(REST_OF_LINE);
+    this.kind = "comment";
   }
 
   /** The token's own text. */

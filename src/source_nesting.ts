@@ -11,6 +11,10 @@ import { quoteText } from "./text.ts";
 // stands for 0.5 KiB of the parser's stack at worst: an operator weighs 1, a bracket 8.
 interface Level {
   readonly open: "" | "(" | "[" | "{" | "`";
+  readonly parent: Level | undefined;
+  // The weight and the ambiguity of all levels around this one.
+  readonly depthBelow: number;
+  readonly ambiguityBelow: number;
   // Whether the closing `)` ends no operand, as in `if (...)`.
   readonly isControl: boolean;
   // Constructs a parser tries in two ways: the work doubles with each inside another.
@@ -20,11 +24,18 @@ interface Level {
   statement: number;
   expression: number;
   elses: number;
-  angles: number[];
+  angles: Angle | undefined;
   // Whether a `<` began a cast or the type parameters of an arrow function.
   castAngle: boolean;
   questions: number;
   classHeads: number;
+}
+
+// A `<` without its `>`: what stood before it, and all that the open ones weigh.
+interface Angle {
+  readonly joined: number;
+  readonly weight: number;
+  readonly next: Angle | undefined;
 }
 
 const HEAVY = 8;
@@ -36,8 +47,8 @@ const LIGHT_WORDS = words(
     "asserts",
 );
 // Behind these a `/` begins a regular expression; behind the doubtful ones it may also divide.
-const REGEX_WORDS = words("typeof void delete new in instanceof case do else throw return");
-const DOUBTFUL = words("await yield of extends default } >");
+const REGEX_WORDS = words("typeof void delete new in instanceof case do else throw return default");
+const DOUBTFUL = words("await yield of extends } >");
 // Words that continue what stands before them, so that no statement begins there.
 const JOINING_WORDS = words("as satisfies in instanceof extends is else of from implements");
 // Words behind which a line can end without ending a statement.
@@ -56,7 +67,10 @@ const ALL_LIGHT = new RegExp(
 const ALL_AMBIGUOUS = /<|=>|\bclass\b/g;
 const VOID_PANICS = new Set([".", "?", "!", "`"]);
 const VOID_GAP = /\bvoid(?:\s|\/[/*])/;
-const MARKERS = /^(?:<{7}|={7}|>{7}|\|{7})/m;
+// What the parser takes for a comment up to the end of the line, in some places.
+const MARKER = /<{7}|={7}|>{7}|\|{7}/y;
+// Ways to read a source that are followed at once.
+const MAX_READINGS = 16;
 
 /** What is known of a source before a parser sees it. */
 export interface NestingReport {
@@ -71,75 +85,152 @@ export interface NestingReport {
 
 /** Throws a `limit` error named `nesting` for a source that a parser could not take safely. */
 export function checkNesting(text: string, path: string): NestingReport {
-  return new Meter(text, path).run();
+  // Where a `/` may divide or begin a regular expression both are followed, until they agree again.
+  let readings = [new Reading(new Lexer(text))];
+  let unterminated: NestingReport["unterminated"];
+  let transformable = true;
+  let survived = false;
+  while (readings.length > 0) {
+    const reading = readings.reduce((a, b) => b.position < a.position ? b : a);
+    const other = reading.step();
+    if (reading.isTooDeep) throw refusal("nests too deeply", text, { path, at: reading.start });
+    if (reading.hasEnded) {
+      readings = readings.filter((one) => one !== reading);
+      unterminated ??= reading.unterminated;
+      survived ||= reading.unterminated === undefined;
+      transformable &&= reading.transformable;
+    } else if (
+      readings.length > 1 && readings.some((one) => one !== reading && one.join(reading))
+    ) {
+      readings = readings.filter((one) => one !== reading);
+    }
+    if (other !== undefined) readings.push(other);
+    if (readings.length > MAX_READINGS) {
+      checkWhole(text, { path, at: reading.start });
+      return { transformable: !VOID_GAP.test(text) };
+    }
+  }
+  if (survived || unterminated === undefined) return { transformable };
+  return { transformable: false, unterminated };
 }
 
-class Meter {
+interface Spot {
+  readonly path: string;
+  readonly at: number;
+}
+
+// Brackets may be hidden in any reading that is not followed: counts as if every one stayed open.
+function checkWhole(text: string, spot: Spot): void {
+  const weight = HEAVY * count(text, ALL_HEAVY) + count(text, ALL_LIGHT);
+  const ambiguity = count(text, ALL_AMBIGUOUS);
+  if (weight > 2 * MAX_SOURCE_NESTING || ambiguity > MAX_SOURCE_AMBIGUITY) {
+    throw refusal("can be read in too many ways", text, spot);
+  }
+}
+
+function refusal(what: string, text: string, { path, at }: Spot): AppError {
+  const lines = text.slice(0, at).split("\n");
+  return new AppError("limit", `Source ${quoteText(path)} ${what}`, {
+    at: { file: path, line: lines.length, column: [...lines.at(-1)!].length + 1 },
+    limit: { name: "nesting", limit: MAX_SOURCE_NESTING },
+    hint: what.startsWith("nests")
+      ? "Split the expression or the function into several"
+      : 'Put parentheses around regular expressions and a semicolon before lines that begin with "/"',
+  });
+}
+
+// One way to read a source, from token to token.
+class Reading {
   readonly #lexer: Lexer;
-  readonly #path: string;
-  readonly #levels: Level[] = [];
-  #level = newLevel("", { isControl: false, opened: 0 });
-  #depth = 0;
-  #ambiguity = 0;
+  #level: Level = newLevel("", { parent: undefined, isControl: false, opened: 0 });
   // Whether the token before ended an operand, that token, and the one before it.
   #operand = false;
   #last = "";
   #before = "";
-  // Where a token may have been misread.
-  #doubt: number | undefined;
-  #unterminated: NestingReport["unterminated"];
+  hasEnded = false;
+  transformable = true;
+  unterminated: NestingReport["unterminated"];
 
-  constructor(text: string, path: string) {
-    this.#lexer = new Lexer(text);
-    this.#path = path;
+  constructor(lexer: Lexer) {
+    this.#lexer = lexer;
   }
 
-  run(): NestingReport {
+  get position(): number {
+    return this.#lexer.end;
+  }
+
+  get start(): number {
+    return this.#lexer.start;
+  }
+
+  get isTooDeep(): boolean {
+    return depthOf(this.#level) > MAX_SOURCE_NESTING ||
+      this.#level.ambiguityBelow + this.#level.ambiguity > MAX_SOURCE_AMBIGUITY;
+  }
+
+  /** Reads one token; where it can be read in another way too, gives a reading that did so. */
+  step(): Reading | undefined {
     const lexer = this.#lexer;
-    let transformable = true;
-    let end = 0;
-    while (lexer.next(!this.#operand)) {
-      const value = lexer.kind === "word" || lexer.kind === "punctuation" ? lexer.value : "literal";
-      if (this.#last === "void" && lexer.start > end && lexer.kind !== "word") {
-        transformable &&= !VOID_PANICS.has(lexer.text[lexer.start]!);
-      }
-      end = lexer.end;
-      if (this.#beginsStatement(value)) this.#reset();
-      if (lexer.kind === "word") this.#word(value);
-      else if (lexer.kind === "punctuation") this.#punctuation(value);
-      else this.#literal();
-      this.#before = this.#last;
-      this.#last = value;
-      if (this.#unterminated) return { transformable: false, unterminated: this.#unterminated };
-      if (this.#depth > MAX_SOURCE_NESTING || this.#ambiguity > MAX_SOURCE_AMBIGUITY) {
-        this.#refuse("nests too deeply", lexer.start);
-      }
+    const { end } = lexer;
+    if (!lexer.next(!this.#operand)) {
+      this.hasEnded = true;
+      return undefined;
     }
-    if (MARKERS.test(lexer.text)) this.#doubt ??= 0;
-    if (this.#doubt === undefined) return { transformable };
-    this.#checkWhole(this.#doubt);
-    return { transformable: !VOID_GAP.test(lexer.text) };
+    if (this.#last === "void" && lexer.start > end && lexer.kind !== "word") {
+      this.transformable &&= !VOID_PANICS.has(lexer.text[lexer.start]!);
+    }
+    const other = this.#otherReading();
+    this.#take();
+    if (other !== undefined) other.#take();
+    return other;
   }
 
-  // Behind a misread token brackets may have been hidden: count as if every one stayed open.
-  #checkWhole(at: number): void {
-    const { text } = this.#lexer;
-    const weight = HEAVY * count(text, ALL_HEAVY) + count(text, ALL_LIGHT);
-    const ambiguity = count(text, ALL_AMBIGUOUS);
-    if (weight > 2 * MAX_SOURCE_NESTING || ambiguity > MAX_SOURCE_AMBIGUITY) {
-      this.#refuse("can be read in two ways and is too large for that", at);
-    }
+  /** Takes what `other` found into this reading, if both read alike what follows. */
+  join(other: Reading): boolean {
+    if (
+      this.position !== other.position || this.#operand !== other.#operand ||
+      this.#last !== other.#last || this.#before !== other.#before
+    ) return false;
+    const level = joinLevels(this.#level, other.#level);
+    if (level === undefined) return false;
+    this.#level = level;
+    this.transformable &&= other.transformable;
+    return true;
   }
 
-  #refuse(what: string, at: number): never {
-    const lines = this.#lexer.text.slice(0, at).split("\n");
-    throw new AppError("limit", `Source ${quoteText(this.#path)} ${what}`, {
-      at: { file: this.#path, line: lines.length, column: [...lines.at(-1)!].length + 1 },
-      limit: { name: "nesting", limit: MAX_SOURCE_NESTING },
-      hint: what.startsWith("nests")
-        ? "Split the expression or the function into several"
-        : 'Put parentheses or a semicolon before the "/", and end every string and comment',
-    });
+  #otherReading(): Reading | undefined {
+    const { kind, text, start, lineBreak } = this.#lexer;
+    const char = text[start]!;
+    const isFirst = lineBreak || this.#last === "";
+    const isComment = char === "<" && text.startsWith("<!--", start) ||
+      isFirst && (char === "-" && text.startsWith("-->", start) || isMarker(text, start));
+    // An operand can end a line, and the statement with it where it is a type.
+    const isDivision = kind === "punctuation" && char === "/" && this.#operand && lineBreak;
+    const isRegex = kind === "regex" && DOUBTFUL.has(this.#last);
+    if (!isDivision && !isRegex && !(isComment && kind === "punctuation")) return undefined;
+    const lexer = this.#lexer.copy();
+    if (isComment) lexer.skipLine();
+    else lexer.reread(isDivision);
+    if (isDivision && lexer.kind !== "regex") return undefined;
+    const other = new Reading(lexer);
+    other.#level = { ...this.#level };
+    other.#operand = isDivision ? false : this.#operand;
+    other.#last = this.#last;
+    other.#before = this.#before;
+    other.transformable = this.transformable;
+    return other;
+  }
+
+  #take(): void {
+    const { kind } = this.#lexer;
+    if (kind === "comment") return;
+    const value = kind === "word" || kind === "punctuation" ? this.#lexer.value : "literal";
+    if (this.#beginsStatement(value)) this.#reset();
+    if (kind === "word") this.#word(value);
+    else if (kind === "punctuation") this.#punctuation(value);
+    else this.#literal();
+    this.#before = this.#last;
+    this.#last = value;
   }
 
   // A statement begins behind `}`, and on a new line behind what can end one.
@@ -156,39 +247,26 @@ class Meter {
   // What was joined to the chain lies side by side with what follows.
   #reset(): void {
     const level = this.#level;
-    this.#depth -= level.statement;
     level.statement = level.classHeads = 0;
-    while (level.angles.length > 0) this.#closeAngle();
+    level.angles = undefined;
     this.#endExpression();
   }
 
   #endExpression(): void {
     const level = this.#level;
-    this.#depth -= level.expression;
-    this.#ambiguity -= level.ambiguity;
     level.expression = level.ambiguity = level.questions = 0;
     level.castAngle = false;
-  }
-
-  #add(part: "statement" | "expression" | "elses", weight: number): void {
-    this.#level[part] += weight;
-    this.#depth += weight;
-  }
-
-  #addAmbiguity(): void {
-    this.#level.ambiguity++;
-    this.#ambiguity++;
   }
 
   #word(word: string): void {
     const isName = this.#last === "." || this.#last === "?.";
     this.#operand = isName || !(REGEX_WORDS.has(word) || DOUBTFUL.has(word));
     if (isName) return;
-    if (STATEMENT_WORDS.has(word)) this.#add("statement", HEAVY);
-    else if (word === "else") this.#add("elses", 1);
-    else if (HEAVY_WORDS.has(word)) this.#add("expression", HEAVY);
-    else if (LIGHT_WORDS.has(word)) this.#add("expression", 1);
-    if (word === "class" && this.#level.classHeads++ > 0) this.#addAmbiguity();
+    if (STATEMENT_WORDS.has(word)) this.#level.statement += HEAVY;
+    else if (word === "else") this.#level.elses += 1;
+    else if (HEAVY_WORDS.has(word)) this.#level.expression += HEAVY;
+    else if (LIGHT_WORDS.has(word)) this.#level.expression += 1;
+    if (word === "class" && this.#level.classHeads++ > 0) this.#level.ambiguity++;
   }
 
   #literal(): void {
@@ -199,20 +277,19 @@ class Meter {
       this.#endless(
         first === "/" ? "comment" : first === '"' || first === "'" ? "string" : "template",
       );
-    } else if (kind === "regex" && DOUBTFUL.has(this.#last)) this.#doubt ??= start;
+    }
     if (kind !== "template") return;
-    this.#add("expression", 1);
+    this.#level.expression += 1;
     if (text[end - 1] === "{") this.#push("`");
   }
 
-  // Without any doubt before it, what does not end is an error whatever a parser would say.
   #endless(what: string): void {
-    const at = this.#lexer.start;
-    if (this.#doubt === undefined) this.#unterminated = { what, at };
+    this.unterminated = { what, at: this.#lexer.start };
+    this.hasEnded = true;
   }
 
   #punctuation(char: string): void {
-    const { text, start, lineBreak, brokenRegex } = this.#lexer;
+    const { lineBreak, brokenRegex } = this.#lexer;
     const level = this.#level;
     const wasOperand = this.#operand;
     this.#operand = false;
@@ -239,18 +316,20 @@ class Meter {
         return this.#endExpression();
       case "<":
         // Nothing behind it ends what stands before it, not even a comma.
-        level.angles.push(level.expression);
+        level.angles = {
+          joined: level.expression,
+          weight: level.expression + HEAVY + (level.angles?.weight ?? 0),
+          next: level.angles,
+        };
         level.expression = 0;
-        this.#depth += HEAVY;
         if (!wasOperand || OPEN_WORDS.has(this.#last)) level.castAngle = true;
-        if (text.startsWith("<!--", start)) this.#doubt ??= start;
         return;
       case ">":
         this.#closeAngle();
         break;
       case "=>":
-        this.#add("expression", HEAVY);
-        if (level.questions > 0) this.#addAmbiguity();
+        this.#level.expression += HEAVY;
+        if (level.questions > 0) this.#level.ambiguity++;
         return;
       case "?":
         level.questions++;
@@ -259,7 +338,7 @@ class Meter {
         // A key of an object: what looked like `<` of types before it were comparisons.
         if (level.open === "{" && this.#before === ",") this.#reset();
         // A label behind a label.
-        if (this.#before === ":" && /^[\w$\\]/.test(this.#last)) this.#add("statement", HEAVY);
+        if (this.#before === ":" && /^[\w$\\]/.test(this.#last)) this.#level.statement += HEAVY;
         break;
       case "!":
         this.#operand = wasOperand && !lineBreak;
@@ -267,66 +346,102 @@ class Meter {
       case "++":
       case "--":
         this.#operand = wasOperand && !lineBreak;
-        if (text.startsWith("-->", start)) this.#doubt ??= start;
         break;
       case "/":
-        if (lineBreak || (!wasOperand && DOUBTFUL.has(this.#last))) this.#doubt ??= start;
-        else if (!wasOperand && brokenRegex) this.#endless("regular expression");
+        if (!wasOperand && brokenRegex && !DOUBTFUL.has(this.#last)) {
+          return this.#endless("regular expression");
+        }
         break;
     }
-    this.#add("expression", 1);
+    this.#level.expression += 1;
   }
 
   // It may have been a comparison, so only the bracket is taken back; casts nest like brackets.
   #closeAngle(): void {
     const level = this.#level;
-    const joined = level.angles.pop();
-    if (joined === undefined) return;
-    level.expression += joined + (level.castAngle ? HEAVY : 0);
-    if (!level.castAngle) this.#depth -= HEAVY;
+    if (level.angles === undefined) return;
+    level.expression += level.angles.joined + (level.castAngle ? HEAVY : 0);
+    level.angles = level.angles.next;
   }
 
   #push(open: Level["open"]): void {
     const level = this.#level;
     let opened = level.classHeads > 0 ? 1 : 0;
-    if (open === "(" && level.angles.length > 0) opened += 2;
+    if (open === "(" && level.angles !== undefined) opened += 2;
     if (level.castAngle) opened += 2;
     if (open === "{" && level.classHeads > 0) level.classHeads--;
     const isAwait = this.#last === "await" && this.#before === "for";
     const isControl = open === "(" && this.#before !== "." && this.#before !== "?." &&
       (isAwait || CONTROL_WORDS.has(this.#last));
-    this.#levels.push(level);
-    this.#level = newLevel(open, { isControl, opened });
-    this.#depth += HEAVY;
-    this.#ambiguity += opened;
+    this.#level = newLevel(open, { parent: level, isControl, opened });
     this.#operand = false;
   }
 
   #pop(): void {
-    const parent = this.#levels.pop();
+    const { parent } = this.#level;
     if (parent === undefined) return;
-    this.#reset();
-    this.#depth -= HEAVY + this.#level.elses;
-    this.#ambiguity -= this.#level.opened;
-    this.#level = parent;
-    // Calls and subscripts in a row nest too, one behind the other.
-    this.#add("expression", 1);
+    // A copy, because another reading may share it. Calls and subscripts in a row nest too, one
+    // behind the other.
+    this.#level = { ...parent, expression: parent.expression + 1 };
   }
 }
 
-function newLevel(open: Level["open"], parts: Pick<Level, "isControl" | "opened">): Level {
+function newLevel(
+  open: Level["open"],
+  { parent, isControl, opened }: Pick<Level, "parent" | "isControl" | "opened">,
+): Level {
   return {
-    ...parts,
     open,
+    parent,
+    depthBelow: parent === undefined ? 0 : depthOf(parent) + HEAVY,
+    ambiguityBelow: parent === undefined ? 0 : parent.ambiguityBelow + parent.ambiguity + opened,
+    isControl,
+    opened,
     ambiguity: 0,
     statement: 0,
     expression: 0,
     elses: 0,
-    angles: [],
+    angles: undefined,
     castAngle: false,
     questions: 0,
     classHeads: 0,
   };
+}
+
+function depthOf({ depthBelow, statement, expression, elses, angles }: Level): number {
+  return depthBelow + statement + expression + elses + (angles?.weight ?? 0);
+}
+
+// What weighs at least as much as both; undefined when they are not open alike.
+function joinLevels(a: Level, b: Level): Level | undefined {
+  if (a === b) return a;
+  if (a.open !== b.open || a.isControl !== b.isControl) return undefined;
+  const parent = a.parent && b.parent && joinLevels(a.parent, b.parent);
+  if (parent === undefined && a.parent !== b.parent) return undefined;
+  const aAngles = a.angles, bAngles = b.angles;
+  if (aAngles?.next !== bAngles?.next || (aAngles === undefined) !== (bAngles === undefined)) {
+    return undefined;
+  }
+  return {
+    ...a,
+    parent,
+    depthBelow: Math.max(a.depthBelow, b.depthBelow),
+    ambiguityBelow: Math.max(a.ambiguityBelow, b.ambiguityBelow),
+    ambiguity: Math.max(a.ambiguity, b.ambiguity),
+    statement: Math.max(a.statement, b.statement),
+    expression: Math.max(a.expression, b.expression),
+    elses: Math.max(a.elses, b.elses),
+    angles: (aAngles?.weight ?? 0) > (bAngles?.weight ?? 0) ? aAngles : bAngles,
+    castAngle: a.castAngle || b.castAngle,
+    questions: Math.max(a.questions, b.questions),
+    classHeads: Math.max(a.classHeads, b.classHeads),
+  };
+}
+
+// Seven alike at the start of a line, as a version control leaves them in a conflict.
+function isMarker(text: string, at: number): boolean {
+  MARKER.lastIndex = at;
+  return MARKER.test(text);
 }
 
 function words(text: string): ReadonlySet<string> {

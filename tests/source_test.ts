@@ -295,6 +295,76 @@ Deno.test("prepareSource takes large programs that nest as programs do", () => {
   prepareSource(`export default () => ${deep}`, { path });
 });
 
+// What makes a program large enough that hidden brackets would matter.
+const FILLER =
+  "function f(a: Map<string, number[]>) { return [a.get('x')?.map((v) => ({ v, w: [v] }))] }\n"
+    .repeat(150);
+
+Deno.test("prepareSource takes a program where a slash or an arrow can be read in two ways", () => {
+  const lines = [
+    "export default /a|b/.test(x) ? 7 : x",
+    "export default /(?<year>\\d+)'/.exec(x)",
+    "const m = total\n  / count / 2; // don't (really",
+    "while (n-->0) { x() }",
+    "/*\n=======\n*/",
+    "const t = `\n=======\n<<<<<<<\n`",
+    "if (a) {}\n/(['\"])/.test(b)",
+    "const o = { a: 1 } / 2 / 3",
+    "export const z = await /x(y')/.exec(s)",
+    "for (const q of /'(?<y>[(])/g[Symbol.matchAll](s)) {}",
+    "const z = a > /x\\(/ ? 1 : 2",
+    "type T = A\n/'/.test(x)",
+  ];
+  for (const line of lines) {
+    for (const text of [FILLER + line + "\n" + FILLER, line + "\n" + FILLER]) {
+      assert.doesNotThrow(() => prepareSource(text, { path }), line);
+    }
+  }
+});
+
+Deno.test("prepareSource refuses nothing among the sources of programs and libraries", async () => {
+  const roots = ["../src/", "./", "../bench/", "../scripts/"].map((folder) =>
+    new URL(folder, import.meta.url)
+  );
+  for (const name of ["typescript", "ajv", "handlebars", "@noble/hashes/utils.js"]) {
+    roots.push(new URL("../", import.meta.resolve(name)));
+  }
+  let files = 0;
+  const visit = async (folder: URL): Promise<void> => {
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      if (isDirectory) await visit(new URL(`${name}/`, folder));
+      if (!/\.[cm]?[jt]s$/.test(name)) continue;
+      const text = await Deno.readTextFile(new URL(name, folder));
+      if (text.length > MAX_SOURCE_BYTES / 3) continue;
+      files++;
+      try {
+        prepareSource(text, { path: name });
+      } catch (error) {
+        assert(error instanceof AppError && error.kind === "guest", `${folder}${name}: ${error}`);
+      }
+    }
+  };
+  for (const root of roots) await visit(root);
+  assert(files > 500, String(files));
+});
+
+Deno.test("prepareSource counts what a slash hides in the other way to read it (S19)", () => {
+  const hidden = [
+    "type T = A\n/`/; ((((( /`/\n",
+    "x = {} / `/` / (((( 1 /`/; ",
+    "}\n/'/; ((((( /'/;",
+  ];
+  for (const part of hidden) {
+    assert.equal(failure(part.repeat(20_000)).limit?.name, "nesting", part);
+  }
+  const deep = "(".repeat(3000);
+  for (
+    const start of ["type T = A\n/`/; ", "{}\n/'/; ", "x = {} / '/' / ", "\n--> `\n", "a<!--`\n"]
+  ) {
+    assert.throws(() => prepareSource(start + deep, { path }), AppError, start);
+  }
+});
+
 Deno.test("prepareSource never lets one error report of the compiler end the process", () => {
   // The space between `void` and what may not follow it gives that report an inverted range.
   for (const tail of [".x", "?.x", "!x", "`x`", "/* */ .x"]) {
