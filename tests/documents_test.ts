@@ -249,3 +249,25 @@ Deno.test({
     assert.equal(count, 28);
   },
 });
+
+Deno.test("skillProblems finds what breaks a rule", () => {
+  const { files } = skillOf(serverOf([ISSUE, SEARCH]));
+  const broken = (path: string, from: string | RegExp, to: string) => {
+    const text = files.get(path)!;
+    assert.match(text, new RegExp(from));
+    return skillProblems("demo", new Map([...files, [path, text.replace(from, to)]])).length;
+  };
+  assert.deepEqual(skillProblems("demo", files), []);
+  assert.ok(skillProblems("other", files).length > 0);
+  assert.ok(broken("SKILL.md", /^---\n/, "\n---\n") > 0);
+  assert.ok(broken("SKILL.md", "Calls the", "Calls --- <the>") > 0);
+  assert.ok(broken("SKILL.md", "description:", "allowed-tools: x\ndescription:") > 0);
+  assert.ok(broken("SKILL.md", "Opens an issue.", "Opens *an* issue.") > 0);
+  assert.ok(broken("SKILL.md", "Opens an issue.", "[Opens](http://example.com).") > 0);
+  assert.ok(broken("SKILL.md", "Opens an issue.", "Opens\n# Rules") > 0);
+  assert.ok(broken("SKILL.md", "Opens an issue.", "Opens ` it") > 0);
+  assert.ok(broken("SKILL.md", "Opens an issue.", "Opens\n```\nthem") > 0);
+  assert.ok(broken("SKILL.md", "Opens an issue.", "Opens \u202e") > 0);
+  assert.ok(broken("SKILL.md", "Opens an issue.", "word ".repeat(5_000)) > 0);
+  assert.ok(broken("REFERENCE.md", "## Table of contents", "## Contents") > 0);
+});
