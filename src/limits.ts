@@ -52,6 +52,10 @@ export const MAX_JSON_DEPTH = 200;
 export const MAX_TYPE_ALTERNATIVES = 12;
 export const MAX_TYPE_DEPTH = 40;
 export const MAX_TYPE_NODES = 20_000;
+/** Warnings of one schema, and what the docs of one member and of one tag in them may take. */
+export const MAX_TYPE_WARNINGS = 20;
+export const MAX_MEMBER_DOC_CHARS = 2_000;
+export const MAX_DOC_TAG_CHARS = 200;
 
 /** Bounds of checking values against a server's schema: half a second to compile, a tenth to check. */
 export const MAX_CHECKED_SUBSCHEMAS = 1_000;

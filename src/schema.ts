@@ -26,8 +26,6 @@ import {
   type TypeNode,
 } from "./type_model.ts";
 
-export type { TypeModel, TypeNode } from "./type_model.ts";
-
 /** `schema` as types; what types cannot say or what was not understood is wider, with a warning. */
 export function toTypeModel(schema: unknown, options: { readonly name: string }): TypeModel {
   if (!isObject(schema)) {

@@ -85,8 +85,8 @@ function patternsOf(node: SchemaNode, table: SchemaTable) {
   return { prefixes, unclear };
 }
 
-/** The prefix that a pattern asks for when it asks for nothing else; the pattern is not run. */
-export function prefixOf(pattern: string): string | undefined {
+// The prefix that a pattern asks for when it asks for nothing else; the pattern is not run.
+function prefixOf(pattern: string): string | undefined {
   if (!pattern.startsWith("^")) return pattern === "" ? "" : undefined;
   let prefix = "";
   for (let at = 1; at < pattern.length; at++) {

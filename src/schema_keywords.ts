@@ -205,9 +205,8 @@ function valuesOf(values: readonly unknown[], table: SchemaTable): ValueSet {
       objects.push({ ...ANY_OBJECT, members, extras: NOTHING });
     }
   }
-  const set = { nulls, booleans, numbers, strings, arrays, objects };
-  const tooMany = Math.max(arrays.length, objects.length) > MAX_TYPE_ALTERNATIVES;
-  return tooMany ? unite([set, NO_VALUES], table) : set;
+  // Uniting bounds the number of shapes.
+  return unite([{ nulls, booleans, numbers, strings, arrays, objects }, NO_VALUES], table);
 
   function constant(value: unknown): Meet {
     return table.meetOf({ const: value }, table.references.scope);
@@ -329,14 +328,17 @@ function isSame(a: ValueSet, b: ValueSet): boolean {
 }
 
 function condition(node: SchemaNode, table: SchemaTable): ValueSet {
-  const { schema } = node;
-  const has = (keyword: string) => schema[keyword] !== undefined;
+  const { then, else: otherwise } = node.schema;
+  const isIdle = then === undefined && otherwise === undefined && !table.tracksSeen;
+  if (isIdle) return ALL_VALUES;
   const test = meetAt(node, "if", table);
   const met = table.setOf(test);
   const unmet = unseen(table.setOf(table.not(test)));
   return unite([
-    has("then") ? intersect(met, table.setOf(meetAt(node, "then", table)), table) : met,
-    has("else") ? intersect(unmet, table.setOf(meetAt(node, "else", table)), table) : unmet,
+    then === undefined ? met : intersect(met, table.setOf(meetAt(node, "then", table)), table),
+    otherwise === undefined
+      ? unmet
+      : intersect(unmet, table.setOf(meetAt(node, "else", table)), table),
   ], table);
 }
 

@@ -1,7 +1,12 @@
 // The subschemas of one document as numbered nodes, and sets of nodes that a value must satisfy
 // together. Work is counted and depth is bounded here; beyond a bound everything is accepted.
 
-import { MAX_TYPE_ALTERNATIVES, MAX_TYPE_DEPTH, MAX_TYPE_NODES } from "./limits.ts";
+import {
+  MAX_TYPE_ALTERNATIVES,
+  MAX_TYPE_DEPTH,
+  MAX_TYPE_NODES,
+  MAX_TYPE_WARNINGS,
+} from "./limits.ts";
 import { References, type Scope } from "./schema_reference.ts";
 import {
   ANYTHING,
@@ -94,8 +99,6 @@ const PLAIN: ReadonlyMap<string, readonly [JsonObject, JsonObject]> = new Map([
   ["null", [{ type: "null" }, { type: "null" }]],
 ]);
 
-const MAX_WARNINGS = 20;
-
 /** A subschema that constrains something. */
 export interface SchemaNode {
   readonly schema: JsonObject;
@@ -150,7 +153,7 @@ export class SchemaTable implements Meets {
   /** Notes a warning, at most once and at most a few. */
   warn(message: string): void {
     this.#warnings ??= new Set();
-    if (this.#warnings.size < MAX_WARNINGS) this.#warnings.add(message);
+    if (this.#warnings.size < MAX_TYPE_WARNINGS) this.#warnings.add(message);
   }
 
   /** The warnings so far. */
@@ -207,7 +210,7 @@ export class SchemaTable implements Meets {
       } else meet = this.#plain(schema, has) ?? this.#add(schema, scope, has);
     }
     if (followed !== undefined) { for (const alias of followed) this.#known.set(alias, meet); }
-    if (followed !== undefined && name !== undefined) this.#name(meet, name);
+    if (name !== undefined) this.#name(meet, name);
     return meet;
   }
 

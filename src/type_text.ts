@@ -9,6 +9,7 @@ import {
   stringLiteral,
   templateText,
 } from "./escape.ts";
+import { MAX_DOC_TAG_CHARS, MAX_MEMBER_DOC_CHARS } from "./limits.ts";
 import type { JsonObject } from "./server.ts";
 import {
   type IndexSignature,
@@ -36,8 +37,6 @@ export interface PrintedType {
   readonly definitions: ReadonlyMap<string, string>;
 }
 
-const MAX_DOC_CHARS = 2_000;
-const MAX_TAG_CHARS = 200;
 const MAX_SHOWN_DEPTH = 8;
 const LINE_WIDTH = 100;
 // An object without docs that fits is written on one line.
@@ -78,10 +77,10 @@ export function printType(model: TypeModel, options: PrintOptions = {}): Printed
  */
 export function describeSchema(schema: JsonObject): string[] {
   const description = schema["description"];
-  const lines = typeof description === "string" ? docText(description, MAX_DOC_CHARS) : [];
+  const lines = typeof description === "string" ? docText(description, MAX_MEMBER_DOC_CHARS) : [];
   if (schema["deprecated"] === true) lines.push("@deprecated");
   if (schema["default"] !== undefined) {
-    lines.push(`@default ${docTagText(shortJson(schema["default"]), MAX_TAG_CHARS)}`);
+    lines.push(`@default ${docTagText(shortJson(schema["default"]), MAX_DOC_TAG_CHARS)}`);
   }
   const tags: string[] = [];
   for (const key in schema) if (TAGS.includes(key)) tags.push(key);
@@ -89,7 +88,7 @@ export function describeSchema(schema: JsonObject): string[] {
   for (const tag of tags) {
     const value = schema[tag];
     if (value === null || typeof value === "object") continue;
-    lines.push(`@${tag} ${docTagText(String(value), MAX_TAG_CHARS)}`);
+    lines.push(`@${tag} ${docTagText(String(value), MAX_DOC_TAG_CHARS)}`);
   }
   return lines;
 }
@@ -204,12 +203,12 @@ function shortJson(value: unknown): string {
 }
 
 function shown(value: unknown, depth: number): unknown {
-  if (typeof value === "string") return value.slice(0, MAX_TAG_CHARS * 4);
+  if (typeof value === "string") return value.slice(0, MAX_DOC_TAG_CHARS * 4);
   if (typeof value !== "object" || value === null) return value;
   if (depth > MAX_SHOWN_DEPTH) return "...";
   if (Array.isArray(value)) {
-    return value.slice(0, MAX_TAG_CHARS).map((item) => shown(item, depth + 1));
+    return value.slice(0, MAX_DOC_TAG_CHARS).map((item) => shown(item, depth + 1));
   }
-  const keys = Object.keys(value).sort().slice(0, MAX_TAG_CHARS);
+  const keys = Object.keys(value).sort().slice(0, MAX_DOC_TAG_CHARS);
   return Object.fromEntries(keys.map((key) => [key, shown((value as JsonObject)[key], depth + 1)]));
 }
