@@ -67,6 +67,9 @@ const MIGRATIONS: readonly string[] = [
      session text not null, key text not null, value text not null, bytes integer not null,
      saved integer not null, primary key (session, key)
    ) without rowid;`,
+  `create table skill_roots (
+     root text primary key, skill text not null, accepted integer not null
+   ) without rowid;`,
 ];
 
 /** The version of the schema this program writes; a file with a higher one is left alone. */

@@ -60,9 +60,11 @@ export async function readFolder(
     readonly maxFiles?: number;
     readonly maxBytes?: number;
     readonly operations?: FileOperations;
+    /** Told of the folder itself (as an empty path) and of each file and folder in it. */
+    readonly onEntry?: (path: string, info: Deno.FileInfo) => void;
   } = {},
 ): Promise<Map<string, Uint8Array>> {
-  const { maxFiles = MAX_VFS_FILES, operations = Deno } = options;
+  const { maxFiles = MAX_VFS_FILES, operations = Deno, onEntry } = options;
   const files = new Map<string, Uint8Array>();
   let left = options.maxBytes ?? MAX_VFS_BYTES;
   const refuse = (relative: string, why: string): never => {
@@ -74,6 +76,7 @@ export async function readFolder(
       const relative = `${prefix}${name}`;
       if (!isPathSegment(name)) refuse(relative, "has a name that is not safe");
       const info = await operations.lstat(`${path}/${relative}`);
+      onEntry?.(relative, info);
       if (info.isDirectory) {
         await walk(`${relative}/`, depth + 1);
         continue;
@@ -92,6 +95,7 @@ export async function readFolder(
     if (!info.isDirectory) {
       throw new AppError("integrity", `${quotePath(path)} is not a folder, or is a link to one`);
     }
+    onEntry?.("", info);
     await walk("", 1);
   } catch (error) {
     throw diskError("read", path, error);

@@ -1,0 +1,166 @@
+// What a skill says of itself in metadata.json: made here, and read back as untrusted text. Holds
+// no secret: how a server is reached is kept with its secrets masked.
+
+import { AppError } from "./errors.ts";
+import { jsonText } from "./escape.ts";
+import type { Digest } from "./hash.ts";
+import { MAX_JSON_DEPTH, type RunLimits } from "./limits.ts";
+import { isServerName, type ServerName, type SkillName, toSkillName } from "./names.ts";
+import {
+  describeSpec,
+  type JsonObject,
+  type ServerInfo,
+  type ServerSpec,
+  type ToolDefinition,
+} from "./server.ts";
+import { cleanLine, quoteText } from "./text.ts";
+import { VERSION } from "./version.ts";
+import { scanJson } from "./wire.ts";
+
+/** The file. */
+export const METADATA_FILE = "metadata.json";
+
+/** The version of its form. */
+export const METADATA_FORMAT = 1;
+
+/** A server that a skill belongs to or uses, with the tools that matter to it. */
+export interface SkillServer {
+  readonly name: ServerName;
+  readonly identity: { readonly name: string; readonly version: string };
+  readonly protocol: string;
+  /** How it was reached, secrets masked. */
+  readonly reach?: string;
+  /** Sorted by name. */
+  readonly tools: readonly { readonly name: string; readonly digest: Digest }[];
+}
+
+/** What makes a skill a program. */
+export interface SkillProgram {
+  /** The export that is its result; the default one when absent. */
+  readonly entry?: string;
+  /** JSON Schema of what it is called with; absent where it takes nothing. */
+  readonly input?: JsonObject;
+  /** Bounds that differ from the usual ones. */
+  readonly limits: Partial<RunLimits>;
+  /** What it was called with when it was kept. */
+  readonly example?: { readonly args: unknown };
+  /** Other skills it imports. */
+  readonly skills: readonly SkillName[];
+}
+
+/** What a skill says of itself. */
+export interface SkillMetadata {
+  readonly format_version: number;
+  readonly name: SkillName;
+  readonly kind: "server" | "program";
+  readonly description: string;
+  readonly generator: string;
+  /** When its content last changed. */
+  readonly written_at: string;
+  readonly servers: readonly SkillServer[];
+  readonly program?: SkillProgram;
+}
+
+/** What is known of a skill before it is written. */
+export type SkillFacts = Omit<SkillMetadata, "format_version" | "generator" | "written_at">;
+
+/** The text of metadata.json. */
+export function writeMetadata(facts: SkillFacts, writtenAt: string): string {
+  const { name, kind, description, servers, program } = facts;
+  const metadata: SkillMetadata = {
+    format_version: METADATA_FORMAT,
+    name,
+    kind,
+    description,
+    generator: `mcp-exec ${VERSION}`,
+    written_at: writtenAt,
+    servers,
+    ...(program !== undefined && { program }),
+  };
+  return jsonText(metadata);
+}
+
+/** What a skill keeps of a server: those of its tools that are in `tools`, all when left out. */
+export function skillServer(
+  info: ServerInfo,
+  { spec, tools = info.tools }: {
+    readonly spec?: ServerSpec | undefined;
+    readonly tools?: readonly ToolDefinition[];
+  },
+): SkillServer {
+  return {
+    name: info.name,
+    identity: {
+      name: cleanLine(info.identity.name, 200),
+      version: cleanLine(info.identity.version, 100),
+    },
+    protocol: cleanLine(info.protocolVersion, 40),
+    ...(spec !== undefined && { reach: cleanLine(describeSpec(spec)) }),
+    tools: tools.map(({ name, digest }) => ({ name, digest })),
+  };
+}
+
+/**
+ * The metadata in `text`. Throws `invalid` errors for what is no metadata or of another version
+ * (K15); `what` names the skill.
+ */
+export function readMetadata(text: string, what: string): SkillMetadata {
+  const refuse = (why: string, hint?: string): never => {
+    throw new AppError("invalid", `${what} ${why}`, hint === undefined ? {} : { hint });
+  };
+  let value: unknown;
+  try {
+    if (scanJson(text).depth <= MAX_JSON_DEPTH) value = JSON.parse(text);
+  } catch {
+    // What is not JSON is no metadata either.
+  }
+  if (!isRecord(value)) return refuse(`has a ${METADATA_FILE} that is not valid`);
+  const version = value["format_version"];
+  if (version !== METADATA_FORMAT && typeof version === "number") {
+    return refuse(
+      `is of version ${version} of its form, this program knows ${METADATA_FORMAT}`,
+      version > METADATA_FORMAT ? "use a newer version of mcp-exec" : "write it again",
+    );
+  }
+  if (!isMetadata(value)) return refuse(`has a ${METADATA_FILE} that is not valid`);
+  try {
+    toSkillName(value.name);
+    value.program?.skills.forEach(toSkillName);
+  } catch {
+    return refuse(`has a ${METADATA_FILE} with the name ${quoteText(value.name)}`);
+  }
+  return value;
+}
+
+function isMetadata(value: Record<string, unknown>): value is SkillMetadata & typeof value {
+  const { kind, program, servers } = value;
+  return value["format_version"] === METADATA_FORMAT &&
+    areTexts(value, ["name", "description", "generator", "written_at"]) &&
+    (kind === "server" || kind === "program") && (kind === "program") === isProgram(program) &&
+    Array.isArray(servers) && servers.every(isServer);
+}
+
+function isServer(value: unknown): boolean {
+  return isRecord(value) && areTexts(value, ["name", "protocol"]) &&
+    isServerName(String(value["name"])) && isRecord(value["identity"]) &&
+    areTexts(value["identity"], ["name", "version"]) && Array.isArray(value["tools"]) &&
+    value["tools"].every((tool) => isRecord(tool) && areTexts(tool, ["name", "digest"]));
+}
+
+function isProgram(value: unknown): boolean {
+  return isRecord(value) && isRecord(value["limits"]) &&
+    Object.values(value["limits"]).every((limit) => typeof limit === "number" && limit > 0) &&
+    (value["entry"] === undefined || typeof value["entry"] === "string") &&
+    (value["input"] === undefined || isRecord(value["input"])) &&
+    (value["example"] === undefined || isRecord(value["example"])) &&
+    Array.isArray(value["skills"]) &&
+    value["skills"].every((name) => typeof name === "string");
+}
+
+function areTexts(value: Record<string, unknown>, keys: readonly string[]): boolean {
+  return keys.every((key) => typeof value[key] === "string");
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,505 @@
+// The skills of this machine: found, listed, written whole or not at all, and used only when their
+// files are what was written and their content was accepted. Runs nothing of what it reads.
+
+import { type FolderFiles, readFolder, removeFolder, repairFolder, replaceFolder } from "./disk.ts";
+import { AppError, toAppError } from "./errors.ts";
+import { readFrontMatter } from "./front_matter.ts";
+import type { Digest } from "./hash.ts";
+import { CHECKSUM_FILE, checksumOf, verifyFiles } from "./integrity.ts";
+import {
+  MAX_FRONT_MATTER_BYTES,
+  MAX_SKILL_BYTES,
+  MAX_SKILL_FILES,
+  MAX_SKILL_METADATA_BYTES,
+  MAX_SKILLS,
+} from "./limits.ts";
+import { nearestNames, type SkillName, toSkillName } from "./names.ts";
+import { type FileOperations, quotePath } from "./read.ts";
+import {
+  METADATA_FILE,
+  readMetadata,
+  type SkillFacts,
+  type SkillMetadata,
+  writeMetadata,
+} from "./skill_metadata.ts";
+import { linkOnTheWay, type SkillPlace } from "./skill_places.ts";
+import type { SkillRoots } from "./skill_roots.ts";
+import { scanSource } from "./source_scan.ts";
+import { quoteText } from "./text.ts";
+
+/** The file that an agent reads first. */
+export const SKILL_FILE = "SKILL.md";
+/** All generated code of a skill as one file: `{"format_version", "files": {"/path": "text"}}`. */
+export const CODE_FILE = "vfs.json";
+/** The code as one module that the sandbox runs as it is. */
+export const MODULE_FILE = "module.js";
+
+/** A skill as far as a look at its folder tells; its texts are untrusted. */
+export interface SkillEntry {
+  readonly name: string;
+  readonly folder: string;
+  readonly origin: SkillPlace["origin"] | "path";
+  /** `document`: somebody else's, to be read by agents only. `broken`: see `problem`. */
+  readonly kind: SkillMetadata["kind"] | "document" | "broken";
+  readonly description: string;
+  readonly problem?: string;
+  /** The folder of the skill of the same name that is used instead. */
+  readonly shadowedBy?: string;
+}
+
+/** The skills of all places, by place and name, with what was left out. */
+export interface SkillListing {
+  readonly skills: readonly SkillEntry[];
+  readonly warnings: readonly string[];
+}
+
+/** A skill whose files are what its checksum says. */
+export interface Skill {
+  readonly name: SkillName;
+  readonly folder: string;
+  readonly root: Digest;
+  /** Whether this content was accepted here; only then may it run. */
+  readonly accepted: boolean;
+  readonly metadata: SkillMetadata;
+  /** Every file by relative path. */
+  readonly files: ReadonlyMap<string, string>;
+  /** One line each, safe to show. */
+  readonly warnings: readonly string[];
+}
+
+/** What to write as a skill. */
+export interface SkillDraft {
+  readonly facts: SkillFacts;
+  /** SKILL.md and what else there is; metadata and checksum are added. */
+  readonly files: ReadonlyMap<string, string>;
+}
+
+/** How a draft is written. */
+export interface SaveOptions {
+  readonly folder: string;
+  /** The folder that is trusted as it is; the whole path when left out. */
+  readonly within?: string;
+  /** Replaces a folder whatever it holds. */
+  readonly force?: boolean;
+}
+
+/** What a save did. */
+export interface SaveOutcome {
+  readonly folder: string;
+  readonly root: Digest;
+  readonly unchanged: boolean;
+}
+
+/** The skills of this machine. */
+export interface SkillStore {
+  /** Every skill of every place; a place behind a link is left out with a warning. */
+  list(): Promise<SkillListing>;
+  /** The skill that goes by a name, or the one in a folder given as a path. */
+  find(nameOrPath: string): Promise<SkillEntry>;
+  /**
+   * Reads a skill and checks its files. Throws `integrity` errors for what is not as it was
+   * written, `invalid` ones for metadata of another version and skills that somebody else made.
+   */
+  inspect(nameOrPath: string): Promise<Skill>;
+  /** As `inspect`, and an `untrusted` error for a content that nobody accepted, but for `accept`. */
+  load(nameOrPath: string, options?: { readonly accept?: Digest | undefined }): Promise<Skill>;
+  /** Accepts a skill; an `integrity` error when its root is not `root`. */
+  accept(skill: Skill, root: Digest): void;
+  /** Writes a skill as a whole, accepted as written; nothing when nothing but the time changed. */
+  save(draft: SkillDraft, options: SaveOptions): Promise<SaveOutcome>;
+  /** Removes the folder of a skill. */
+  remove(entry: Pick<SkillEntry, "folder">): Promise<void>;
+}
+
+/** What a store is made of. */
+export interface SkillStoreOptions {
+  readonly places: readonly SkillPlace[];
+  readonly roots: SkillRoots;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly operations?: FileOperations;
+  /** Skills of one place that are looked at. */
+  readonly maxSkills?: number;
+}
+
+const FIXED_FILES = new Map([
+  // A checkout that changed line ends would no longer be what was written.
+  [".gitattributes", "* -text\n"],
+]);
+const READ_ATTEMPTS = 5;
+
+/** The store of the skills in `places`. */
+export function createSkillStore(options: SkillStoreOptions): SkillStore {
+  const { places, roots, operations, maxSkills = MAX_SKILLS } = options;
+  const onDisk = operations === undefined ? {} : { operations };
+
+  async function list(): Promise<SkillListing> {
+    const skills: SkillEntry[] = [];
+    const warnings: string[] = [];
+    const first = new Map<string, string>();
+    for (const place of places) {
+      const { names, remains, warning } = namesIn(place, maxSkills);
+      if (warning !== undefined) warnings.push(warning);
+      if (remains.length > 0) names.push(...await repair(place, remains, names));
+      for (const name of names) {
+        const entry = lookAt(`${place.folder}/${name}`, { name, origin: place.origin });
+        if (entry === undefined) continue;
+        const shadowedBy = first.get(name);
+        if (shadowedBy === undefined) first.set(name, entry.folder);
+        skills.push(shadowedBy === undefined ? entry : { ...entry, shadowedBy });
+      }
+    }
+    return { skills, warnings };
+  }
+
+  // What a process that died left behind; gives the names of skills that are whole again.
+  async function repair(
+    { folder, within }: SkillPlace,
+    remains: readonly string[],
+    known: readonly string[],
+  ): Promise<string[]> {
+    const back: string[] = [];
+    for (const name of remains) {
+      await repairFolder(`${folder}/${name}`, { within, ...onDisk }).catch(() => {});
+      if (!known.includes(name) && exists(`${folder}/${name}`)) back.push(name);
+    }
+    return back;
+  }
+
+  async function find(nameOrPath: string): Promise<SkillEntry> {
+    if (/[/\\]/.test(nameOrPath)) {
+      const folder = nameOrPath.replace(/(?<=.)[/\\]+$/, "");
+      await repairFolder(folder, onDisk).catch(() => {});
+      const name = folder.split(/[/\\]/).at(-1)!;
+      const entry = lookAt(folder, { name, origin: "path" });
+      if (entry !== undefined) return entry;
+      throw new AppError("usage", `There is no skill in ${quotePath(folder)}`);
+    }
+    const name = toSkillName(nameOrPath);
+    for (const place of places) {
+      if (linkOnTheWay(place) !== undefined) continue;
+      const folder = `${place.folder}/${name}`;
+      if (!exists(folder)) {
+        const { remains } = namesIn(place, maxSkills);
+        if (remains.includes(name)) await repair(place, [name], []);
+      }
+      const entry = lookAt(folder, { name, origin: place.origin });
+      if (entry !== undefined) return entry;
+    }
+    const near = nearestNames(name, (await list()).skills.map((skill) => skill.name));
+    throw new AppError("usage", `There is no skill ${quoteText(name)}`, {
+      hint: near.length > 0
+        ? `did you mean ${near.map((item) => quoteText(item)).join(" or ")}?`
+        : "mcp-exec skill list shows all of them",
+    });
+  }
+
+  async function inspect(nameOrPath: string): Promise<Skill> {
+    const entry = await find(nameOrPath);
+    for (let attempt = 1;; attempt++) {
+      const before = identityOf(entry.folder);
+      try {
+        const skill = await read(entry);
+        if (identityOf(entry.folder) === before || attempt === READ_ATTEMPTS) return skill;
+      } catch (error) {
+        // Another process may have replaced the folder meanwhile: then half of each was read.
+        const isSame = before !== undefined && identityOf(entry.folder) === before;
+        if (isSame || attempt === READ_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  async function read({ name, folder, kind }: SkillEntry): Promise<Skill> {
+    const what = `Skill ${quoteText(name)}`;
+    const writable: string[] = [];
+    const bytes = await readFolder(folder, {
+      maxFiles: MAX_SKILL_FILES,
+      maxBytes: MAX_SKILL_BYTES,
+      ...onDisk,
+      onEntry(path, { mode }) {
+        if (((mode ?? 0) & 0o022) !== 0) writable.push(path);
+      },
+    });
+    if (!bytes.has(CHECKSUM_FILE) && !bytes.has(METADATA_FILE)) {
+      const text = decode(bytes.get(SKILL_FILE) ?? new Uint8Array(), what);
+      readFrontMatter(text, `${name}/${SKILL_FILE}`);
+      throw new AppError("invalid", `${what} was not written by mcp-exec: it cannot be verified`, {
+        hint: kind === "document" ? `an agent may read ${SKILL_FILE}` : "see mcp-exec skill list",
+      });
+    }
+    const root = verifyFiles(bytes, what);
+    const files = new Map([...bytes].map(([path, data]) => [path, decode(data, what)]));
+    const metadata = readMetadata(files.get(METADATA_FILE) ?? "", what);
+    if (metadata.name !== name) {
+      throw new AppError(
+        "integrity",
+        `${what} says that its name is ${quoteText(metadata.name)}`,
+        { hint: "the folder of a skill has its name" },
+      );
+    }
+    checkCode(files, what);
+    const warnings = writable.length === 0 ? [] : [
+      `${what} can be changed by other users: ${quotePath(writable[0] || ".")}${
+        writable.length > 1 ? ` and ${writable.length - 1} more` : ""
+      } (chmod -R go-w ${quotePath(folder)})`,
+    ];
+    return {
+      name: metadata.name,
+      folder,
+      root,
+      accepted: roots.has(root),
+      metadata,
+      files,
+      warnings,
+    };
+  }
+
+  function accept(skill: Skill, root: Digest): void {
+    if (skill.root !== root) {
+      throw new AppError(
+        "integrity",
+        `Skill ${quoteText(skill.name)} has another root than the one given: ${skill.root}`,
+      );
+    }
+    roots.accept(root, skill.name);
+  }
+
+  async function save(draft: SkillDraft, save: SaveOptions): Promise<SaveOutcome> {
+    const { facts } = draft;
+    const folder = save.folder.replace(/(?<=.)[/\\]+$/, "");
+    if (folder.split(/[/\\]/).at(-1) !== facts.name) {
+      throw new AppError(
+        "usage",
+        `Folder of skill ${quoteText(facts.name)} must have its name: ${quotePath(folder)}`,
+      );
+    }
+    const confined = save.within === undefined ? onDisk : { ...onDisk, within: save.within };
+    const before = await readBefore(folder);
+    const writtenAt = before?.metadata?.written_at ?? "";
+    let files = complete(draft, writtenAt);
+    const unchanged = before !== undefined && isSame(before.files, files);
+    if (!unchanged) files = complete(draft, new Date(options.now()).toISOString());
+    const { root } = checksumOf(files);
+    // First, so that no process may die between the two: what is accepted and absent does no harm.
+    roots.accept(root, facts.name);
+    if (!unchanged) {
+      await replaceFolder(folder, files, {
+        ...confined,
+        force: save.force === true,
+        // Asked while the folder is locked, so what it holds now is looked at.
+        async isOurs() {
+          const now = await readBefore(folder);
+          return now?.metadata !== undefined && mayReplace(now.metadata, facts);
+        },
+      });
+    }
+    return { folder, root, unchanged };
+  }
+
+  // What stands in the folder now: its metadata only when it is whole, and so ours to replace.
+  async function readBefore(
+    folder: string,
+  ): Promise<{ files: FolderFiles; metadata?: SkillMetadata } | undefined> {
+    if (!exists(folder)) {
+      await repairFolder(folder, onDisk).catch(() => {});
+      if (!exists(folder)) return undefined;
+    }
+    let files: Map<string, Uint8Array>;
+    try {
+      files = await readFolder(folder, {
+        maxFiles: MAX_SKILL_FILES,
+        maxBytes: MAX_SKILL_BYTES,
+        ...onDisk,
+      });
+      verifyFiles(files, "");
+    } catch (error) {
+      // Not ours, or no longer as it was written: replacing it is for the person to decide.
+      if (toAppError(error).kind === "integrity") return { files: new Map() };
+      throw error;
+    }
+    try {
+      return { files, metadata: readMetadata(decode(files.get(METADATA_FILE)!, ""), "") };
+    } catch {
+      return { files };
+    }
+  }
+
+  return {
+    list,
+    find,
+    inspect,
+    async load(nameOrPath, { accept: root } = {}) {
+      const skill = await inspect(nameOrPath);
+      if (root !== undefined) accept(skill, root);
+      else if (!skill.accepted) {
+        throw new AppError("untrusted", `Skill ${quoteText(skill.name)} was not accepted here`, {
+          detail: [`its root is ${skill.root}`],
+          hint: `read it, then mcp-exec skill verify ${nameOrPath} --accept`,
+        });
+      }
+      return { ...skill, accepted: true };
+    },
+    accept,
+    save,
+    async remove({ folder }) {
+      if (await removeFolder(folder, onDisk)) return;
+      throw new AppError("usage", `There is no skill in ${quotePath(folder)}`);
+    },
+  };
+}
+
+// The same server's skill may be written again; a program is somebody's work.
+function mayReplace(before: SkillMetadata, after: SkillFacts): boolean {
+  return before.kind === "server" && after.kind === "server" &&
+    before.servers[0]?.name === after.servers[0]?.name;
+}
+
+function complete({ facts, files }: SkillDraft, writtenAt: string): Map<string, string> {
+  const all = new Map([
+    ...FIXED_FILES,
+    ...files,
+    [METADATA_FILE, writeMetadata(facts, writtenAt)],
+  ]);
+  return all.set(CHECKSUM_FILE, checksumOf(all).text);
+}
+
+function isSame(before: FolderFiles, after: ReadonlyMap<string, string>): boolean {
+  // The checksum files cover all others, and those of `before` were verified.
+  const [old, wanted] = [before.get(CHECKSUM_FILE), after.get(CHECKSUM_FILE)!];
+  return old !== undefined && new TextDecoder().decode(old as Uint8Array) === wanted;
+}
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+// A skill is text: compiled code and bytecode cannot be read by whoever accepts it.
+function decode(data: Uint8Array, what: string): string {
+  try {
+    const text = UTF8.decode(data);
+    if (!text.includes("\0")) return text;
+  } catch {
+    // Told below.
+  }
+  throw new AppError("integrity", `${what} holds a file that is not text`);
+}
+
+/** The code of a skill may import what the host offers, and its own generated files. */
+function checkCode(files: ReadonlyMap<string, string>, what: string): void {
+  for (const name of files.keys()) {
+    if (/\.(?:wasm|node|so|dylib|dll|exe|qjsc?|bc)$/i.test(name)) {
+      throw new AppError("integrity", `${what} holds compiled code: ${quoteText(name)}`);
+    }
+  }
+  const module = files.get(MODULE_FILE);
+  if (module === undefined) return;
+  const foreign = scanSource(module).imports.find((item) => !isKnownImport(item));
+  if (foreign === undefined) return;
+  throw new AppError(
+    "integrity",
+    `${what} has a ${MODULE_FILE} that imports ${quoteText(foreign)}`,
+    { hint: "it may import servers, other skills and the host's functions" },
+  );
+}
+
+function isKnownImport(specifier: string): boolean {
+  return specifier === "./host.ts" || /^mcp:[^/]+$/.test(specifier) ||
+    /^\/mcp-tools\/(?:servers|skills)\//.test(specifier);
+}
+
+const REMAINS = /^\.(.+?)(?:\.[0-9a-f]{16}\.(?:new|old|tmp|gone)|\.lock)$/;
+
+// Synchronous, because a thousand skills are listed with it.
+function namesIn(
+  place: SkillPlace,
+  most: number,
+): { names: string[]; remains: string[]; warning?: string } {
+  const link = linkOnTheWay(place);
+  if (link !== undefined) {
+    const warning = `Skills in ${quotePath(place.folder)} are left out: ${
+      quotePath(link)
+    } is a link or no folder`;
+    return { names: [], remains: [], warning };
+  }
+  const names: string[] = [];
+  const remains = new Set<string>();
+  let left = 0;
+  try {
+    for (const { name, isDirectory, isSymlink } of Deno.readDirSync(place.folder)) {
+      const remaining = REMAINS.exec(name)?.[1];
+      if (remaining !== undefined) remains.add(remaining);
+      if (name.startsWith(".") || (!isDirectory && !isSymlink)) continue;
+      if (names.length < most) names.push(name);
+      else left++;
+    }
+  } catch {
+    return { names: [], remains: [] }; // no such place
+  }
+  names.sort();
+  const warning = `${quotePath(place.folder)} has more than ${most} skills: ${left} left out`;
+  return { names, remains: [...remains].filter(isName), ...(left > 0 && { warning }) };
+}
+
+function isName(text: string): boolean {
+  try {
+    return toSkillName(text) === text;
+  } catch {
+    return false;
+  }
+}
+
+// What a folder says it is, without checking that; undefined where it holds no skill.
+function lookAt(
+  folder: string,
+  { name, origin }: Pick<SkillEntry, "name" | "origin">,
+): SkillEntry | undefined {
+  const entry = { name, folder, origin };
+  const broken = (problem: string): SkillEntry => ({
+    ...entry,
+    kind: "broken",
+    description: "",
+    problem,
+  });
+  try {
+    const info = Deno.lstatSync(folder);
+    if (info.isSymlink) return broken("it is a symbolic link");
+    if (!info.isDirectory) return undefined;
+    toSkillName(name);
+    const text = readSmall(`${folder}/${METADATA_FILE}`, MAX_SKILL_METADATA_BYTES);
+    if (text !== undefined) {
+      const { kind, description } = readMetadata(text, `Skill ${quoteText(name)}`);
+      return { ...entry, kind, description };
+    }
+    const skill = readSmall(`${folder}/${SKILL_FILE}`, 64 * MAX_FRONT_MATTER_BYTES);
+    if (skill === undefined) return undefined;
+    const { description } = readFrontMatter(skill, `${name}/${SKILL_FILE}`);
+    return { ...entry, kind: "document", description };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    return broken(toAppError(error).message);
+  }
+}
+
+function readSmall(path: string, maxBytes: number): string | undefined {
+  let info: Deno.FileInfo;
+  try {
+    info = Deno.lstatSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+  if (!info.isFile) throw new AppError("integrity", `${quotePath(path)} is a link or no file`);
+  if (info.size > maxBytes) throw new AppError("invalid", `${quotePath(path)} is too large`);
+  return new TextDecoder().decode(Deno.readFileSync(path));
+}
+
+function exists(path: string): boolean {
+  return identityOf(path) !== undefined;
+}
+
+function identityOf(path: string): string | undefined {
+  try {
+    const { dev, ino } = Deno.lstatSync(path);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
+}

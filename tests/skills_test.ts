@@ -1,0 +1,805 @@
+import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert/strict";
+import { openDatabase } from "../src/database.ts";
+import { removeFolder, withLock } from "../src/disk.ts";
+import type { AppError, ErrorKind } from "../src/errors.ts";
+import type { Digest } from "../src/hash.ts";
+import { CHECKSUM_FILE, checksumOf } from "../src/integrity.ts";
+import type { ServerName, SkillName } from "../src/names.ts";
+import type { FileOperations } from "../src/read.ts";
+import type { SkillFacts } from "../src/skill_metadata.ts";
+import { scopedPlace, type SkillPlace, skillPlaces } from "../src/skill_places.ts";
+import { createSkillRoots, type SkillRoots } from "../src/skill_roots.ts";
+import { createSkillStore, type SkillDraft, type SkillStore } from "../src/skills.ts";
+
+interface Place {
+  readonly base: string;
+  /** The folder of the project's skills. */
+  readonly folder: string;
+  readonly places: SkillPlace[];
+  readonly roots: SkillRoots & { readonly known: Set<Digest> };
+  readonly store: SkillStore;
+  /** A store over the same places and roots whose disk is `operations`. */
+  over(operations: FileOperations): SkillStore;
+  at(time: number): SkillStore;
+}
+
+const NOON = Date.UTC(2026, 0, 2, 12);
+
+async function withPlace(run: (place: Place) => Promise<void>): Promise<void> {
+  const base = await Deno.realPath(await Deno.makeTempDir({ prefix: "mcp-exec-skills-" }));
+  const known = new Set<Digest>();
+  const roots = {
+    known,
+    has: (root: Digest) => known.has(root),
+    accept: (root: Digest) => void known.add(root),
+  };
+  const places = skillPlaces({
+    cwd: `${base}/project`,
+    paths: { home: `${base}/home`, config: `${base}/config/mcp-exec`, data: `${base}/data` },
+  });
+  await Deno.mkdir(`${base}/project`);
+  const make = (time: number, operations?: FileOperations) =>
+    createSkillStore({ places, roots, now: () => time, ...(operations && { operations }) });
+  try {
+    await run({
+      base,
+      folder: places[0]!.folder,
+      places,
+      roots,
+      store: make(NOON),
+      over: (operations) => make(NOON, operations),
+      at: (time) => make(time),
+    });
+  } finally {
+    await Deno.remove(base, { recursive: true });
+  }
+}
+
+function facts(parts: Partial<SkillFacts> = {}): SkillFacts {
+  return {
+    name: "notes" as SkillName,
+    kind: "server",
+    description: "Keeps notes.",
+    servers: [{
+      name: "notes" as ServerName,
+      identity: { name: "notes", version: "1" },
+      protocol: "2025-11-25",
+      tools: [],
+    }],
+    ...parts,
+  };
+}
+
+function draft(text = "one", parts: Partial<SkillFacts> = {}): SkillDraft {
+  const all = facts(parts);
+  return {
+    facts: all,
+    files: new Map([
+      ["SKILL.md", `---\nname: "${all.name}"\ndescription: "Keeps notes."\n---\n${text}\n`],
+      ["references/a.md", text],
+      ["module.js", `import { callTool } from "./host.ts";\nexport const text = "${text}";\n`],
+    ]),
+  };
+}
+
+async function save(place: Place, text = "one", parts: Partial<SkillFacts> = {}) {
+  const made = draft(text, parts);
+  const folder = `${place.folder}/${made.facts.name}`;
+  return await place.store.save(made, { folder, within: place.places[0]!.within });
+}
+
+async function fails(work: Promise<unknown>, kind: ErrorKind, message: RegExp): Promise<AppError> {
+  let found: AppError | undefined;
+  await rejects(work, (error: unknown) => {
+    found = error as AppError;
+    strictEqual(found.kind, kind, found.message);
+    match(found.message, message);
+    return true;
+  });
+  return found!;
+}
+
+async function names(folder: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(folder), (entry) => entry.name)).sort();
+}
+
+/** Every file of a skill, by path from its folder. */
+async function filesIn(folder: string, prefix = ""): Promise<string[]> {
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(`${folder}/${prefix}`)) {
+    if (entry.isDirectory) found.push(...await filesIn(folder, `${prefix}${entry.name}/`));
+    else found.push(`${prefix}${entry.name}`);
+  }
+  return found.sort();
+}
+
+/** Rewrites the checksum so that it fits whatever the folder holds. */
+async function forge(folder: string): Promise<void> {
+  const paths = (await filesIn(folder)).filter((path) => path !== CHECKSUM_FILE);
+  const files = new Map<string, Uint8Array>();
+  for (const path of paths) files.set(path, await Deno.readFile(`${folder}/${path}`));
+  await Deno.writeTextFile(`${folder}/${CHECKSUM_FILE}`, checksumOf(files).text);
+}
+
+Deno.test("SkillStore keeps a skill that loads as it was saved, accepted as written", async () => {
+  await withPlace(async (place) => {
+    const { folder, root, unchanged } = await save(place);
+    strictEqual(unchanged, false);
+    const skill = await place.store.load("notes");
+    strictEqual(skill.folder, folder);
+    strictEqual(skill.root, root);
+    strictEqual(skill.accepted, true);
+    strictEqual(skill.metadata.written_at, new Date(NOON).toISOString());
+    strictEqual(skill.files.get("references/a.md"), "one");
+    strictEqual(skill.files.get(".gitattributes"), "* -text\n");
+    deepStrictEqual(skill.warnings, []);
+    deepStrictEqual(await names(place.folder), ["notes"]);
+  });
+});
+
+Deno.test("SkillStore writes for this user only, and warns of folders that others may change (K11)", async () => {
+  await withPlace(async (place) => {
+    const { folder } = await save(place);
+    for (const path of ["", "references"]) {
+      strictEqual((await Deno.lstat(`${folder}/${path}`)).mode! & 0o777, 0o700);
+    }
+    for (const path of await filesIn(folder)) {
+      strictEqual((await Deno.lstat(`${folder}/${path}`)).mode! & 0o777, 0o600, path);
+    }
+    await Deno.chmod(`${folder}/references/a.md`, 0o622);
+    const [warning] = (await place.store.load("notes")).warnings;
+    match(warning!, /^Skill "notes" can be changed by other users: "references\/a\.md" \(chmod/);
+  });
+});
+
+Deno.test("SkillStore.save writes nothing when nothing but the time differs", async () => {
+  await withPlace(async (place) => {
+    const first = await save(place);
+    const before = (await Deno.lstat(first.folder)).ino;
+    const later = place.at(NOON + 86_400_000);
+    const again = await later.save(draft(), { folder: first.folder });
+    deepStrictEqual(again, { ...first, unchanged: true });
+    strictEqual((await Deno.lstat(first.folder)).ino, before);
+    const changed = await later.save(draft("two"), { folder: first.folder });
+    strictEqual(changed.unchanged, false);
+    match((await later.load("notes")).metadata.written_at, /^2026-01-03/);
+  });
+});
+
+Deno.test("SkillStore.save works when the clock goes backwards (K18)", async () => {
+  await withPlace(async (place) => {
+    const { folder } = await save(place);
+    const earlier = place.at(NOON - 86_400_000);
+    await earlier.save(draft("two"), { folder });
+    match((await earlier.load("notes")).metadata.written_at, /^2026-01-01/);
+    strictEqual((await earlier.save(draft("two"), { folder })).unchanged, true);
+  });
+});
+
+Deno.test("SkillStore refuses files that one disk would take for the same (K18, V4)", async () => {
+  await withPlace(async (place) => {
+    const twins = new Map([...draft().files, ["REFERENCES/b.md", "x"]]);
+    await fails(
+      place.store.save({ facts: facts(), files: twins }, { folder: `${place.folder}/notes` }),
+      "invalid",
+      /are one file$/,
+    );
+    strictEqual((await place.store.list()).skills.length, 0);
+  });
+});
+
+Deno.test("SkillStore replaces its own skill of a server, and nothing else without force (V9)", async () => {
+  await withPlace(async (place) => {
+    const { folder } = await save(place);
+    await save(place, "two");
+    const other = facts().servers.map((server) => ({ ...server, name: "other" as ServerName }));
+    const options = { folder };
+    await fails(
+      place.store.save(draft("three", { servers: other }), options),
+      "usage",
+      /exists and was not made by this program$/,
+    );
+    await Deno.writeTextFile(`${folder}/SKILL.md`, "edited");
+    await fails(place.store.save(draft("four"), options), "usage", /exists and was not made/);
+    strictEqual(await Deno.readTextFile(`${folder}/SKILL.md`), "edited");
+    await place.store.save(draft("four"), { folder, force: true });
+    strictEqual((await place.store.load("notes")).files.get("references/a.md"), "four");
+    const program = { limits: {}, skills: [] };
+    const draftOf = (text: string) => draft(text, { kind: "program", program });
+    await place.store.save(draftOf("a"), { folder, force: true });
+    await place.store.save(draftOf("a"), options);
+    await fails(place.store.save(draftOf("b"), options), "usage", /exists and was not made/);
+  });
+});
+
+Deno.test("SkillStore.save refuses a folder that has not the skill's name (K14)", async () => {
+  await withPlace(async (place) => {
+    const folder = `${place.folder}/elsewhere`;
+    await fails(place.store.save(draft(), { folder }), "usage", /must have its name/);
+    strictEqual((await place.store.list()).skills.length, 0);
+  });
+});
+
+Deno.test("SkillStore refuses names that are no skill's, before any path is made of them (V1)", async () => {
+  await withPlace(async (place) => {
+    for (const name of ["..", "a b", "A", "", "con", "a\0", "x".repeat(65), "claude-x", "é"]) {
+      await fails(place.store.load(name), "usage", /^Skill name /);
+    }
+    await fails(place.store.load("../x"), "usage", /^There is no skill in/);
+  });
+});
+
+Deno.test("SkillStore.load names the file of which any byte was flipped (K1)", async () => {
+  await withPlace(async (place) => {
+    const { folder } = await save(place);
+    for (const path of await filesIn(folder)) {
+      const good = await Deno.readFile(`${folder}/${path}`);
+      const bad = good.slice();
+      bad[Math.floor(bad.length / 2)]! ^= 1;
+      await Deno.writeFile(`${folder}/${path}`, bad);
+      const error = await fails(place.store.load("notes"), "integrity", /^Skill "notes" /);
+      strictEqual(error.exitCode, 6);
+      if (path !== CHECKSUM_FILE) ok(error.message.includes(`"${path}" was changed`));
+      await Deno.writeFile(`${folder}/${path}`, good);
+    }
+    await place.store.load("notes");
+  });
+});
+
+Deno.test("SkillStore.load refuses files that were cut, emptied, removed and added (K2, K3)", async () => {
+  await withPlace(async (place) => {
+    for (const damage of ["cut", "emptied", "removed", "added"]) {
+      for (const path of ["SKILL.md", "metadata.json", "references/a.md", CHECKSUM_FILE]) {
+        const { folder } = await place.store.save(draft(), {
+          folder: `${place.folder}/notes`,
+          force: true,
+        });
+        const at = `${folder}/${path}`;
+        const text = await Deno.readTextFile(at);
+        if (damage === "cut") await Deno.writeTextFile(at, text.slice(0, -1));
+        else if (damage === "emptied") await Deno.writeTextFile(at, "");
+        else if (damage === "removed") await Deno.remove(at);
+        else await Deno.writeTextFile(`${folder}/more.md`, "");
+        await fails(place.store.load("notes"), "integrity", /^Skill "notes" (?:is not|has)/);
+      }
+    }
+  });
+});
+
+Deno.test("SkillStore.load refuses a skill whose file and checksum were both rewritten (K4)", async () => {
+  await withPlace(async (place) => {
+    const { folder } = await save(place);
+    await Deno.writeTextFile(`${folder}/references/a.md`, "evil");
+    await forge(folder);
+    const error = await fails(place.store.load("notes"), "untrusted", /was not accepted here$/);
+    strictEqual(error.exitCode, 6);
+    const found = await place.store.inspect("notes");
+    strictEqual(found.accepted, false);
+    const wrong = checksumOf(new Map()).root;
+    await fails(place.store.load("notes", { accept: wrong }), "integrity", /has another root/);
+    strictEqual((await place.store.load("notes", { accept: found.root })).accepted, true);
+    strictEqual((await place.store.load("notes")).files.get("references/a.md"), "evil");
+  });
+});
+
+Deno.test("SkillStore refuses links and hard links as file, folder and store (K5)", async () => {
+  await withPlace(async (place) => {
+    const { folder } = await save(place);
+    const plant: [RegExp, () => Promise<unknown>][] = [
+      [/is a link or/, async () => {
+        await Deno.rename(`${folder}/SKILL.md`, `${place.base}/SKILL.md`);
+        await Deno.symlink(`${place.base}/SKILL.md`, `${folder}/SKILL.md`);
+      }],
+      [/is a hard link/, () => Deno.link(`${folder}/SKILL.md`, `${place.base}/hard.md`)],
+      [/is a link or/, async () => {
+        await Deno.rename(`${folder}/references`, `${place.base}/references`);
+        await Deno.symlink(`${place.base}/references`, `${folder}/references`);
+      }],
+      [/is not a folder, or is a link/, async () => {
+        await Deno.rename(folder, `${place.base}/moved`);
+        await Deno.symlink(`${place.base}/moved`, folder);
+      }],
+    ];
+    for (const [message, act] of plant) {
+      await Deno.remove(folder, { recursive: true });
+      await save(place);
+      await act();
+      await fails(place.store.load("notes"), "integrity", message);
+    }
+    await fails(
+      place.store.save(draft("two"), { folder, force: true }),
+      "denied",
+      /is a symbolic link$/,
+    );
+    strictEqual((await place.store.list()).skills[0]!.problem, "it is a symbolic link");
+    await Deno.remove(folder);
+    await Deno.rename(place.folder, `${place.base}/skills`);
+    await Deno.symlink(`${place.base}/skills`, place.folder);
+    const { skills, warnings } = await place.store.list();
+    deepStrictEqual(skills, []);
+    match(warnings[0]!, /are left out: ".*\.claude\/skills" is a link or no folder$/);
+    await fails(place.store.load("notes"), "usage", /^There is no skill "notes"$/);
+    await fails(save(place, "two"), "denied", /is a link to one$/);
+  });
+});
+
+Deno.test("SkillStore.load refuses a skill beyond its bounds before reading it whole (K12)", async () => {
+  await withPlace(async (place) => {
+    const { folder } = await save(place);
+    const big = await Deno.open(`${folder}/big`, { write: true, create: true });
+    await big.truncate(2 ** 30);
+    big.close();
+    await fails(place.store.load("notes"), "integrity", /is beyond the size/);
+    await Deno.remove(`${folder}/big`);
+    await Deno.mkdir(`${folder}/many`);
+    for (let at = 0; at < 2_001; at++) await Deno.writeTextFile(`${folder}/many/${at}`, "");
+    await fails(place.store.load("notes"), "integrity", /is beyond 2000 files/);
+  });
+});
+
+Deno.test("SkillStore.list looks at so many skills of a place and counts the rest (K12)", async () => {
+  await withPlace(async ({ places, folder, roots }) => {
+    for (let at = 0; at < 13; at++) {
+      await Deno.mkdir(`${folder}/s${at}`, { recursive: true });
+      const text = `---\nname: s${at}\ndescription: x\n---\n`;
+      await Deno.writeTextFile(`${folder}/s${at}/SKILL.md`, text);
+    }
+    const store = createSkillStore({ places, roots, now: () => NOON, maxSkills: 10 });
+    const { skills, warnings } = await store.list();
+    strictEqual(skills.length, 10);
+    match(warnings[0]!, /has more than 10 skills: 3 left out$/);
+  });
+});
+
+Deno.test("SkillStore names skills that somebody else wrote, and does not load them (K13)", async () => {
+  await withPlace(async (place) => {
+    const write = async (name: string, text: string) => {
+      await Deno.mkdir(`${place.folder}/${name}`, { recursive: true });
+      await Deno.writeTextFile(`${place.folder}/${name}/SKILL.md`, text);
+    };
+    await write("good", "---\nname: good\ndescription: Does it.\n---\n");
+    await write("bomb", "---\na: &a [x]\nb: [*a,*a]\n---\n");
+    await write("tabs", "---\nname:\tx\n---\n");
+    await write("crlf", "---\r\nname: crlf\r\ndescription: Lines.\r\n---\r\n");
+    await write("nameless", "---\ndescription: x\n---\n");
+    await write("huge", `---\nname: ${"x".repeat(5_000_000)}\n---\n`);
+    const { skills } = await place.store.list();
+    deepStrictEqual(skills.map(({ name, kind }) => `${name} ${kind}`), [
+      "bomb broken",
+      "crlf document",
+      "good document",
+      "huge broken",
+      "nameless broken",
+      "tabs broken",
+    ]);
+    for (const { name, problem } of skills) {
+      const error = await fails(place.store.load(name), "invalid", /./);
+      strictEqual(error.exitCode, 2);
+      if (problem !== undefined) match(problem, /Front matter|too large/);
+    }
+    const error = await fails(place.store.load("good"), "invalid", /not written by mcp-exec/);
+    strictEqual(error.hint, "an agent may read SKILL.md");
+  });
+});
+
+Deno.test("SkillStore.load refuses a skill whose folder has another name (K14)", async () => {
+  await withPlace(async (place) => {
+    const { folder } = await save(place);
+    await Deno.rename(folder, `${place.folder}/other`);
+    await fails(place.store.load("other"), "integrity", /says that its name is "notes"$/);
+  });
+});
+
+Deno.test("SkillStore.load says which version a skill is of, and leaves it as it is (K15)", async () => {
+  await withPlace(async (place) => {
+    for (const version of [0, 2, 99]) {
+      const { folder } = await save(place);
+      const path = `${folder}/metadata.json`;
+      const text = (await Deno.readTextFile(path)).replace(
+        '"format_version": 1',
+        `"format_version": ${version}`,
+      );
+      await Deno.writeTextFile(path, text);
+      await forge(folder);
+      const error = await fails(
+        place.store.load("notes"),
+        "invalid",
+        new RegExp(`is of version ${version} of its form, this program knows 1$`),
+      );
+      match(error.hint!, version > 1 ? /newer version/ : /write it again/);
+      strictEqual(await Deno.readTextFile(path), text);
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+});
+
+Deno.test("SkillStore.load refuses compiled code, bytecode and imports beyond the host (K16)", async () => {
+  await withPlace(async (place) => {
+    const wasm = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+    const bytecode = Uint8Array.of(0x43, 3, 0xff, 0xfe, 0x80, 0x81);
+    const cases: [string, Uint8Array | string, RegExp][] = [
+      ["module.wasm", wasm, /holds a file that is not text$/],
+      ["module.wasm", "(module)", /holds compiled code: "module\.wasm"$/],
+      ["module.js", wasm, /holds a file that is not text$/],
+      ["module.js", bytecode, /holds a file that is not text$/],
+      ["module.qjsc", "text", /holds compiled code/],
+      ["module.js", 'import "node:fs";', /module\.js that imports "node:fs"$/],
+      ["module.js", 'import x from "https://x.test/a.js";', /that imports "https:/],
+      ["module.js", 'export * from "../other/module.js";', /that imports "\.\.\/other/],
+      ["module.js", 'await import("data:text/javascript,1");', /that imports "data:/],
+    ];
+    for (const [path, data, message] of cases) {
+      const { folder } = await save(place);
+      if (typeof data === "string") await Deno.writeTextFile(`${folder}/${path}`, data);
+      else await Deno.writeFile(`${folder}/${path}`, data);
+      await forge(folder);
+      const error = await fails(place.store.load("notes"), "integrity", message);
+      strictEqual(error.exitCode, 6);
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+});
+
+// Deno's own operations, with `before` called ahead of each with its number, counted from 1.
+function watched(before: (count: number) => void | Promise<void>): FileOperations {
+  let count = 0;
+  const step = async <T>(work: () => Promise<T>): Promise<T> => {
+    await before(++count);
+    return await work();
+  };
+  return {
+    lstat: (path) => step(() => Deno.lstat(path)),
+    mkdir: (path, options) => step(() => Deno.mkdir(path, options)),
+    realPath: (path) => step(() => Deno.realPath(path)),
+    remove: (path, options) => step(() => Deno.remove(path, options)),
+    rename: (from, to) => step(() => Deno.rename(from, to)),
+    readDir: (path) => ({
+      async *[Symbol.asyncIterator]() {
+        await before(++count);
+        yield* Deno.readDir(path);
+      },
+    }),
+    open: (path, options) =>
+      step(async () => {
+        const file = await Deno.open(path, options);
+        return new Proxy(file, {
+          get(target, key) {
+            const value = Reflect.get(target, key, target);
+            if (typeof value !== "function") return value;
+            const method = value.bind(target);
+            return key === "write" || key === "sync" || key === "read"
+              ? (...args: unknown[]) => step(() => method(...args))
+              : method;
+          },
+        });
+      }),
+  };
+}
+
+const FAULTS: Record<string, () => Error> = {
+  ENOSPC: () => new Error("No space left on device (os error 28): write"),
+  EIO: () => new Error("Input/output error (os error 5): fsync"),
+  EACCES: () => new Deno.errors.PermissionDenied("Permission denied (os error 13): open"),
+  EMFILE: () => new Error("Too many open files (os error 24): open"),
+};
+
+// Runs `act` with operation 1, 2, ... failing in turn, until none fails any more.
+async function failInTurn(
+  options: { fault: () => Error; dies: boolean },
+  act: (operations: FileOperations) => Promise<boolean>,
+): Promise<number> {
+  for (let at = 1;; at++) {
+    let reached = false;
+    const operations = watched((count) => {
+      if (count < at || (count > at && !options.dies)) return;
+      reached = true;
+      throw options.fault();
+    });
+    const worked = await act(operations);
+    if (!reached) {
+      ok(worked);
+      return at - 1;
+    }
+  }
+}
+
+for (const [fault, make] of Object.entries(FAULTS)) {
+  Deno.test(`SkillStore keeps the old skill or has the new one when any operation of save fails with ${fault} (K6)`, async () => {
+    await withPlace(async (place) => {
+      const steps = await failInTurn({ fault: make, dies: false }, async (operations) => {
+        await place.store.save(draft("old"), { folder: `${place.folder}/notes`, force: true });
+        const failing = place.over(operations);
+        const work = failing.save(draft("new"), { folder: `${place.folder}/notes` });
+        const worked = await work.then(() => true, (error: AppError) => {
+          strictEqual(error.name, "AppError");
+          return false;
+        });
+        const text = (await place.store.load("notes")).files.get("references/a.md");
+        ok(text === "new" || (!worked && text === "old"), text);
+        // Whatever could not be removed goes at the next look at the place.
+        await place.store.list();
+        deepStrictEqual(await names(place.folder), ["notes"]);
+        return worked;
+      });
+      ok(steps > 30, `${steps} steps`);
+    });
+  });
+
+  Deno.test(`SkillStore has no skill or the new one when any operation of a first save fails with ${fault} (K6)`, async () => {
+    await withPlace(async (place) => {
+      await failInTurn({ fault: make, dies: false }, async (operations) => {
+        const folder = `${place.folder}/notes`;
+        const failing = place.over(operations);
+        const worked = await failing.save(draft("new"), { folder }).then(() => true, () => false);
+        const { skills } = await place.store.list();
+        if (worked) strictEqual(skills.length, 1);
+        if (skills.length > 0) await place.store.load("notes");
+        if (await removeFolder(folder)) deepStrictEqual(await names(place.folder), []);
+        return worked;
+      });
+    });
+  });
+
+  Deno.test(`SkillStore keeps a skill whole or has none when any operation of remove fails with ${fault} (K6)`, async () => {
+    await withPlace(async (place) => {
+      await failInTurn({ fault: make, dies: false }, async (operations) => {
+        const { folder } = await save(place);
+        const worked = await place.over(operations).remove({ folder }).then(
+          () => true,
+          () => false,
+        );
+        const { skills } = await place.store.list();
+        if (worked) deepStrictEqual(skills, []);
+        if (skills.length > 0) await place.store.load("notes");
+        deepStrictEqual(await names(place.folder), skills.map((skill) => skill.name));
+        return worked;
+      });
+    });
+  });
+}
+
+Deno.test("SkillStore has the old skill or the new one whenever the process dies in save (K7)", async () => {
+  await withPlace(async (place) => {
+    const seen = new Set<string>();
+    const folder = `${place.folder}/notes`;
+    await failInTurn({ fault: FAULTS["EIO"]!, dies: true }, async (operations) => {
+      await place.store.save(draft("old"), { folder, force: true });
+      const worked = await place.over(operations).save(draft("new"), { folder })
+        .then(() => true, () => false);
+      const text = (await place.store.load("notes")).files.get("references/a.md")!;
+      seen.add(text);
+      ok(text === "new" || (!worked && text === "old"), text);
+      await place.store.list();
+      deepStrictEqual(await names(place.folder), ["notes"]);
+      return worked;
+    });
+    deepStrictEqual([...seen].sort(), ["new", "old"]);
+  });
+});
+
+Deno.test("SkillStore.list repairs what a process that died in save or remove left (K7)", async () => {
+  await withPlace(async (place) => {
+    const folder = `${place.folder}/notes`;
+    await failInTurn({ fault: FAULTS["EIO"]!, dies: true }, async (operations) => {
+      await place.store.save(draft("old"), { folder, force: true });
+      const worked = await place.over(operations).remove({ folder })
+        .then(() => true, () => false);
+      const { skills } = await place.store.list();
+      if (worked) deepStrictEqual(skills, []);
+      deepStrictEqual(await names(place.folder), skills.map((skill) => skill.name));
+      if (skills.length > 0) await place.store.load("notes");
+      return worked;
+    });
+  });
+});
+
+Deno.test({
+  name: "SkillStore has the old skill or the new one after SIGKILL in the middle of save (K7)",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await withPlace(async (place) => {
+      const folder = `${place.folder}/notes`;
+      const seen = new Set<string>();
+      // The renames are what matters most: before, between and behind them.
+      for (const when of ["write 3", "rename 1", "rename 2", "rename 3", "remove 1", "sync 4"]) {
+        await place.store.save(draft("old"), { folder, force: true });
+        const child = new Deno.Command(Deno.execPath(), {
+          args: ["run", "-A", new URL("./servers/dying_save.ts", import.meta.url).href],
+          env: { DIE_AT: when, FOLDER: folder },
+          stdout: "null",
+          stderr: "inherit",
+        });
+        const { signal } = await child.output();
+        strictEqual(signal, when === "rename 3" ? null : "SIGKILL", when);
+        await place.store.list();
+        const found = await place.store.inspect("notes");
+        const text = found.files.get("references/a.md")!;
+        seen.add(text);
+        ok(["old", "new"].includes(text));
+        deepStrictEqual(await names(place.folder), ["notes"]);
+      }
+      deepStrictEqual([...seen].sort(), ["new", "old"]);
+    });
+  },
+});
+
+Deno.test("SkillStore lets one of several saves win as a whole, whoever loads meanwhile (K8)", async () => {
+  await withPlace(async (place) => {
+    const folder = `${place.folder}/notes`;
+    await place.store.save(draft("0"), { folder });
+    const texts = Array.from({ length: 8 }, (_, at) => `${at + 1}`.repeat(1000));
+    const loads: Promise<unknown>[] = [];
+    const saves = texts.map((text) => place.store.save(draft(text), { folder }));
+    for (let round = 0; round < 60; round++) {
+      loads.push(
+        place.store.load("notes").then(({ files }) => {
+          const text = files.get("references/a.md")!;
+          ok(text === "0" || texts.includes(text));
+          ok(files.get("SKILL.md")!.includes(text));
+        }, (error: AppError) => {
+          // Between the two renames there is no skill for a moment.
+          match(error.message, /^There is no skill "notes"$/);
+        }),
+      );
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    await Promise.all([...saves, ...loads]);
+    ok(texts.includes((await place.store.load("notes")).files.get("references/a.md")!));
+    deepStrictEqual(await names(place.folder), ["notes"]);
+  });
+});
+
+Deno.test("SkillStore.load during remove gives the whole skill or none (K8)", async () => {
+  await withPlace(async (place) => {
+    for (let round = 0; round < 20; round++) {
+      const { folder } = await save(place);
+      const load = place.store.load("notes").then(
+        ({ files }) => strictEqual(files.size, 6),
+        (error: AppError) => match(error.message, /There is no skill|does not exist|Cannot read/),
+      );
+      await Promise.all([load, place.store.remove({ folder })]);
+      deepStrictEqual(await names(place.folder), []);
+    }
+  });
+});
+
+Deno.test("SkillStore.save takes over the lock of a process that is gone (K9)", async () => {
+  await withPlace(async (place) => {
+    await Deno.mkdir(place.folder, { recursive: true });
+    await Deno.writeTextFile(`${place.folder}/.notes.lock`, "");
+    await save(place);
+    deepStrictEqual(await names(place.folder), ["notes"]);
+  });
+});
+
+Deno.test("withLock waits for a lock that is held, then ends with a timeout (K9)", async () => {
+  await withPlace(async (place) => {
+    await save(place);
+    const lock = `${place.folder}/.notes.lock`;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    const holder = withLock(lock, () => (held.resolve(), promise));
+    await held.promise;
+    const error = await fails(
+      withLock(lock, () => Promise.resolve(), { timeoutMs: 60 }),
+      "timeout",
+      /is held by another process$/,
+    );
+    strictEqual(error.exitCode, 4);
+    const waiting = save(place, "two");
+    resolve();
+    await Promise.all([holder, waiting]);
+    strictEqual((await place.store.load("notes")).files.get("references/a.md"), "two");
+  });
+});
+
+Deno.test("SkillStore sweeps the remains of one skill and never those of another (K10)", async () => {
+  await withPlace(async (place) => {
+    await save(place);
+    const live = ".other.0123456789abcdef.new";
+    await Deno.mkdir(`${place.folder}/${live}`);
+    await Deno.mkdir(`${place.folder}/.notes.0123456789abcdef.new`);
+    await Deno.mkdir(`${place.folder}/notes-2`);
+    await Deno.mkdir(`${place.folder}/.notes-2.0123456789abcdef.keep`);
+    await save(place, "two");
+    deepStrictEqual(
+      await names(place.folder),
+      [
+        ".notes-2.0123456789abcdef.keep",
+        live,
+        "notes",
+        "notes-2",
+      ].sort(),
+    );
+  });
+});
+
+Deno.test("SkillStore.list waits for a save that is under way and takes nothing from it (K10)", async () => {
+  await withPlace(async (place) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const slow = place.over(watched(async (count) => {
+      if (count === 40) await promise;
+    }));
+    const folder = `${place.folder}/notes`;
+    await place.store.save(draft("old"), { folder });
+    const saving = slow.save(draft("new"), { folder });
+    await new Promise((done) => setTimeout(done, 30));
+    const listing = place.store.list();
+    await new Promise((done) => setTimeout(done, 30));
+    resolve();
+    await Promise.all([saving, listing]);
+    strictEqual((await place.store.load("notes")).files.get("references/a.md"), "new");
+    deepStrictEqual(await names(place.folder), ["notes"]);
+  });
+});
+
+Deno.test("SkillStore.list shows every place, and which skill hides which", async () => {
+  await withPlace(async (place) => {
+    for (const { folder } of place.places) {
+      await place.store.save(draft("x"), { folder: `${folder}/notes` });
+    }
+    const own = draft("x", { name: "own" as SkillName });
+    await place.store.save(own, { folder: `${place.places[2]!.folder}/own` });
+    const { skills } = await place.store.list();
+    deepStrictEqual(skills.map(({ name, origin, shadowedBy }) => [name, origin, shadowedBy]), [
+      ["notes", "project", undefined],
+      ["notes", "project-agents", `${place.folder}/notes`],
+      ["notes", "user", `${place.folder}/notes`],
+      ["own", "user", undefined],
+      ["notes", "config", `${place.folder}/notes`],
+    ]);
+    strictEqual((await place.store.find("notes")).origin, "project");
+    strictEqual((await place.store.find("own")).origin, "user");
+    const path = `${place.places[3]!.folder}/notes/`;
+    strictEqual((await place.store.load(path)).folder, path.slice(0, -1));
+  });
+});
+
+Deno.test("SkillStore.find offers the nearest names", async () => {
+  await withPlace(async (place) => {
+    await save(place);
+    const error = await fails(place.store.find("nots"), "usage", /^There is no skill "nots"$/);
+    strictEqual(error.hint, 'did you mean "notes"?');
+  });
+});
+
+Deno.test("SkillStore.remove says when there is nothing to remove", async () => {
+  await withPlace(async (place) => {
+    const { folder } = await save(place);
+    await place.store.remove({ folder });
+    deepStrictEqual(await names(place.folder), []);
+    await fails(place.store.remove({ folder }), "usage", /^There is no skill in/);
+  });
+});
+
+Deno.test("skillPlaces takes the project's place and the user's for one in the home folder", () => {
+  const context = {
+    cwd: "/home/me",
+    paths: { home: "/home/me", config: "/home/me/.config/mcp-exec", data: "/d" },
+  };
+  deepStrictEqual(skillPlaces(context).map(({ folder }) => folder), [
+    "/home/me/.claude/skills",
+    "/home/me/.agents/skills",
+    "/home/me/.config/claude/skills",
+  ]);
+  strictEqual(scopedPlace(context, "user")?.folder, "/home/me/.claude/skills");
+  strictEqual(scopedPlace(context, "project")?.folder, "/home/me/.claude/skills");
+});
+
+Deno.test("createSkillRoots remembers roots in the database, outside of every skill (K4)", async () => {
+  await withPlace(({ base }) => {
+    const path = `${base}/data/mcp-exec.db`;
+    const [one, two] = ["1", "2"].map((text) => checksumOf(new Map([["a", text]])).root);
+    const name = "notes" as SkillName;
+    for (const round of [1, 2]) {
+      const database = openDatabase(path, { warn: (message) => ok(false, message) });
+      const roots = createSkillRoots(database, { now: () => round });
+      strictEqual(roots.has(one!), round === 2);
+      strictEqual(roots.has(two!), false);
+      roots.accept(one!, name);
+      strictEqual(roots.has(one!), true);
+      database.close();
+    }
+    return Promise.resolve();
+  });
+});
