@@ -73,7 +73,9 @@ function compareTools(before: ManifestTool, after: ManifestTool): string[] {
     const [from, to] = [before, after].map((tool) => String(tool.annotations[hint] ?? "unsaid"));
     changes.push(...change(cleanLine(hint, MAX_NAME_CHARS), { from: from!, to: to! }));
   }
-  changes.push(...change("summary", { from: before.summary, to: after.summary }));
+  if (before.summary !== after.summary) {
+    changes.push(`summary was ${quoteText(before.summary)}, is now ${quoteText(after.summary)}`);
+  }
   if (changes.length === 0 && before.digest !== after.digest) {
     changes.push("description or details of its schemas changed");
   }
