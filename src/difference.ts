@@ -90,7 +90,7 @@ function compareParameters(before: ManifestTool, after: ManifestTool): string[] 
   }
   const old = new Map(before.parameters.map((parameter) => [parameter.name, parameter]));
   const current = new Map(after.parameters.map((parameter) => [parameter.name, parameter]));
-  for (const name of new Set([...old.keys(), ...current.keys()])) {
+  for (const name of [...new Set([...old.keys(), ...current.keys()])].sort()) {
     const [from, to] = [old.get(name), current.get(name)];
     const shown = `parameter ${quoteText(name)}`;
     if (from === undefined) {

@@ -151,7 +151,7 @@ export const skill = {"0":function(container,depth0,helpers,partials,data) {
     };
 
   return "\n## Use its tools\n\n1. Find one"
-    + ((stack1 = lookupProperty(helpers,"if").call(alias1,lookupProperty(depth0,"search"),{"name":"if","hash":{},"fn":container.program(2, data, 0),"inverse":container.noop,"data":data,"loc":{"start":{"line":19,"column":11},"end":{"line":19,"column":92}}})) != null ? stack1 : "")
+    + ((stack1 = lookupProperty(helpers,"if").call(alias1,lookupProperty(depth0,"search"),{"name":"if","hash":{},"fn":container.program(2, data, 0),"inverse":container.noop,"data":data,"loc":{"start":{"line":19,"column":11},"end":{"line":19,"column":131}}})) != null ? stack1 : "")
     + " in the list below.\n2. Read its signature: `mcp-exec introspect "
     + ((stack1 = alias3(alias2(depth0, "server", {"start":{"line":20,"column":46},"end":{"line":20,"column":52}} ), depth0)) != null ? stack1 : "")
     + " --tool "
@@ -177,7 +177,7 @@ export const skill = {"0":function(container,depth0,helpers,partials,data) {
   return ": `mcp-exec search \"words\" --server "
     + ((stack1 = alias2(alias1(depth0, "server", {"start":{"line":19,"column":63},"end":{"line":19,"column":69}} ), depth0)) != null ? stack1 : "")
     + ((stack1 = alias2(alias1(depth0, "reach", {"start":{"line":19,"column":73},"end":{"line":19,"column":78}} ), depth0)) != null ? stack1 : "")
-    + "`, or";
+    + "` (`--detail signature` adds signatures), or";
 },"3":function(container,depth0,helpers,partials,data) {
     return "- A result too large to print comes back as a handle: `mcp-exec result HANDLE --slice 0:2000` shows a part.\n";
 },"4":function(container,depth0,helpers,partials,data) {
