@@ -80,7 +80,7 @@ export function markdownText(text: string, maxChars = 500): string {
 /** `text` as a block quotation in Markdown that ends in a line feed, each line as `markdownText`. */
 export function markdownQuote(text: string, maxChars = MAX_DESCRIPTION_BYTES): string {
   const lines = cleanText(text.trim(), maxChars).split("\n");
-  return lines.map((line) => `> ${markdownText(line, maxChars)}`.trimEnd() + "\n").join("");
+  return lines.map((line) => `> ${markdownText(line, Infinity)}`.trimEnd() + "\n").join("");
 }
 
 /** `text` as a code span in Markdown, on one line: its fence is longer than any inside. */

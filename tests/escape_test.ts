@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import {
+  codeBlock,
+  codeSpan,
   docComment,
   docTagText,
   docText,
+  markdownQuote,
+  markdownText,
   propertyKey,
+  shellWord,
   stringLiteral,
   templateText,
+  yamlString,
 } from "../src/escape.ts";
 
 // What a reader of the generated comment does to see the text as the server wrote it.
@@ -99,4 +105,88 @@ Deno.test("templateText stays inside a template literal and keeps its value (G1)
   for (const text of [...HOSTILE, "a${b}`c\\", '"$', "$", "\u2028"]) {
     assert.equal(evaluate(`\`${templateText(text)}\${"!"}\``), `${text}!`);
   }
+});
+
+// What a reader of Markdown sees of a line without code spans.
+function rendered(markdown: string): string {
+  return markdown.replace(/\\([!-/:-@[-`{-~])/g, "$1");
+}
+
+const MARKUP = [
+  ...["# Heading", "---", "- item", "+ item", "* item", "= x", "===", "1. one", "12) two", "~~~"],
+  ...[
+    "> quote",
+    "```ts",
+    "`code` *a* **b** _c_ <b>d</b> | e",
+    "[a](http://b) ![c](d)",
+    "&lt;&#35;",
+  ],
+  ...["a\\*b", "<!-- x -->", "a_b_c", "http://x.y/z", "\\", "~~gone~~", "2024. a"],
+];
+
+Deno.test("markdownText shows any text as it is, with no markup in it (H23, H24)", () => {
+  for (const text of MARKUP) {
+    const line = markdownText(text);
+    assert.equal(rendered(line), text);
+    assert.doesNotMatch(line, /^[-#>+=~`*_|]|^\d+[.)]/);
+    assert.doesNotMatch(line.replace(/\\./g, ""), /[`*_#<>|[\]~]|&[#a-z]/);
+  }
+  assert.equal(markdownText(" a\n# b\r\n\t---\u2028c "), "a \\# b --- c");
+  assert.equal(markdownText("\u202e\u001b[0m"), "\\\\u{202e}\\\\u{1b}\\[0m");
+  assert.equal(markdownText("plain, e.g. (this) at 5.0%"), "plain, e.g. (this) at 5.0%");
+});
+
+Deno.test("markdownQuote keeps every line inside the quotation (H24)", () => {
+  const quote = markdownQuote(`${MARKUP.join("\n")}\n\n  indented\r\nlast\n`);
+  assert.ok(quote.endsWith("\n> indented\n> last\n"));
+  for (const line of quote.trimEnd().split("\n")) {
+    assert.match(line, /^>(?: [^-#>+=~`*_|\s]|$)/);
+  }
+  assert.equal(markdownQuote("x".repeat(50), 10).startsWith("> xxxxxxxxxx... (40 more)"), true);
+});
+
+Deno.test("codeSpan and codeBlock have fences longer than any inside (H24)", () => {
+  assert.equal(codeSpan("create_issue"), "`create_issue`");
+  assert.equal(codeSpan("a`b``c"), "```a`b``c```");
+  assert.equal(codeSpan("`a`"), "`` `a` ``");
+  assert.equal(codeSpan("a\nb\u0007"), "`a b\\u{7}`");
+  assert.equal(codeSpan(""), "`  `");
+  assert.equal(codeBlock("const a = 1;\n", "ts"), "```ts\nconst a = 1;\n```\n");
+  assert.equal(codeBlock("```\n````x", "ts"), "`````ts\n```\n````x\n`````\n");
+});
+
+Deno.test("yamlString is one quoted line of that value, without what ends front matter (H24, K13)", () => {
+  const values = [
+    ...MARKUP,
+    ...HOSTILE,
+    'say "hi": yes',
+    "a\\nb",
+    "!!js/function x",
+    "*alias &a",
+    "é日",
+  ];
+  for (const value of values) {
+    const yaml = yamlString(value);
+    assert.match(yaml, /^"[^\n]*"$/);
+    assert.equal(yaml.includes("---"), false);
+    assert.equal(JSON.parse(yaml.replaceAll("\\x2d", "-")), value);
+  }
+  assert.equal(yamlString("a\n---\n# b\u2028"), '"a \\x2d\\x2d\\x2d # b"');
+});
+
+Deno.test("shellWord is one word of exactly that value for a shell", async () => {
+  const words = [
+    "plain-1.0/x:y@z",
+    "two words",
+    "it's",
+    '$HOME `id` "q" \\ ; & | > #',
+    "",
+    "-n",
+    "a\nb",
+    "*?[x]",
+  ];
+  const { stdout } = await new Deno.Command("/bin/sh", {
+    args: ["-c", `for word in ${words.map(shellWord).join(" ")}; do printf '%s\\0' "$word"; done`],
+  }).output();
+  assert.deepEqual(new TextDecoder().decode(stdout).split("\0").slice(0, -1), words);
 });

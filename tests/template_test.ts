@@ -4,10 +4,17 @@ import Handlebars from "handlebars/runtime.js";
 import { compileTemplates } from "../scripts/templates.ts";
 import {
   type IndexParts,
+  renderDeclaration,
+  renderDeclarations,
   renderHost,
+  renderHostTypes,
   renderIndex,
+  renderReference,
+  renderSection,
+  renderSkill,
   renderTool,
   renderTypes,
+  type SkillParts,
   type ToolParts,
 } from "../src/template.ts";
 
@@ -66,9 +73,55 @@ Deno.test("renderIndex and renderTypes fail on a missing list or part (G8)", () 
   assert.throws(() => renderTypes({ definitions: [{ name: "A" }] as never }), /"text"/);
 });
 
+const SKILL: SkillParts = {
+  name: '"demo"',
+  description: '"Does things."',
+  title: "demo",
+  server: "demo",
+  purpose: "Things.",
+  instructions: "> Said.",
+  reach: "",
+  sample: { tool: "a", program: "export default 1;" },
+  listing: "- a",
+  search: true,
+  results: true,
+  sessions: true,
+  saving: true,
+};
+
+Deno.test("renderSkill and its like fail on a part that is missing (G8)", () => {
+  const fails = <Parts extends object>(render: (parts: Parts) => string, parts: Parts) => {
+    assert.ok(render(parts).length > 0);
+    for (const part of Object.keys(parts)) {
+      const { [part as keyof Parts]: _, ...others } = parts;
+      // A switch that is missing counts as off.
+      if (typeof parts[part as keyof Parts] === "boolean" || part === "sample") continue;
+      if (part === "instructions" || part === "parameters") continue;
+      assert.throws(() => render(others as Parts), /not defined|list/, part);
+    }
+  };
+  fails(renderSkill, SKILL);
+  fails(renderReference, { title: "a", note: "b", contents: ["- c"], sections: ["## d"] });
+  fails(renderSection, { title: "a", tool: "`a`", about: "", code: "```", parameters: "- x" });
+  fails(renderDeclarations, { marker: "// m", modules: [{ specifier: '"x"', body: "" }] });
+  const { imports: _, server: __, tool: ___, ...declaration } = TOOL;
+  fails(renderDeclaration, declaration);
+});
+
+Deno.test("renderSkill leaves out what it is not given", () => {
+  const text = renderSkill({
+    ...SKILL,
+    instructions: "",
+    sample: undefined,
+    listing: "",
+  });
+  assert.equal(text, '---\nname: "demo"\ndescription: "Does things."\n---\n\n# demo\n\nThings.\n');
+});
+
 Deno.test("renderHost is the same each time", () => {
   assert.equal(renderHost(), renderHost());
   assert.match(renderHost(), /callTool,/);
+  assert.ok(renderHost().includes(renderHostTypes()));
 });
 
 Deno.test("compileTemplates gives the committed module", async () => {
