@@ -13,7 +13,7 @@ const ROWS: readonly (readonly string[])[] = [
     ...words("type_model type_text shared_types template template_generated"),
     ...words("source source_lexer source_nesting source_scan source_map"),
     ...words("fuel loader asset engine web_globals prelude messages verdict"),
-    ...words("integrity front_matter skill_metadata skill_places skill_roots"),
+    ...words("integrity front_matter skill_folders skill_metadata skill_places skill_roots"),
   ],
   [
     ...words("channel stdio http transport introspect catalog bridge journal config"),
@@ -21,7 +21,7 @@ const ROWS: readonly (readonly string[])[] = [
       "vfs plan reference codegen documents declarations difference modules run guest sandbox",
     ),
   ],
-  words("servers search session output_folder outputs skills"),
+  words("servers search session output_folder outputs skills skill_views"),
   [
     ...words("render flags demo_program demo_server demo_tools demo_issue_tools demo_tracker"),
     ...words("demo_data demo_views"),

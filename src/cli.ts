@@ -4,7 +4,7 @@
 import type { ApplicationText, Command } from "@stricli/core";
 import { type Context, createContext, type OutputFormat, type ProcessView } from "./context.ts";
 import { AppError, ExitCode, toAppError } from "./errors.ts";
-import { type Invocation, literalArguments } from "./flags.ts";
+import { type CommandGroup, type Invocation, literalArguments } from "./flags.ts";
 import { INTERRUPT_GRACE_MS } from "./limits.ts";
 import { createLog } from "./log.ts";
 import { nearestNames } from "./names.ts";
@@ -14,7 +14,7 @@ import { VERSION } from "./version.ts";
 
 interface CommandEntry {
   readonly brief: string;
-  readonly load: () => Promise<Command<Invocation>>;
+  readonly load: () => Promise<Command<Invocation> | CommandGroup>;
 }
 
 /** Every command: its line in the help, and where it is. */
@@ -38,6 +38,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   search: {
     brief: "Find tools by a few words, without starting a server",
     load: async () => (await import("./commands/search.ts")).command,
+  },
+  skill: {
+    brief: "List, verify, run, save and remove skills",
+    load: async () => (await import("./commands/skill.ts")).command,
   },
   demo: {
     brief: "Show the whole loop on the built-in server, offline",
@@ -107,7 +111,7 @@ export async function runCli(
 ): Promise<ExitCode> {
   const globals = readGlobals(context);
   const output = createOutput(context, globals);
-  const work = dispatch(context, globals, output).catch((error) => {
+  const work = dispatch({ context, globals, output }).catch((error) => {
     const failure = toAppError(error);
     // What an interrupt broke on its way out is not the reason.
     return context.signal.aborted && failure.kind !== "interrupted"
@@ -153,7 +157,8 @@ function afterInterrupt(
   };
 }
 
-async function dispatch(context: Context, globals: Globals, output: Output): Promise<ExitCode> {
+async function dispatch(parts: DispatchParts): Promise<ExitCode> {
+  const { globals, output } = parts;
   if (globals.problem !== undefined) throw globals.problem;
   if (globals.version) return show(output, "version", VERSION);
   const { command: name, rest } = globals;
@@ -164,7 +169,42 @@ async function dispatch(context: Context, globals: Globals, output: Output): Pro
       otherwise: "mcp-exec --help lists the commands",
     });
   }
-  const command = await COMMANDS[name]!.load();
+  const loaded = await COMMANDS[name]!.load();
+  if (!("commands" in loaded)) return await runCommand({ name, command: loaded, rest }, parts);
+  const [word, ...others] = rest;
+  if (word === undefined && globals.help) {
+    return show(output, "help", groupHelp(name, loaded) + GLOBAL_HELP);
+  }
+  const known = Object.keys(loaded.commands);
+  if (word === undefined) {
+    const hint = `it is followed by ${known.join(", ")}`;
+    throw new AppError("usage", `Command "${name}" is not whole`, { hint });
+  }
+  if (!known.includes(word)) {
+    throw unknown(`Command ${quoteText(`${name} ${word}`)}`, word, {
+      known,
+      otherwise: `"${name}" is followed by ${known.join(", ")}`,
+    });
+  }
+  const command = loaded.commands[word]!;
+  return await runCommand({ name: `${name} ${word}`, command, rest: others }, parts);
+}
+
+/** What the commands of one process share. */
+interface DispatchParts {
+  readonly context: Context;
+  readonly globals: Globals;
+  readonly output: Output;
+}
+
+async function runCommand(
+  { name, command, rest }: {
+    readonly name: string;
+    readonly command: Command<Invocation>;
+    readonly rest: readonly string[];
+  },
+  { context, globals, output }: DispatchParts,
+): Promise<ExitCode> {
   const stricli = await import("@stricli/core");
   const help = helpOf(name, command, stricli.text_en);
   if (globals.help) return show(output, "help", help + GLOBAL_HELP);
@@ -204,6 +244,14 @@ async function dispatch(context: Context, globals: Globals, output: Output): Pro
   await stricli.run(application, rest, invocation);
   if (failure !== undefined) throw failure;
   return ExitCode.ok;
+}
+
+function groupHelp(name: string, { description, commands }: CommandGroup): string {
+  const lines = Object.entries(commands).map(([word, command]) =>
+    `  ${word.padEnd(10)}${command.brief}`
+  );
+  return `USAGE\n  mcp-exec ${name} <command> [arguments] [options]\n\n${description}\n\n` +
+    `COMMANDS\n${lines.join("\n")}\n  mcp-exec ${name} <command> --help\n`;
 }
 
 /** A command's usage, description and flags; stricli's own list leaves out what flags take. */

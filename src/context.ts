@@ -37,6 +37,11 @@ export interface Context {
   /** All of standard input, read to its end; fails beyond `maxBytes`. */
   readInput(maxBytes: number): Promise<Uint8Array>;
   readonly isTerminal: { readonly in: boolean; readonly out: boolean; readonly error: boolean };
+  /**
+   * Asks on the terminal and gives whether the answer was yes; absent where nobody can be asked:
+   * in a pipe, and with `CI` set.
+   */
+  confirm?(question: string): Promise<boolean>;
   /** Width of the terminal in columns. */
   readonly columns: number;
   /** Aborted on Ctrl-C and SIGTERM; its reason is an `interrupted` error. */
@@ -63,6 +68,7 @@ export function createContext(view: ProcessView): Context {
   for (const signal of signals) Deno.addSignalListener(signal, onSignal);
   const out = createWriter(Deno.stdout);
   const error = createWriter(Deno.stderr);
+  const canAsk = Deno.stdin.isTerminal() && Deno.stderr.isTerminal() && !view.env.get("CI");
   return {
     ...view,
     cwd,
@@ -76,6 +82,7 @@ export function createContext(view: ProcessView): Context {
       out: Deno.stdout.isTerminal(),
       error: Deno.stderr.isTerminal(),
     },
+    ...(canAsk && { confirm: (question) => askTerminal(question, error, interrupt.signal) }),
     columns: terminalColumns(),
     signal: interrupt.signal,
     now: () => Date.now(),
@@ -169,11 +176,33 @@ function pause(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
 }
 
-async function readInput(maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+// A terminal gives its input a line at a time.
+async function askTerminal(
+  question: string,
+  write: (text: string) => void,
+  signal: AbortSignal,
+): Promise<boolean> {
+  write(`${question} [y/N] `);
+  const reader = Deno.stdin.readable.getReader();
+  try {
+    const { value } = await Promise.race([reader.read(), rejection(signal)]);
+    return /^y(?:es)?$/i.test(new TextDecoder().decode(value).trim());
+  } finally {
+    reader.releaseLock();
+  }
+}
+
+// Heeded only while something is being read.
+function rejection(signal: AbortSignal): Promise<never> {
   const interrupted = new Promise<never>((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
-  interrupted.catch(() => {}); // heeded only while something is being read
+  interrupted.catch(() => {});
+  return interrupted;
+}
+
+async function readInput(maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+  const interrupted = rejection(signal);
   const reader = Deno.stdin.readable.getReader();
   const chunks: Uint8Array[] = [];
   let length = 0;

@@ -1,7 +1,7 @@
 // What commands share of their command line: the flags that name servers, and readers of values.
 // It parses and checks; it connects to nothing, and never repeats the value of --env or --header.
 
-import type { CommandContext, TypedFlagParameter } from "@stricli/core";
+import type { Command, CommandContext, TypedFlagParameter } from "@stricli/core";
 import { positionAt } from "./config.ts";
 import type { Context } from "./context.ts";
 import { AppError } from "./errors.ts";
@@ -30,6 +30,13 @@ export interface Invocation extends CommandContext {
   readonly config: string | undefined;
   /** Writes lines to stderr unless `--quiet`; what is in them must be safe to show. */
   note(lines: readonly string[]): void;
+}
+
+/** A command that stands for several: the word after it says which. */
+export interface CommandGroup {
+  /** What they are about, with examples. */
+  readonly description: string;
+  readonly commands: Readonly<Record<string, Command<Invocation>>>;
 }
 
 /** The values of the flags that name servers. */

@@ -1,18 +1,14 @@
 // The skills of this machine: found, listed, written whole or not at all, and used only when their
 // files are what was written and their content was accepted. Runs nothing of what it reads.
 
+import type { Context } from "./context.ts";
+import type { Database } from "./database.ts";
 import { type FolderFiles, readFolder, removeFolder, repairFolder, replaceFolder } from "./disk.ts";
 import { AppError, toAppError } from "./errors.ts";
 import { readFrontMatter } from "./front_matter.ts";
 import type { Digest } from "./hash.ts";
 import { CHECKSUM_FILE, checksumOf, verifyFiles } from "./integrity.ts";
-import {
-  MAX_FRONT_MATTER_BYTES,
-  MAX_SKILL_BYTES,
-  MAX_SKILL_FILES,
-  MAX_SKILL_METADATA_BYTES,
-  MAX_SKILLS,
-} from "./limits.ts";
+import { MAX_SKILL_BYTES, MAX_SKILL_FILES, MAX_SKILLS } from "./limits.ts";
 import { nearestNames, type SkillName, toSkillName } from "./names.ts";
 import { type FileOperations, quotePath } from "./read.ts";
 import {
@@ -22,30 +18,26 @@ import {
   type SkillMetadata,
   writeMetadata,
 } from "./skill_metadata.ts";
-import { linkOnTheWay, type SkillPlace } from "./skill_places.ts";
-import type { SkillRoots } from "./skill_roots.ts";
+import {
+  exists,
+  identityOf,
+  lookAt,
+  namesIn,
+  SKILL_FILE,
+  type SkillEntry,
+} from "./skill_folders.ts";
+import { linkOnTheWay, type SkillPlace, skillPlaces } from "./skill_places.ts";
+import { createSkillRoots, type SkillRoots } from "./skill_roots.ts";
 import { scanSource } from "./source_scan.ts";
 import { quoteText } from "./text.ts";
 
-/** The file that an agent reads first. */
-export const SKILL_FILE = "SKILL.md";
+export { SKILL_FILE } from "./skill_folders.ts";
+export type { SkillEntry } from "./skill_folders.ts";
+
 /** All generated code of a skill as one file: `{"format_version", "files": {"/path": "text"}}`. */
 export const CODE_FILE = "vfs.json";
 /** The code as one module that the sandbox runs as it is. */
 export const MODULE_FILE = "module.js";
-
-/** A skill as far as a look at its folder tells; its texts are untrusted. */
-export interface SkillEntry {
-  readonly name: string;
-  readonly folder: string;
-  readonly origin: SkillPlace["origin"] | "path";
-  /** `document`: somebody else's, to be read by agents only. `broken`: see `problem`. */
-  readonly kind: SkillMetadata["kind"] | "document" | "broken";
-  readonly description: string;
-  readonly problem?: string;
-  /** The folder of the skill of the same name that is used instead. */
-  readonly shadowedBy?: string;
-}
 
 /** The skills of all places, by place and name, with what was left out. */
 export interface SkillListing {
@@ -104,7 +96,7 @@ export interface SkillStore {
   /** As `inspect`, and an `untrusted` error for a content that nobody accepted, but for `accept`. */
   load(nameOrPath: string, options?: { readonly accept?: Digest | undefined }): Promise<Skill>;
   /** Accepts a skill; an `integrity` error when its root is not `root`. */
-  accept(skill: Skill, root: Digest): void;
+  accept(skill: Skill, root: Digest): Promise<void>;
   /** Writes a skill as a whole, accepted as written; nothing when nothing but the time changed. */
   save(draft: SkillDraft, options: SaveOptions): Promise<SaveOutcome>;
   /** Removes the folder of a skill. */
@@ -114,7 +106,8 @@ export interface SkillStore {
 /** What a store is made of. */
 export interface SkillStoreOptions {
   readonly places: readonly SkillPlace[];
-  readonly roots: SkillRoots;
+  /** The index of accepted roots, opened when it is first needed. */
+  readonly roots: () => Promise<SkillRoots>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly operations?: FileOperations;
@@ -127,6 +120,25 @@ const FIXED_FILES = new Map([
   [".gitattributes", "* -text\n"],
 ]);
 const READ_ATTEMPTS = 5;
+
+/** The store of a person's own skills; the database is opened when it is first needed. */
+export function openSkillStore(
+  context: Pick<Context, "cwd" | "paths" | "now">,
+  { warn }: { readonly warn: (message: string) => void },
+): SkillStore & { /** Closes the database. */ close(): void } {
+  let database: Database | undefined;
+  const { now } = context;
+  const store = createSkillStore({
+    places: skillPlaces(context),
+    now,
+    async roots() {
+      const { openDatabase } = await import("./database.ts");
+      database ??= openDatabase(`${context.paths.data}/mcp-exec.db`, { warn });
+      return createSkillRoots(database, { now });
+    },
+  });
+  return { ...store, close: () => database?.close() };
+}
 
 /** The store of the skills in `places`. */
 export function createSkillStore(options: SkillStoreOptions): SkillStore {
@@ -238,6 +250,7 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
       );
     }
     checkCode(files, what);
+    const accepted = (await roots()).has(root);
     const warnings = writable.length === 0 ? [] : [
       `${what} can be changed by other users: ${quotePath(writable[0] || ".")}${
         writable.length > 1 ? ` and ${writable.length - 1} more` : ""
@@ -247,21 +260,21 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
       name: metadata.name,
       folder,
       root,
-      accepted: roots.has(root),
+      accepted,
       metadata,
       files,
       warnings,
     };
   }
 
-  function accept(skill: Skill, root: Digest): void {
+  async function accept(skill: Skill, root: Digest): Promise<void> {
     if (skill.root !== root) {
       throw new AppError(
         "integrity",
         `Skill ${quoteText(skill.name)} has another root than the one given: ${skill.root}`,
       );
     }
-    roots.accept(root, skill.name);
+    (await roots()).accept(root, skill.name);
   }
 
   async function save(draft: SkillDraft, save: SaveOptions): Promise<SaveOutcome> {
@@ -281,7 +294,7 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
     if (!unchanged) files = complete(draft, new Date(options.now()).toISOString());
     const { root } = checksumOf(files);
     // First, so that no process may die between the two: what is accepted and absent does no harm.
-    roots.accept(root, facts.name);
+    (await roots()).accept(root, facts.name);
     if (!unchanged) {
       await replaceFolder(folder, files, {
         ...confined,
@@ -330,7 +343,7 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
     inspect,
     async load(nameOrPath, { accept: root } = {}) {
       const skill = await inspect(nameOrPath);
-      if (root !== undefined) accept(skill, root);
+      if (root !== undefined) await accept(skill, root);
       else if (!skill.accepted) {
         throw new AppError("untrusted", `Skill ${quoteText(skill.name)} was not accepted here`, {
           detail: [`its root is ${skill.root}`],
@@ -403,103 +416,4 @@ function checkCode(files: ReadonlyMap<string, string>, what: string): void {
 function isKnownImport(specifier: string): boolean {
   return specifier === "./host.ts" || /^mcp:[^/]+$/.test(specifier) ||
     /^\/mcp-tools\/(?:servers|skills)\//.test(specifier);
-}
-
-const REMAINS = /^\.(.+?)(?:\.[0-9a-f]{16}\.(?:new|old|tmp|gone)|\.lock)$/;
-
-// Synchronous, because a thousand skills are listed with it.
-function namesIn(
-  place: SkillPlace,
-  most: number,
-): { names: string[]; remains: string[]; warning?: string } {
-  const link = linkOnTheWay(place);
-  if (link !== undefined) {
-    const warning = `Skills in ${quotePath(place.folder)} are left out: ${
-      quotePath(link)
-    } is a link or no folder`;
-    return { names: [], remains: [], warning };
-  }
-  const names: string[] = [];
-  const remains = new Set<string>();
-  let left = 0;
-  try {
-    for (const { name, isDirectory, isSymlink } of Deno.readDirSync(place.folder)) {
-      const remaining = REMAINS.exec(name)?.[1];
-      if (remaining !== undefined) remains.add(remaining);
-      if (name.startsWith(".") || (!isDirectory && !isSymlink)) continue;
-      if (names.length < most) names.push(name);
-      else left++;
-    }
-  } catch {
-    return { names: [], remains: [] }; // no such place
-  }
-  names.sort();
-  const warning = `${quotePath(place.folder)} has more than ${most} skills: ${left} left out`;
-  return { names, remains: [...remains].filter(isName), ...(left > 0 && { warning }) };
-}
-
-function isName(text: string): boolean {
-  try {
-    return toSkillName(text) === text;
-  } catch {
-    return false;
-  }
-}
-
-// What a folder says it is, without checking that; undefined where it holds no skill.
-function lookAt(
-  folder: string,
-  { name, origin }: Pick<SkillEntry, "name" | "origin">,
-): SkillEntry | undefined {
-  const entry = { name, folder, origin };
-  const broken = (problem: string): SkillEntry => ({
-    ...entry,
-    kind: "broken",
-    description: "",
-    problem,
-  });
-  try {
-    const info = Deno.lstatSync(folder);
-    if (info.isSymlink) return broken("it is a symbolic link");
-    if (!info.isDirectory) return undefined;
-    toSkillName(name);
-    const text = readSmall(`${folder}/${METADATA_FILE}`, MAX_SKILL_METADATA_BYTES);
-    if (text !== undefined) {
-      const { kind, description } = readMetadata(text, `Skill ${quoteText(name)}`);
-      return { ...entry, kind, description };
-    }
-    const skill = readSmall(`${folder}/${SKILL_FILE}`, 64 * MAX_FRONT_MATTER_BYTES);
-    if (skill === undefined) return undefined;
-    const { description } = readFrontMatter(skill, `${name}/${SKILL_FILE}`);
-    return { ...entry, kind: "document", description };
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    return broken(toAppError(error).message);
-  }
-}
-
-function readSmall(path: string, maxBytes: number): string | undefined {
-  let info: Deno.FileInfo;
-  try {
-    info = Deno.lstatSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-  if (!info.isFile) throw new AppError("integrity", `${quotePath(path)} is a link or no file`);
-  if (info.size > maxBytes) throw new AppError("invalid", `${quotePath(path)} is too large`);
-  return new TextDecoder().decode(Deno.readFileSync(path));
-}
-
-function exists(path: string): boolean {
-  return identityOf(path) !== undefined;
-}
-
-function identityOf(path: string): string | undefined {
-  try {
-    const { dev, ino } = Deno.lstatSync(path);
-    return `${dev}:${ino}`;
-  } catch {
-    return undefined;
-  }
 }

@@ -39,7 +39,12 @@ async function withPlace(run: (place: Place) => Promise<void>): Promise<void> {
   });
   await Deno.mkdir(`${base}/project`);
   const make = (time: number, operations?: FileOperations) =>
-    createSkillStore({ places, roots, now: () => time, ...(operations && { operations }) });
+    createSkillStore({
+      places,
+      roots: () => Promise.resolve(roots),
+      now: () => time,
+      ...(operations && { operations }),
+    });
   try {
     await run({
       base,
@@ -344,7 +349,12 @@ Deno.test("SkillStore.list looks at so many skills of a place and counts the res
       const text = `---\nname: s${at}\ndescription: x\n---\n`;
       await Deno.writeTextFile(`${folder}/s${at}/SKILL.md`, text);
     }
-    const store = createSkillStore({ places, roots, now: () => NOON, maxSkills: 10 });
+    const store = createSkillStore({
+      places,
+      roots: () => Promise.resolve(roots),
+      now: () => NOON,
+      maxSkills: 10,
+    });
     const { skills, warnings } = await store.list();
     strictEqual(skills.length, 10);
     match(warnings[0]!, /has more than 10 skills: 3 left out$/);

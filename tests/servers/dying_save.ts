@@ -16,7 +16,7 @@ function step(name: string): void {
 
 const store = createSkillStore({
   places: [],
-  roots: { has: () => true, accept: () => {} },
+  roots: () => Promise.resolve({ has: () => true, accept: () => {} }),
   now: () => 0,
   operations: {
     lstat: Deno.lstat,

@@ -1,0 +1,121 @@
+// A skill as a person or a program wants to see it: what it is, how it is called, which tools it
+// offers or uses. Everything in a skill is untrusted and made safe to show here.
+
+import { readManifest } from "./difference.ts";
+import type { Digest } from "./hash.ts";
+import { formatBytes, type RunLimits } from "./limits.ts";
+import { CODE_FILE, type Skill } from "./skills.ts";
+import { cleanLine, maskHome } from "./text.ts";
+
+/** A skill as `skill info` shows it; its texts are cleaned. */
+export interface SkillDescription {
+  readonly name: string;
+  readonly kind: string;
+  readonly description: string;
+  readonly folder: string;
+  readonly root: Digest;
+  readonly accepted: boolean;
+  readonly generator: string;
+  readonly writtenAt: string;
+  readonly files: number;
+  readonly bytes: number;
+  readonly servers: readonly {
+    readonly name: string;
+    readonly identity: string;
+    readonly reach?: string;
+    readonly tools: readonly string[];
+  }[];
+  /** Of a program: how it is called, and what it needs. */
+  readonly signature?: string;
+  readonly limits?: Partial<RunLimits>;
+  readonly skills?: readonly string[];
+}
+
+/** A tool that the skill of a server offers. */
+export interface OfferedTool {
+  readonly tool: string;
+  readonly function: string;
+  readonly signature: string;
+  readonly summary: string;
+}
+
+/** What a skill is. */
+export function describeSkill(
+  { metadata, folder, root, accepted, files }: Skill,
+  { home }: { readonly home: string | undefined },
+): SkillDescription {
+  const encoder = new TextEncoder();
+  const { program } = metadata;
+  return {
+    name: metadata.name,
+    kind: metadata.kind,
+    description: cleanLine(metadata.description, 1_024),
+    folder: maskHome(folder, home),
+    root,
+    accepted,
+    generator: cleanLine(metadata.generator, 100),
+    writtenAt: cleanLine(metadata.written_at, 40),
+    files: files.size,
+    bytes: [...files.values()].reduce((sum, text) => sum + encoder.encode(text).length, 0),
+    servers: metadata.servers.map(({ name, identity, reach, tools }) => ({
+      name,
+      identity: cleanLine(`${identity.name} ${identity.version}`, 200),
+      ...(reach !== undefined && { reach: cleanLine(reach) }),
+      tools: tools.map((tool) => cleanLine(tool.name, 256)),
+    })),
+    ...(program !== undefined && {
+      limits: program.limits,
+      ...(program.skills.length > 0 && { skills: program.skills }),
+    }),
+  };
+}
+
+const SHOWN_TOOLS = 12;
+
+/** A description as lines of text. */
+export function skillLines(skill: SkillDescription): string[] {
+  const lines = [
+    `${skill.name} (${skill.kind})`,
+    `  ${skill.description}`,
+    `folder: ${cleanLine(skill.folder)} (${skill.files} files, ${formatBytes(skill.bytes)})`,
+    `root: ${skill.root} (${skill.accepted ? "accepted" : "not accepted"})`,
+    `written: ${skill.writtenAt} by ${skill.generator}`,
+  ];
+  if (skill.signature !== undefined) lines.push(`signature: ${skill.signature}`);
+  for (const { name, identity, reach, tools } of skill.servers) {
+    const shown = tools.slice(0, SHOWN_TOOLS).join(", ");
+    const more = tools.length > SHOWN_TOOLS ? ` and ${tools.length - SHOWN_TOOLS} more` : "";
+    lines.push(`server: ${name} (${identity})${reach === undefined ? "" : `, ${reach}`}`);
+    lines.push(`  tools: ${shown === "" ? "none" : shown}${more}`);
+  }
+  if (skill.skills !== undefined) lines.push(`skills: ${skill.skills.join(", ")}`);
+  const limits = Object.entries(skill.limits ?? {}).map(([name, value]) => `${name} ${value}`);
+  if (limits.length > 0) lines.push(`limits: ${limits.join(", ")}`);
+  return lines;
+}
+
+/** The tools that a server's skill offers, as its manifest says; none where it has none. */
+export function toolsOf({ files }: Pick<Skill, "files">): OfferedTool[] {
+  const manifest = readManifest(codeOf(files).get("/manifest.json") ?? "");
+  return (manifest?.tools ?? []).map((tool) => ({
+    tool: cleanLine(tool.tool, 256),
+    function: cleanLine(tool.function, 256),
+    signature: cleanLine(tool.signature, 4_000),
+    summary: cleanLine(tool.summary),
+  }));
+}
+
+/** The generated code of a skill by absolute path; empty where it holds none. */
+export function codeOf(files: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  try {
+    const { files: code } = JSON.parse(files.get(CODE_FILE) ?? "{}") as { files?: unknown };
+    if (typeof code !== "object" || code === null) return new Map();
+    return new Map(
+      Object.entries(code).filter((entry): entry is [string, string] =>
+        entry[0].startsWith("/") && typeof entry[1] === "string"
+      ),
+    );
+  } catch {
+    return new Map();
+  }
+}
