@@ -34,7 +34,7 @@ Deno.test("generateSkill passes the reference validator of Agent Skills for ever
         stdin: "null",
       }).output();
       const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-      return text.split("\n").filter((line) => /^(?:Valid|Validation|  - )/.test(line));
+      return text.split("\n").filter((line) => /^(?:Valid|Validation| {2}- )/.test(line));
     };
     ok((await validate(["wrong"])).some((line) => line.startsWith("Validation failed")));
     equal(await validate(skills), skills.map((name) => `Valid skill: ${folder}/${name}`));
