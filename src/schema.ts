@@ -160,6 +160,7 @@ class ModelBuilder {
     else for (const shape of set.arrays) types.push(this.#array(shape, depth + 1, hint));
     if (set.objects.some(isAnyObject)) types.push(ANY_OBJECT_TYPE);
     else for (const shape of set.objects) types.push(this.#object(shape, depth + 1));
+    if (set.nulls) types.push(PLAIN.null);
     return unionOf(types);
   }
 
@@ -177,15 +178,18 @@ class ModelBuilder {
   #object(shape: ObjectShape, depth: number): TypeNode {
     const required: Member[] = [];
     const optional: Member[] = [];
-    for (const [key, { meet, required: isRequired, docs }] of shape.members) {
-      let type = this.#type(meet, depth, key);
-      if (isRequired && type.kind === "never") return PLAIN.never;
-      // Every object inherits one, of another type.
-      if (!isRequired && key in Object.prototype) type = PLAIN.unknown;
-      (isRequired ? required : optional).push({ key, type, optional: !isRequired, docs });
+    for (const [key, member] of shape.members) {
+      const type = this.#type(member.meet, depth, key);
+      const { docs } = member;
+      if (!member.required) {
+        // Every object inherits some members, of other types.
+        const own = key in Object.prototype ? PLAIN.unknown : type;
+        optional.push({ key, type: own, optional: true, docs });
+      } else if (type.kind === "never") return PLAIN.never;
+      else required.push({ key, type, optional: false, docs });
     }
-    optional.sort((a, b) => a.key < b.key ? -1 : 1);
-    const members = [...required, ...optional];
+    optional.sort(byKey);
+    const members = required.concat(optional);
     const index = this.#index(shape, members, depth);
     return members.length + index.length === 0
       ? EMPTY_OBJECT_TYPE
@@ -241,6 +245,10 @@ class ModelBuilder {
   }
 }
 
+function byKey(a: Member, b: Member): number {
+  return a.key < b.key ? -1 : 1;
+}
+
 // The type of a set that is not worth a definition.
 function simpleType(set: ValueSet): TypeNode | undefined {
   const { arrays, objects } = set;
@@ -251,9 +259,10 @@ function simpleType(set: ValueSet): TypeNode | undefined {
   if (types.length > MAX_INLINE_LITERALS) return undefined;
   if (hasAnyArray) types.push(ANY_ARRAY_TYPE);
   if (hasAnyObject) types.push(ANY_OBJECT_TYPE);
-  const isAll = hasAnyArray && hasAnyObject && set.nulls && set.booleans === 3 &&
-    set.numbers.except && set.strings.except;
-  return isAll ? PLAIN.unknown : unionOf(types);
+  if (set.nulls) types.push(PLAIN.null);
+  const isAll = types.length === 6 && set.booleans === 3 && set.numbers.except &&
+    set.strings.except;
+  return isAll ? PLAIN.unknown : plainUnion(types);
 }
 
 function scalarTypes(set: ValueSet): TypeNode[] {
@@ -268,7 +277,6 @@ function scalarTypes(set: ValueSet): TypeNode[] {
   }
   if (set.booleans === 3) types.push(PLAIN.boolean);
   else if (set.booleans !== 0) types.push({ kind: "literal", value: set.booleans === 1 });
-  if (set.nulls) types.push(PLAIN.null);
   return types;
 }
 
@@ -316,12 +324,13 @@ function unionOf(types: readonly TypeNode[]): TypeNode {
       ...last,
     ]);
   }
-  const all = [...kept, ...last];
-  return all.length === 0
-    ? PLAIN.never
-    : all.length === 1
-    ? all[0]!
-    : { kind: "union", types: all };
+  return plainUnion([...kept, ...last]);
+}
+
+// `types`, which are flat and no two alike, as one.
+function plainUnion(types: readonly TypeNode[]): TypeNode {
+  if (types.length === 0) return PLAIN.never;
+  return types.length === 1 ? types[0]! : { kind: "union", types };
 }
 
 // The letters and digits of `text` as a TypeScript type name; the empty string when none is left.

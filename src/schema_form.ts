@@ -2,6 +2,7 @@
 // Patterns of keys are only ever looked at: one that is not a plain prefix counts as unknown.
 
 import { MAX_TYPE_ALTERNATIVES } from "./limits.ts";
+import type { Scope } from "./schema_reference.ts";
 import {
   ANY_ARRAY,
   ANY_OBJECT,
@@ -30,16 +31,20 @@ export function objectForm(node: SchemaNode, table: SchemaTable): ObjectShape | 
   const required = stringsOf(schema["required"]);
   if (!table.spend(keys.length + required.size)) return { ...ANY_OBJECT, seen: SEEN_KEYS };
 
-  const { prefixes, unclear } = patternsOf(node, table);
+  const { prefixes, unclear } = isObject(schema["patternProperties"])
+    ? patternsOf(schema["patternProperties"], scope, table)
+    : NO_PATTERNS;
   const extras = additional === undefined ? ANYTHING : table.either([
     table.meetOf(additional, scope),
     ...unclear,
   ]);
-  const others: ObjectShape = { ...ANY_OBJECT, prefixes, extras };
   const members = new Map<string, ShapeMember>();
   for (const key of required) {
     if (Object.hasOwn(properties, key)) members.set(key, memberOf(properties[key], key));
-    else members.set(key, { meet: extraMeet(others, key, table), required: true, docs: undefined });
+    else {
+      const meet = extraMeet({ ...ANY_OBJECT, prefixes, extras }, key, table);
+      members.set(key, { meet, required: true, docs: undefined });
+    }
   }
   for (const key of keys) {
     if (!members.has(key)) members.set(key, memberOf(properties[key], key));
@@ -50,9 +55,7 @@ export function objectForm(node: SchemaNode, table: SchemaTable): ObjectShape | 
     ? SEEN_KEYS
     : { all: false, names: new Set(keys), prefixes: [...prefixes.keys()] };
   const shape = limitNames({ members, prefixes, extras, seen }, node, table);
-  for (const member of shape.members.values()) {
-    if (member.required && member.meet === NOTHING) return undefined;
-  }
+  for (const key of required) if (shape.members.get(key)!.meet === NOTHING) return undefined;
   return shape;
 
   function memberOf(property: unknown, key: string): ShapeMember {
@@ -67,16 +70,20 @@ export function objectForm(node: SchemaNode, table: SchemaTable): ObjectShape | 
 }
 
 const NO_NAMES: ReadonlySet<string> = new Set();
-const NO_PREFIXES: ReadonlyMap<string, Meet> = new Map();
+const NO_PATTERNS: Patterns = { prefixes: new Map(), unclear: [] };
 
-// What keys with a known prefix must satisfy, and what keys of unclear patterns must.
-function patternsOf(node: SchemaNode, table: SchemaTable) {
-  const patterns = node.schema["patternProperties"];
-  if (!isObject(patterns)) return { prefixes: NO_PREFIXES, unclear: [] };
+interface Patterns {
+  /** What keys with a known prefix must satisfy. */
+  readonly prefixes: ReadonlyMap<string, Meet>;
+  /** What keys of the other patterns must. */
+  readonly unclear: readonly Meet[];
+}
+
+function patternsOf(patterns: JsonObject, scope: Scope, table: SchemaTable): Patterns {
   const prefixes = new Map<string, Meet>();
   const unclear: Meet[] = [];
   for (const pattern of Object.keys(patterns).sort()) {
-    const meet = table.meetOf(patterns[pattern], node.scope);
+    const meet = table.meetOf(patterns[pattern], scope);
     const prefix = prefixOf(pattern);
     if (prefixes.size >= MAX_TYPE_ALTERNATIVES) table.widened();
     if (prefix === undefined || prefixes.size >= MAX_TYPE_ALTERNATIVES) unclear.push(meet);
@@ -117,7 +124,7 @@ function limitNames(shape: ObjectShape, node: SchemaNode, table: SchemaTable): O
     if (members.has(key)) continue;
     members.set(key, { meet: extraMeet(shape, key, table), required: false, docs: undefined });
   }
-  return { members, prefixes: NO_PREFIXES, extras: NOTHING, seen: shape.seen };
+  return { members, prefixes: NO_PATTERNS.prefixes, extras: NOTHING, seen: shape.seen };
 }
 
 // A bare reference is documented where it leads.

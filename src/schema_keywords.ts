@@ -33,18 +33,19 @@ import {
   UNSURE,
   type ValueSet,
   WIDENED_VALUES,
+  withShapes,
 } from "./schema_shape.ts";
 import { Has, isObject, type SchemaNode, type SchemaTable } from "./schema_table.ts";
 import type { JsonObject } from "./server.ts";
 
-const TYPES: ReadonlyMap<unknown, Partial<ValueSet>> = new Map([
-  ["null", { nulls: true }],
-  ["boolean", { booleans: 3 }],
-  ["number", { numbers: ANY_NUMBERS }],
-  ["integer", { numbers: ANY_NUMBERS }],
-  ["string", { strings: ANY_STRINGS }],
-  ["array", { arrays: [ANY_ARRAY] }],
-  ["object", { objects: [ANY_OBJECT] }],
+const TYPES: ReadonlyMap<unknown, ValueSet> = new Map([
+  ["null", { ...NO_VALUES, nulls: true }],
+  ["boolean", { ...NO_VALUES, booleans: 3 }],
+  ["number", { ...NO_VALUES, numbers: ANY_NUMBERS }],
+  ["integer", { ...NO_VALUES, numbers: ANY_NUMBERS }],
+  ["string", { ...NO_VALUES, strings: ANY_STRINGS }],
+  ["array", { ...NO_VALUES, arrays: [ANY_ARRAY] }],
+  ["object", { ...NO_VALUES, objects: [ANY_OBJECT] }],
 ]);
 
 /** The values that `node` accepts, or those it refuses; or more. */
@@ -55,20 +56,16 @@ export function evaluateNode(node: SchemaNode, table: SchemaTable, refused: bool
 function acceptedBy(node: SchemaNode, table: SchemaTable): ValueSet {
   const { schema, has } = node;
   if (has === 0) return unite((node.alternatives ?? []).map((meet) => table.setOf(meet)), table);
-  let set = has & Has.type ? typeSet(schema) : ALL_VALUES;
-  if (has & Has.values) set = intersect(set, listedValues(schema, table), table);
+  let set = has & Has.type ? typeSet(schema, table) : ALL_VALUES;
   if (has & Has.object && set.objects.length > 0) {
     const form = objectForm(node, table);
-    const objects = form === undefined ? [] : [form];
-    set = has & Has.values
-      ? intersect(set, { ...ALL_VALUES, objects }, table)
-      : { ...set, objects };
+    set = withShapes(set, set.arrays, form === undefined ? [] : [form]);
   }
   if (has & Has.array && set.arrays.length > 0) {
     const form = arrayForm(node, table);
-    const arrays = form === undefined ? [] : [form];
-    set = has & Has.values ? intersect(set, { ...ALL_VALUES, arrays }, table) : { ...set, arrays };
+    set = withShapes(set, form === undefined ? [] : [form], set.objects);
   }
+  if (has & Has.values) set = intersect(set, listedValues(schema, table), table);
   if (has & IN_PLACE) set = applyInPlace(set, node, table);
   return has & (Has.unseenKeys | Has.unseenItems) ? closeSet(set, node, table) : set;
 }
@@ -132,7 +129,7 @@ function refusedBy(node: SchemaNode, table: SchemaTable): ValueSet {
   const sets: ValueSet[] = [];
   const refusedOf = (meet: Meet): ValueSet => table.setOf(table.not(meet));
   if (has & Has.reference) sets.push(refusedOf(table.referenceOf(node)));
-  if (has & Has.type) sets.push(refusedTypes(schema));
+  if (has & Has.type) sets.push(refusedTypes(schema, table));
   if (has & Has.values) sets.push(unlistedValues(schema));
   if (has & Has.numeric) sets.push({ ...NO_VALUES, numbers: ANY_NUMBERS });
   if (has & Has.text) sets.push({ ...NO_VALUES, strings: ANY_STRINGS });
@@ -154,20 +151,22 @@ function refusedBy(node: SchemaNode, table: SchemaTable): ValueSet {
   return unite(sets, table);
 }
 
-function typeSet(schema: JsonObject): ValueSet {
+function typeSet(schema: JsonObject, table: SchemaTable): ValueSet {
   const type = schema["type"];
-  let set = NO_VALUES;
-  for (const name of Array.isArray(type) ? type : [type]) {
-    const kind = TYPES.get(name);
-    if (kind === undefined) return ALL_VALUES;
-    set = { ...set, ...kind };
+  const names = Array.isArray(type) ? type : [type];
+  const sets: ValueSet[] = [];
+  for (const name of names) {
+    const set = TYPES.get(name);
+    if (set === undefined) return ALL_VALUES;
+    sets.push(set);
   }
   // An extension of OpenAPI that validators know.
-  return schema["nullable"] === true ? { ...set, nulls: true } : set;
+  if (schema["nullable"] === true) sets.push(TYPES.get("null")!);
+  return unite(sets, table);
 }
 
-function refusedTypes(schema: JsonObject): ValueSet {
-  const set = typeSet(schema);
+function refusedTypes(schema: JsonObject, table: SchemaTable): ValueSet {
+  const set = typeSet(schema, table);
   if (set === ALL_VALUES) return set;
   const names = stringsOf(Array.isArray(schema["type"]) ? schema["type"] : [schema["type"]]);
   return {
@@ -189,46 +188,53 @@ function listedValues(schema: JsonObject, table: SchemaTable): ValueSet {
 
 function valuesOf(values: readonly unknown[], table: SchemaTable): ValueSet {
   if (!table.spend(values.length)) return WIDENED_VALUES;
-  const { nulls, booleans, numbers, strings } = scalarsOf(values);
   const arrays: ArrayShape[] = [];
   const objects: ObjectShape[] = [];
   for (const value of values) {
-    if (Array.isArray(value)) {
-      const items = value.map(constant);
-      const length = items.length;
-      arrays.push({ items, rest: NOTHING, min: length, max: length, seen: UNSEEN_ITEMS });
-    } else if (isObject(value)) {
-      const members = new Map<string, ShapeMember>();
-      for (const key of Object.keys(value).sort()) {
-        members.set(key, { meet: constant(value[key]), required: true, docs: undefined });
-      }
-      objects.push({ ...ANY_OBJECT, members, extras: NOTHING });
-    }
+    if (typeof value !== "object" || value === null) continue;
+    if (Array.isArray(value)) arrays.push(arrayOf(value, table));
+    else objects.push(objectOf(value as JsonObject, table));
   }
+  const set = withShapes(scalarsOf(values), arrays, objects);
   // Uniting bounds the number of shapes.
-  return unite([{ nulls, booleans, numbers, strings, arrays, objects }, NO_VALUES], table);
-
-  function constant(value: unknown): Meet {
-    return table.meetOf({ const: value }, table.references.scope);
-  }
+  return arrays.length + objects.length > 0 ? unite([set, NO_VALUES], table) : set;
 }
 
-function scalarsOf(values: readonly unknown[]) {
+function arrayOf(value: readonly unknown[], table: SchemaTable): ArrayShape {
+  const items = value.map((item) => constant(item, table));
+  return { items, rest: NOTHING, min: items.length, max: items.length, seen: UNSEEN_ITEMS };
+}
+
+function objectOf(value: JsonObject, table: SchemaTable): ObjectShape {
+  const members = new Map<string, ShapeMember>();
+  for (const key of Object.keys(value).sort()) {
+    members.set(key, { meet: constant(value[key], table), required: true, docs: undefined });
+  }
+  return { ...ANY_OBJECT, members, extras: NOTHING };
+}
+
+function constant(value: unknown, table: SchemaTable): Meet {
+  return table.meetOf({ const: value }, table.references.scope);
+}
+
+function scalarsOf(values: readonly unknown[]): ValueSet {
   const numbers = new Set<number>();
   const strings = new Set<string>();
   let nulls = false;
   let booleans = 0;
   for (const value of values) {
-    if (value === null) nulls = true;
-    else if (typeof value === "boolean") booleans |= value ? 1 : 2;
+    if (typeof value === "string") strings.add(value);
     else if (typeof value === "number") numbers.add(value);
-    else if (typeof value === "string") strings.add(value);
+    else if (typeof value === "boolean") booleans |= value ? 1 : 2;
+    else if (value === null) nulls = true;
   }
   return {
     nulls,
     booleans,
-    numbers: { values: numbers, except: false },
-    strings: { values: strings, except: false },
+    numbers: numbers.size === 0 ? NO_NUMBERS : { values: numbers, except: false },
+    strings: strings.size === 0 ? NO_STRINGS : { values: strings, except: false },
+    arrays: [],
+    objects: [],
   };
 }
 
@@ -382,7 +388,7 @@ function closeSet(set: ValueSet, node: SchemaNode, table: SchemaTable): ValueSet
     arrays = arrays.flatMap((shape) => closeItems(shape, meet, table) ?? [])
       .map((shape) => ({ ...shape, seen: SEEN_ITEMS }));
   }
-  return { ...set, arrays, objects };
+  return withShapes(set, arrays, objects);
 }
 
 function meetAt(node: SchemaNode, keyword: string, table: SchemaTable): Meet {

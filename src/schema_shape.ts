@@ -135,6 +135,16 @@ ANYTHING.set = ALL_VALUES;
 NOTHING.set = NO_VALUES;
 UNSURE.set = WIDENED_VALUES;
 
+/** `set` with other arrays and objects. */
+export function withShapes(
+  set: ValueSet,
+  arrays: readonly ArrayShape[],
+  objects: readonly ObjectShape[],
+): ValueSet {
+  const { nulls, booleans, numbers, strings } = set;
+  return { nulls, booleans, numbers, strings, arrays, objects };
+}
+
 /** Whether `set` has no value. */
 export function isEmpty(set: ValueSet): boolean {
   return !set.nulls && set.booleans === 0 && isNone(set.numbers) && isNone(set.strings) &&
