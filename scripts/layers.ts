@@ -16,12 +16,12 @@ const ROWS: readonly (readonly string[])[] = [
     ...words("integrity front_matter skill_folders skill_metadata skill_places skill_roots"),
   ],
   [
-    ...words("channel stdio http transport introspect catalog bridge journal config"),
+    ...words("channel stdio http transport introspect catalog bridge journal config skill_code"),
     ...words(
-      "vfs plan reference codegen documents declarations difference modules run guest sandbox",
+      "vfs plan reference codegen documents declarations difference modules run guest sandbox workspace",
     ),
   ],
-  words("servers search session output_folder outputs skills skill_views"),
+  words("servers search host_functions session output_folder outputs skills skill_views"),
   [
     ...words("render flags demo_program demo_server demo_tools demo_issue_tools demo_tracker"),
     ...words("demo_data demo_views"),

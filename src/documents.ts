@@ -18,6 +18,7 @@ import {
 } from "./reference.ts";
 import type { ServerInfo } from "./server.ts";
 import { renderSkill, type SkillParts } from "./template.ts";
+import { CODE_FILE, MODULE_FILE, writeCode, writeToolModule } from "./skill_code.ts";
 import type { FileSet } from "./vfs.ts";
 
 /** Parts of the program that a skill may teach; what does not exist is not taught. */
@@ -49,18 +50,16 @@ export interface SkillOptions {
 /** A skill as files relative to its folder. */
 export interface GeneratedSkill {
   readonly files: FileSet;
+  readonly description: string;
   /** Sorted by wire name. */
   readonly tools: readonly GeneratedTool[];
   /** One line each, safe to show: what was left out or widened. */
   readonly warnings: readonly string[];
 }
 
-/** The folder of a skill that holds the TypeScript package. */
-export const PACKAGE_FOLDER = "package";
-
 /**
- * The skill of the tools of `info`: SKILL.md, its reference and the TypeScript package. Throws a
- * `usage` error for a description that no skill may have, and nothing for what a server said.
+ * The skill of the tools of `info`: SKILL.md, its reference, the TypeScript package in one file and
+ * the module that the sandbox runs. Throws a `usage` error for a description that no skill may have, and nothing for what a server said.
  */
 export function generateSkill(info: ServerInfo, options: SkillOptions): GeneratedSkill {
   const { name, estimateTokens } = options;
@@ -89,8 +88,10 @@ export function generateSkill(info: ServerInfo, options: SkillOptions): Generate
     files: new Map([
       ["SKILL.md", renderSkill({ ...parts, listing })],
       ...reference.files,
-      ...[...files].map(([path, text]) => [`${PACKAGE_FOLDER}/${path}`, text] as const),
+      [CODE_FILE, writeCode(files)],
+      [MODULE_FILE, writeToolModule(plan)],
     ]),
+    description,
     tools,
     warnings,
   };

@@ -6,10 +6,11 @@ import { compareFiles, compareManifests, readManifest } from "./difference.ts";
 import { readFolder, readTextFile } from "./disk.ts";
 import { AppError } from "./errors.ts";
 import { MAX_VFS_BYTES } from "./limits.ts";
+import { CODE_FILE, readCode } from "./skill_code.ts";
 import type { FileSet } from "./vfs.ts";
 
-/** Where a manifest stands in a folder that holds a package, and in one that holds a skill. */
-export type ManifestPath = "manifest.json" | "package/manifest.json";
+/** The file that holds the manifest of a package, and that of a skill among all its code. */
+export type ManifestPath = "manifest.json" | typeof CODE_FILE;
 
 /** How a folder differs from what would be written. */
 export interface FolderState {
@@ -30,8 +31,8 @@ export async function compareFolder(
   const exists = await isThere(path);
   const found = exists ? await readFolder(path) : new Map<string, Uint8Array>();
   const bytes = found.get(manifest);
-  const before = bytes && readManifest(new TextDecoder().decode(bytes));
-  const after = JSON.parse(files.get(manifest)!) as Manifest;
+  const before = bytes && readManifest(manifestText(new TextDecoder().decode(bytes), manifest));
+  const after = JSON.parse(manifestText(files.get(manifest)!, manifest)) as Manifest;
   return {
     exists,
     tools: before === undefined ? [] : compareManifests(before, after),
@@ -58,8 +59,6 @@ const PACKAGE_FILES = [
   "deno.json",
   "tsconfig.json",
 ];
-const SKILL_FILES = ["SKILL.md", "REFERENCE.md", "references", "package"];
-
 /** Whether a folder of these names is a package that this program wrote, with nothing added. */
 export async function isPackage(path: string, names: readonly string[]): Promise<boolean> {
   const manifest = await manifestIn(path);
@@ -68,46 +67,9 @@ export async function isPackage(path: string, names: readonly string[]): Promise
   return names.every((name) => own.has(name));
 }
 
-/**
- * Whether a folder of these names is a skill that this program wrote, with nothing added. Throws a
- * `usage` error when it is the skill of another server than `server`.
- */
-export async function isSkill(
-  path: string,
-  names: readonly string[],
-  { server }: { readonly server: string },
-): Promise<boolean> {
-  if (!names.includes("package") || !names.every((name) => SKILL_FILES.includes(name))) {
-    return false;
-  }
-  let inside: ReadonlyMap<string, Uint8Array>;
-  try {
-    inside = await readFolder(path);
-  } catch (error) {
-    if (error instanceof AppError && error.kind === "integrity") return false;
-    throw error;
-  }
-  const code: string[] = [];
-  for (const [file, bytes] of inside) {
-    if (file.startsWith("package/")) code.push(file.slice("package/".length));
-    else if (file.startsWith("references/") && !isReference(bytes)) return false;
-  }
-  if (!await isPackage(`${path}/package`, code)) return false;
-  const manifest = await manifestIn(`${path}/package`);
-  if (manifest !== undefined && manifest.server !== server) {
-    throw new AppError(
-      "usage",
-      `Skill at this place is of another server: "${server}" needs its own`,
-      {
-        hint: "choose a name with --name, or replace it with --force",
-      },
-    );
-  }
-  return true;
-}
-
-function isReference(bytes: Uint8Array): boolean {
-  return new TextDecoder().decode(bytes.subarray(0, 40)).startsWith("# Reference of ");
+/** The text of the manifest in the text of the file that holds it; empty where it holds none. */
+export function manifestText(text: string, file: ManifestPath): string {
+  return file === CODE_FILE ? readCode(text).get("/manifest.json") ?? "" : text;
 }
 
 async function manifestIn(folder: string): Promise<Manifest | undefined> {

@@ -9,8 +9,24 @@ import { generateSkill, skillNameOf } from "./documents.ts";
 import { AppError } from "./errors.ts";
 import { shellWord } from "./escape.ts";
 import { type SkillName, toSkillName } from "./names.ts";
-import { compareFolder, type FolderState, isPackage, isSkill, isThere } from "./output_folder.ts";
+import {
+  compareFolder,
+  type FolderState,
+  isPackage,
+  isThere,
+  manifestText,
+} from "./output_folder.ts";
 import { describeSpec, type ServerInfo, type ServerSpec } from "./server.ts";
+import { CODE_FILE } from "./skill_code.ts";
+import { type SkillFacts, skillServer } from "./skill_metadata.ts";
+import { scopedPlace } from "./skill_places.ts";
+import {
+  completeSkill,
+  openSkillStore,
+  SKILL_FILE,
+  type SkillDraft,
+  type SkillStore,
+} from "./skills.ts";
 import { estimateTokens, TOKENIZER } from "./stats.ts";
 import { cleanLine, maskHome, quoteText } from "./text.ts";
 import type { FileSet } from "./vfs.ts";
@@ -55,7 +71,7 @@ export function packageOutput(
     place: `./${PACKAGES}/${info.name}`,
     within: context.cwd,
   };
-  return folderOutput(context, { what: "package", info, files, warnings, ...folder });
+  return packageFolder(context, { info, files, warnings, ...folder });
 }
 
 /** Choices for a skill beside its destination. */
@@ -80,7 +96,7 @@ export function skillOutput(
     });
   }
   const reach = reachOf(spec);
-  const { files, warnings } = generateSkill(info, {
+  const { files, warnings, description } = generateSkill(info, {
     name,
     estimateTokens,
     ...(reach !== undefined && { reach }),
@@ -89,10 +105,12 @@ export function skillOutput(
   const unreachable = spec.origin === "flag" && reach === undefined
     ? [`Skill "${name}" works only where a server "${info.name}" is configured`]
     : [];
-  return folderOutput(context, {
-    what: "skill",
+  const { home } = context.paths;
+  const servers = [skillServer(info, { spec, home })];
+  return skillInFolder(context, {
     info,
     files,
+    facts: { name, kind: "server", description, servers },
     warnings: [...warnings, ...unreachable],
     ...folder,
   });
@@ -156,52 +174,87 @@ function nameByFolder({ output, many }: Destination): SkillName | undefined {
 }
 
 function skillFolder(
-  { cwd, env, paths }: Context,
+  context: Context,
   name: SkillName,
-  scope: SkillChoices["scope"],
+  scope: SkillChoices["scope"] = "project",
 ): Folder {
-  if (scope !== "user") {
-    const place = `.claude/skills/${name}`;
-    return { path: `${cwd}/${place}`, place: `./${place}`, within: cwd };
-  }
-  const base = env.get("CLAUDE_CONFIG_DIR") || (paths.home && `${paths.home}/.claude`);
-  if (!base) throw new AppError("usage", "There is no home folder for skills of the user");
-  return { path: `${base}/skills/${name}`, place: `${base}/skills/${name}`, within: base };
+  const { folder, within } = scopedPlace(context, scope);
+  const path = `${folder}/${name}`;
+  const { cwd } = context;
+  return { path, place: path.startsWith(`${cwd}/`) ? `.${path.slice(cwd.length)}` : path, within };
 }
 
 interface FolderParts extends Folder {
-  readonly what: "skill" | "package";
   readonly info: ServerInfo;
   readonly files: FileSet;
   readonly warnings: readonly string[];
 }
 
-function folderOutput({ paths }: Context, parts: FolderParts): Output {
-  const { what, info, files, path, within } = parts;
-  const manifest = what === "skill" ? "package/manifest.json" : "manifest.json";
-  const skill = files.get("SKILL.md");
+function packageFolder({ paths }: Context, parts: FolderParts): Output {
+  const { files, path, within } = parts;
   return {
-    what,
-    server: info.name,
-    path,
-    place: maskHome(parts.place, paths.home),
-    files: sizesOf(files),
-    tokens: {
-      ...JSON.parse(files.get(manifest)!).tokens,
-      ...(skill !== undefined && { skill: estimateTokens(skill) }),
-      estimate: TOKENIZER,
-    },
-    warnings: parts.warnings,
-    state: () => compareFolder(path, files, { manifest }),
+    ...outputOf("package", parts, paths),
+    state: () => compareFolder(path, files, { manifest: "manifest.json" }),
     async write({ force }) {
       const { unchanged } = await replaceFolder(path, files, {
         force,
-        isOurs: (names) =>
-          what === "skill" ? isSkill(path, names, { server: info.name }) : isPackage(path, names),
+        isOurs: (names) => isPackage(path, names),
         ...(within !== undefined && { within }),
       });
       return !unchanged;
     },
+  };
+}
+
+function skillInFolder(
+  context: Context,
+  parts: FolderParts & { readonly facts: SkillFacts },
+): Output {
+  const { facts, files, path, within } = parts;
+  const draft: SkillDraft = { facts, files };
+  const withStore = async <Result>(work: (store: SkillStore) => Promise<Result>) => {
+    // The session over the same database has told what is wrong with it.
+    const store = openSkillStore(context, { warn: () => {} });
+    try {
+      return await work(store);
+    } finally {
+      store.close();
+    }
+  };
+  return {
+    ...outputOf("skill", parts, context.paths),
+    files: sizesOf(completeSkill(draft, new Date(context.now()).toISOString())),
+    state: () =>
+      withStore(async (store) =>
+        await compareFolder(path, await store.prepare(draft, path), { manifest: CODE_FILE })
+      ),
+    write: ({ force }) =>
+      withStore(async (store) => {
+        const options = { folder: path, force, ...(within !== undefined && { within }) };
+        return !(await store.save(draft, options)).unchanged;
+      }),
+  };
+}
+
+function outputOf(
+  what: "skill" | "package",
+  { info, files, path, place, warnings }: FolderParts,
+  { home }: Context["paths"],
+): Omit<Output, "state" | "write"> {
+  const file = what === "skill" ? CODE_FILE : "manifest.json";
+  const skill = files.get(SKILL_FILE);
+  return {
+    what,
+    server: info.name,
+    path,
+    place: maskHome(place, home),
+    files: sizesOf(files),
+    tokens: {
+      ...JSON.parse(manifestText(files.get(file)!, file)).tokens,
+      ...(skill !== undefined && { skill: estimateTokens(skill) }),
+      estimate: TOKENIZER,
+    },
+    warnings,
   };
 }
 

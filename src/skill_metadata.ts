@@ -13,7 +13,7 @@ import {
   type ServerSpec,
   type ToolDefinition,
 } from "./server.ts";
-import { cleanLine, quoteText } from "./text.ts";
+import { cleanLine, maskHome, quoteText } from "./text.ts";
 import { VERSION } from "./version.ts";
 import { scanJson } from "./wire.ts";
 
@@ -83,8 +83,9 @@ export function writeMetadata(facts: SkillFacts, writtenAt: string): string {
 /** What a skill keeps of a server: those of its tools that are in `tools`, all when left out. */
 export function skillServer(
   info: ServerInfo,
-  { spec, tools = info.tools }: {
+  { spec, home, tools = info.tools }: {
     readonly spec?: ServerSpec | undefined;
+    readonly home?: string | undefined;
     readonly tools?: readonly ToolDefinition[];
   },
 ): SkillServer {
@@ -95,9 +96,15 @@ export function skillServer(
       version: cleanLine(info.identity.version, 100),
     },
     protocol: cleanLine(info.protocolVersion, 40),
-    ...(spec !== undefined && { reach: cleanLine(describeSpec(spec)) }),
+    ...(spec !== undefined && { reach: reachOf(spec, home) }),
     tools: tools.map(({ name, digest }) => ({ name, digest })),
   };
+}
+
+// A folder kept in git is read by others: neither secrets nor a person's home are named in it.
+function reachOf(spec: ServerSpec, home: string | undefined): string {
+  const words = describeSpec(spec).split(" ").map((word) => maskHome(word, home));
+  return cleanLine(words.join(" "));
 }
 
 /**

@@ -2,6 +2,7 @@
 // places behind a link are named and left out.
 
 import type { Context } from "./context.ts";
+import { AppError } from "./errors.ts";
 
 /** One folder that may hold skills. */
 export interface SkillPlace {
@@ -17,16 +18,20 @@ export type SkillScope = "project" | "user";
 
 /** Every place, the one that wins first. */
 export function skillPlaces(
-  { cwd, paths }: Pick<Context, "cwd" | "paths">,
+  { cwd, env, paths }: Pick<Context, "cwd" | "env" | "paths">,
 ): SkillPlace[] {
   const config = paths.config.replace(/[\\/][^\\/]*$/, "");
   const { home } = paths;
+  // The client's own variable for its folder.
+  const client = env.get("CLAUDE_CONFIG_DIR") || undefined;
   const places: SkillPlace[] = [
     { origin: "project", folder: `${cwd}/.claude/skills`, within: cwd },
     { origin: "project-agents", folder: `${cwd}/.agents/skills`, within: cwd },
-    ...(home === undefined
-      ? []
-      : [{ origin: "user", folder: `${home}/.claude/skills`, within: home } as const]),
+    ...(client !== undefined
+      ? [{ origin: "user", folder: `${client}/skills`, within: client } as const]
+      : home !== undefined
+      ? [{ origin: "user", folder: `${home}/.claude/skills`, within: home } as const]
+      : []),
     { origin: "config", folder: `${config}/claude/skills`, within: config },
   ];
   // In one's own home folder, the project's place and the user's are the same.
@@ -35,14 +40,16 @@ export function skillPlaces(
   );
 }
 
-/** The place that `--scope` names; undefined for a user without a home folder. */
+/** The place that `--scope` names; a `usage` error for a user without a home folder. */
 export function scopedPlace(
-  context: Pick<Context, "cwd" | "paths">,
+  context: Pick<Context, "cwd" | "env" | "paths">,
   scope: SkillScope,
-): SkillPlace | undefined {
+): SkillPlace {
   const places = skillPlaces(context);
-  return places.find(({ origin }) => origin === scope) ??
+  const place = places.find(({ origin }) => origin === scope) ??
     places.find(({ folder }) => folder === `${context.paths.home}/.claude/skills`);
+  if (place !== undefined) return place;
+  throw new AppError("usage", "There is no home folder for skills of the user");
 }
 
 /** What stands between the trusted folder and a place and is no real folder; undefined if nothing. */

@@ -4,7 +4,8 @@
 import { readManifest } from "./difference.ts";
 import type { Digest } from "./hash.ts";
 import { formatBytes, type RunLimits } from "./limits.ts";
-import { CODE_FILE, type Skill } from "./skills.ts";
+import { CODE_FILE, readCode } from "./skill_code.ts";
+import type { Skill } from "./skills.ts";
 import { cleanLine, maskHome } from "./text.ts";
 
 /** A skill as `skill info` shows it; its texts are cleaned. */
@@ -96,26 +97,11 @@ export function skillLines(skill: SkillDescription): string[] {
 
 /** The tools that a server's skill offers, as its manifest says; none where it has none. */
 export function toolsOf({ files }: Pick<Skill, "files">): OfferedTool[] {
-  const manifest = readManifest(codeOf(files).get("/manifest.json") ?? "");
+  const manifest = readManifest(readCode(files.get(CODE_FILE)).get("/manifest.json") ?? "");
   return (manifest?.tools ?? []).map((tool) => ({
     tool: cleanLine(tool.tool, 256),
     function: cleanLine(tool.function, 256),
     signature: cleanLine(tool.signature, 4_000),
     summary: cleanLine(tool.summary),
   }));
-}
-
-/** The generated code of a skill by absolute path; empty where it holds none. */
-export function codeOf(files: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  try {
-    const { files: code } = JSON.parse(files.get(CODE_FILE) ?? "{}") as { files?: unknown };
-    if (typeof code !== "object" || code === null) return new Map();
-    return new Map(
-      Object.entries(code).filter((entry): entry is [string, string] =>
-        entry[0].startsWith("/") && typeof entry[1] === "string"
-      ),
-    );
-  } catch {
-    return new Map();
-  }
 }

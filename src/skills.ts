@@ -3,7 +3,7 @@
 
 import type { Context } from "./context.ts";
 import type { Database } from "./database.ts";
-import { type FolderFiles, readFolder, removeFolder, repairFolder, replaceFolder } from "./disk.ts";
+import { readFolder, removeFolder, repairFolder, replaceFolder } from "./disk.ts";
 import { AppError, toAppError } from "./errors.ts";
 import { readFrontMatter } from "./front_matter.ts";
 import type { Digest } from "./hash.ts";
@@ -26,6 +26,7 @@ import {
   SKILL_FILE,
   type SkillEntry,
 } from "./skill_folders.ts";
+import { MODULE_FILE } from "./skill_code.ts";
 import { linkOnTheWay, type SkillPlace, skillPlaces } from "./skill_places.ts";
 import { createSkillRoots, type SkillRoots } from "./skill_roots.ts";
 import { scanSource } from "./source_scan.ts";
@@ -33,11 +34,6 @@ import { quoteText } from "./text.ts";
 
 export { SKILL_FILE } from "./skill_folders.ts";
 export type { SkillEntry } from "./skill_folders.ts";
-
-/** All generated code of a skill as one file: `{"format_version", "files": {"/path": "text"}}`. */
-export const CODE_FILE = "vfs.json";
-/** The code as one module that the sandbox runs as it is. */
-export const MODULE_FILE = "module.js";
 
 /** The skills of all places, by place and name, with what was left out. */
 export interface SkillListing {
@@ -97,6 +93,8 @@ export interface SkillStore {
   load(nameOrPath: string, options?: { readonly accept?: Digest | undefined }): Promise<Skill>;
   /** Accepts a skill; an `integrity` error when its root is not `root`. */
   accept(skill: Skill, root: Digest): Promise<void>;
+  /** The files that `save` would write; those of the folder when nothing but the time changed. */
+  prepare(draft: SkillDraft, folder: string): Promise<ReadonlyMap<string, string>>;
   /** Writes a skill as a whole, accepted as written; nothing when nothing but the time changed. */
   save(draft: SkillDraft, options: SaveOptions): Promise<SaveOutcome>;
   /** Removes the folder of a skill. */
@@ -123,7 +121,7 @@ const READ_ATTEMPTS = 5;
 
 /** The store of a person's own skills; the database is opened when it is first needed. */
 export function openSkillStore(
-  context: Pick<Context, "cwd" | "paths" | "now">,
+  context: Pick<Context, "cwd" | "env" | "paths" | "now">,
   { warn }: { readonly warn: (message: string) => void },
 ): SkillStore & { /** Closes the database. */ close(): void } {
   let database: Database | undefined;
@@ -287,11 +285,7 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
       );
     }
     const confined = save.within === undefined ? onDisk : { ...onDisk, within: save.within };
-    const before = await readBefore(folder);
-    const writtenAt = before?.metadata?.written_at ?? "";
-    let files = complete(draft, writtenAt);
-    const unchanged = before !== undefined && isSame(before.files, files);
-    if (!unchanged) files = complete(draft, new Date(options.now()).toISOString());
+    const { files, unchanged } = await plan(draft, folder);
     const { root } = checksumOf(files);
     // First, so that no process may die between the two: what is accepted and absent does no harm.
     (await roots()).accept(root, facts.name);
@@ -309,31 +303,45 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
     return { folder, root, unchanged };
   }
 
-  // What stands in the folder now: its metadata only when it is whole, and so ours to replace.
-  async function readBefore(
-    folder: string,
-  ): Promise<{ files: FolderFiles; metadata?: SkillMetadata } | undefined> {
+  async function plan(draft: SkillDraft, folder: string) {
+    const before = await readBefore(folder);
+    const files = completeSkill(draft, before?.writtenAt ?? "");
+    if (before?.checksum === files.get(CHECKSUM_FILE)) return { files, unchanged: before!.isWhole };
+    const writtenAt = new Date(options.now()).toISOString();
+    return { files: completeSkill(draft, writtenAt), unchanged: false };
+  }
+
+  // What stands in the folder now. Only what is whole is ours to replace: who changed a file by hand
+  // decides what becomes of it.
+  async function readBefore(folder: string): Promise<Before | undefined> {
     if (!exists(folder)) {
       await repairFolder(folder, onDisk).catch(() => {});
       if (!exists(folder)) return undefined;
     }
     let files: Map<string, Uint8Array>;
+    let isWhole = true;
     try {
       files = await readFolder(folder, {
         maxFiles: MAX_SKILL_FILES,
         maxBytes: MAX_SKILL_BYTES,
         ...onDisk,
       });
-      verifyFiles(files, "");
     } catch (error) {
-      // Not ours, or no longer as it was written: replacing it is for the person to decide.
-      if (toAppError(error).kind === "integrity") return { files: new Map() };
+      if (toAppError(error).kind === "integrity") return { isWhole: false };
       throw error;
     }
     try {
-      return { files, metadata: readMetadata(decode(files.get(METADATA_FILE)!, ""), "") };
+      verifyFiles(files, "");
     } catch {
-      return { files };
+      isWhole = false;
+    }
+    const text = (name: string) => new TextDecoder().decode(files.get(name));
+    const checksum = text(CHECKSUM_FILE);
+    try {
+      const metadata = readMetadata(text(METADATA_FILE), "");
+      return { isWhole, checksum, writtenAt: metadata.written_at, ...(isWhole && { metadata }) };
+    } catch {
+      return { isWhole, checksum };
     }
   }
 
@@ -353,6 +361,7 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
       return { ...skill, accepted: true };
     },
     accept,
+    prepare: async (draft, folder) => (await plan(draft, folder)).files,
     save,
     async remove({ folder }) {
       if (await removeFolder(folder, onDisk)) return;
@@ -361,25 +370,38 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
   };
 }
 
-// The same server's skill may be written again; a program is somebody's work.
-function mayReplace(before: SkillMetadata, after: SkillFacts): boolean {
-  return before.kind === "server" && after.kind === "server" &&
-    before.servers[0]?.name === after.servers[0]?.name;
+interface Before {
+  /** Whether all files are what the checksum says. */
+  readonly isWhole: boolean;
+  readonly checksum?: string;
+  readonly writtenAt?: string;
+  /** Only of what is whole. */
+  readonly metadata?: SkillMetadata;
 }
 
-function complete({ facts, files }: SkillDraft, writtenAt: string): Map<string, string> {
+// The same server's skill may be written again; a program is somebody's work.
+function mayReplace(before: SkillMetadata, after: SkillFacts): boolean {
+  if (before.kind !== "server" || after.kind !== "server") return false;
+  const [old, current] = [before, after].map(({ servers }) => servers[0]?.name ?? "");
+  if (old === current) return true;
+  throw new AppError(
+    "usage",
+    `Skill ${quoteText(after.name)} at this place is of the server ${quoteText(old!)}`,
+    { hint: "choose a name with --name, or replace it with --force" },
+  );
+}
+
+/** The files of a draft with its metadata and checksum. */
+export function completeSkill(
+  { facts, files }: SkillDraft,
+  writtenAt: string,
+): Map<string, string> {
   const all = new Map([
-    ...FIXED_FILES,
     ...files,
+    ...FIXED_FILES,
     [METADATA_FILE, writeMetadata(facts, writtenAt)],
   ]);
   return all.set(CHECKSUM_FILE, checksumOf(all).text);
-}
-
-function isSame(before: FolderFiles, after: ReadonlyMap<string, string>): boolean {
-  // The checksum files cover all others, and those of `before` were verified.
-  const [old, wanted] = [before.get(CHECKSUM_FILE), after.get(CHECKSUM_FILE)!];
-  return old !== undefined && new TextDecoder().decode(old as Uint8Array) === wanted;
 }
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -1,17 +1,8 @@
 // What `generate` writes and what an agent does with it, through the program as a process.
 
 import assert from "node:assert/strict";
-import { generateSkill } from "../src/documents.ts";
-import { toSkillName } from "../src/names.ts";
 import { estimateTokens } from "../src/stats.ts";
-import {
-  HAS_CORPUS,
-  ISSUE,
-  type RawTool,
-  recordedServers,
-  SEARCH,
-  serverOf,
-} from "./server_fixtures.ts";
+import { HAS_CORPUS, ISSUE, type RawTool, recordedServers, SEARCH } from "./server_fixtures.ts";
 import { skillProblems } from "./skill_check.ts";
 import { freshPlace, PROGRAM, ROOT } from "./specs/run.ts";
 
@@ -154,7 +145,7 @@ Deno.test("mcp-exec generate writes nothing when nothing changed, and --check sa
     await run("generate", "tracker");
     const stamps = async () => {
       const times = [];
-      for (const path of ["", "/SKILL.md", "/package/search.ts"]) {
+      for (const path of ["", "/SKILL.md", "/vfs.json"]) {
         const { ino, mtime } = await Deno.stat(skill + path);
         times.push([ino, mtime?.getTime()]);
       }
@@ -190,7 +181,7 @@ Deno.test("mcp-exec generate writes nothing when nothing changed, and --check sa
     assert.equal(json.error.kind, "stale");
     const dry = await run("generate", "tracker", "--dry-run");
     assert.match(dry.stdout, /, not written: [^]*\n {2}~ SKILL\.md\n/);
-    assert.match(dry.stdout, /\n {2}\+ package\/find\.ts\n[^]*\n {2}- package\/search\.ts\n/);
+    assert.match(dry.stdout, /\n {2}~ module\.js\n {2}~ vfs\.json\n/);
     assert.deepEqual(await stamps(), before);
 
     assert.match((await run("generate", "tracker")).stdout, /, written: /);
@@ -204,7 +195,7 @@ Deno.test("mcp-exec generate writes nothing when nothing changed, and --check sa
 Deno.test("mcp-exec generate replaces a skill that something was added to only with --force (V9)", async () => {
   await inPlace([ISSUE], async ({ folder, list, run }) => {
     const skill = `${folder}/.claude/skills/tracker`;
-    for (const added of ["notes.md", "package/mine.ts", "references/mine.md"]) {
+    for (const added of ["notes.md", "mine.ts", "references/mine.md"]) {
       await list([ISSUE]);
       await run("generate", "tracker", "--force");
       await Deno.mkdir(`${skill}/references`, { recursive: true });
@@ -217,15 +208,13 @@ Deno.test("mcp-exec generate replaces a skill that something was added to only w
     }
     assert.equal((await run("generate", "tracker", "--force")).code, 0);
     // Another server's skill under the same name is not an older form of this one.
-    const other = generateSkill(serverOf([ISSUE], "other"), {
-      name: toSkillName("tracker"),
-      estimateTokens,
-    });
-    for (const [path, text] of other.files) await Deno.writeTextFile(`${skill}/${path}`, text);
-    await Deno.remove(`${skill}/package/search.ts`);
+    await run("generate", "demo", "--name", "tracker", "--force");
     const refused = await run("generate", "tracker");
     assert.equal(refused.code, 2);
-    assert.match(refused.stderr, /^error: Skill at this place is of another server[^]*--name/);
+    assert.match(
+      refused.stderr,
+      /^error: Skill "tracker" at this place is of the server "demo"\n[^]*--name/,
+    );
   });
 });
 

@@ -23,6 +23,7 @@ interface Place {
   at(time: number): SkillStore;
 }
 
+const NO_ENV = { get: () => undefined, toObject: () => ({}) };
 const NOON = Date.UTC(2026, 0, 2, 12);
 
 async function withPlace(run: (place: Place) => Promise<void>): Promise<void> {
@@ -35,6 +36,7 @@ async function withPlace(run: (place: Place) => Promise<void>): Promise<void> {
   };
   const places = skillPlaces({
     cwd: `${base}/project`,
+    env: NO_ENV,
     paths: { home: `${base}/home`, config: `${base}/config/mcp-exec`, data: `${base}/data` },
   });
   await Deno.mkdir(`${base}/project`);
@@ -202,7 +204,7 @@ Deno.test("SkillStore replaces its own skill of a server, and nothing else witho
     await fails(
       place.store.save(draft("three", { servers: other }), options),
       "usage",
-      /exists and was not made by this program$/,
+      /^Skill "notes" at this place is of the server "notes"$/,
     );
     await Deno.writeTextFile(`${folder}/SKILL.md`, "edited");
     await fails(place.store.save(draft("four"), options), "usage", /exists and was not made/);
@@ -785,6 +787,7 @@ Deno.test("SkillStore.remove says when there is nothing to remove", async () => 
 Deno.test("skillPlaces takes the project's place and the user's for one in the home folder", () => {
   const context = {
     cwd: "/home/me",
+    env: NO_ENV,
     paths: { home: "/home/me", config: "/home/me/.config/mcp-exec", data: "/d" },
   };
   deepStrictEqual(skillPlaces(context).map(({ folder }) => folder), [
@@ -792,8 +795,10 @@ Deno.test("skillPlaces takes the project's place and the user's for one in the h
     "/home/me/.agents/skills",
     "/home/me/.config/claude/skills",
   ]);
-  strictEqual(scopedPlace(context, "user")?.folder, "/home/me/.claude/skills");
-  strictEqual(scopedPlace(context, "project")?.folder, "/home/me/.claude/skills");
+  strictEqual(scopedPlace(context, "user").folder, "/home/me/.claude/skills");
+  strictEqual(scopedPlace(context, "project").folder, "/home/me/.claude/skills");
+  const env = { ...NO_ENV, get: () => "/elsewhere" };
+  strictEqual(scopedPlace({ ...context, env }, "user").folder, "/elsewhere/skills");
 });
 
 Deno.test("createSkillRoots remembers roots in the database, outside of every skill (K4)", async () => {
