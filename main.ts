@@ -4,7 +4,11 @@
 import { VERSION } from "./src/version.ts";
 
 if (Deno.args.length === 1 && /^(?:--version|-V)$/.test(Deno.args[0]!)) {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${VERSION}\n`));
+  try {
+    Deno.stdout.writeSync(new TextEncoder().encode(`${VERSION}\n`));
+  } catch {
+    // The reader has gone: nobody to tell.
+  }
 } else {
   const { main } = await import("./src/cli.ts");
   Deno.exit(await main({ args: Deno.args, env: Deno.env }));

@@ -3,7 +3,7 @@
 
 import type { ApplicationText, Command } from "@stricli/core";
 import { type Context, createContext, type OutputFormat, type ProcessView } from "./context.ts";
-import { AppError, ExitCode, toAppError } from "./errors.ts";
+import { AppError, changeTexts, ExitCode, toAppError } from "./errors.ts";
 import { type CommandGroup, type Invocation, literalArguments } from "./flags.ts";
 import { INTERRUPT_GRACE_MS } from "./limits.ts";
 import { createLog } from "./log.ts";
@@ -123,11 +123,12 @@ export async function runCli(
   const outcome = await Promise.race([work, grace.elapsed, options.stray ?? never]);
   grace.cancel();
   if (!(outcome instanceof AppError)) return outcome;
-  if (globals.format === "json") {
-    output.document({ ok: false, error: outcome });
-  } else {
+  const isJson = globals.format === "json";
+  if (isJson) output.document({ ok: false, error: changeTexts(outcome, output.mask) });
+  // Where results cannot be written any more, this is the place to say so.
+  if (!isJson || !context.writeOut("")) {
     const style = createStyle(globals.color && context.isTerminal.error);
-    context.writeError(`${errorLines(outcome, style)}\n`);
+    context.writeError(`${output.mask(errorLines(outcome, style))}\n`);
   }
   return outcome.exitCode;
 }
@@ -231,7 +232,7 @@ async function runCommand(
     process: { stdout: silent, stderr: silent },
     context,
     output,
-    log: createLog(context.writeError, {
+    log: createLog((text) => context.writeError(output.mask(text)), {
       verbose: globals.verbose,
       quiet: globals.quiet,
       color: globals.color && context.isTerminal.error,

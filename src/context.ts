@@ -1,7 +1,7 @@
 // Everything a command may touch of the machine comes in through a Context, so that tests hand in
 // their own and nothing below reads the process's arguments, environment or console.
 
-import { AppError } from "./errors.ts";
+import { AppError, toAppError } from "./errors.ts";
 import { formatBytes } from "./limits.ts";
 
 /** The ways of printing: `pretty` on a terminal, `text` in a pipe, `json` for programs. */
@@ -19,8 +19,16 @@ export interface Paths {
   readonly home: string | undefined;
   /** Own configuration: `config.json` lives here. */
   readonly config: string;
-  /** Database, handles, cached engine. */
-  readonly data: string;
+  /** Database, handles, cached engine; undefined where the machine names no place for them. */
+  readonly data: string | undefined;
+}
+
+/** The path of a file of ours; undefined where nothing can be kept. */
+export function dataFile(
+  { data }: Paths,
+  name: "mcp-exec.db" | "engine.wasm",
+): string | undefined {
+  return data === undefined ? undefined : `${data}/${name}`;
 }
 
 /** What a command may touch. */
@@ -30,7 +38,10 @@ export interface Context {
   readonly cwd: string;
   readonly platform: "linux" | "darwin" | "windows";
   readonly paths: Paths;
-  /** Writes results. Returns false once the reader has gone, so that a command may stop early. */
+  /**
+   * Writes results. Returns false once the reader has gone, so that a command may stop early; throws
+   * a `failure` when they cannot be written, as on a full disk.
+   */
   writeOut(text: string): boolean;
   /** Writes everything that is not a result. */
   writeError(text: string): void;
@@ -66,23 +77,28 @@ export function createContext(view: ProcessView): Context {
     ? ["SIGINT", "SIGBREAK"]
     : ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const signal of signals) Deno.addSignalListener(signal, onSignal);
-  const out = createWriter(Deno.stdout);
-  const error = createWriter(Deno.stderr);
-  const canAsk = Deno.stdin.isTerminal() && Deno.stderr.isTerminal() && !view.env.get("CI");
+  const isTerminal = {
+    in: Deno.stdin.isTerminal(),
+    out: Deno.stdout.isTerminal(),
+    error: Deno.stderr.isTerminal(),
+  };
+  const writeError = createWriter(Deno.stderr, () => {});
+  const canAsk = isTerminal.in && isTerminal.error && !view.env.get("CI");
   return {
     ...view,
     cwd,
     platform,
     paths: pathsOf(view.env, { platform, cwd }),
-    writeOut: out,
-    writeError: error,
+    writeOut: createWriter(Deno.stdout, (error) => {
+      // A terminal that was closed is a reader that has gone.
+      if (isTerminal.out) return;
+      const reason = toAppError(error).message;
+      throw new AppError("failure", `Cannot write the result: ${reason}`, { cause: error });
+    }),
+    writeError,
     readInput: (maxBytes) => readInput(maxBytes, interrupt.signal),
-    isTerminal: {
-      in: Deno.stdin.isTerminal(),
-      out: Deno.stdout.isTerminal(),
-      error: Deno.stderr.isTerminal(),
-    },
-    ...(canAsk && { confirm: (question) => askTerminal(question, error, interrupt.signal) }),
+    isTerminal,
+    ...(canAsk && { confirm: (question) => askTerminal(question, writeError, interrupt.signal) }),
     columns: terminalColumns(),
     signal: interrupt.signal,
     now: () => Date.now(),
@@ -94,33 +110,26 @@ export function pathsOf(
   env: Environment,
   { platform, cwd }: Pick<Context, "platform" | "cwd">,
 ): Paths {
-  const home = env.get(platform === "windows" ? "USERPROFILE" : "HOME") || undefined;
-  // A folder that cannot exist: configuration is then absent, and the database stays in memory.
-  const nowhere = platform === "windows" ? "NUL:\\" : "/dev/null";
-  // The XDG specification has relative paths ignored.
+  // The XDG specification has relative paths ignored; a relative home is none either.
   const folder = (name: string) => {
     const value = env.get(name);
     return value !== undefined && isAbsolute(value) ? value : undefined;
   };
+  const home = folder(platform === "windows" ? "USERPROFILE" : "HOME");
+  const place = (xdg: string, windows: string, unix: string) => {
+    if (platform === "windows") return folder(xdg) ?? folder(windows);
+    const inHome = platform === "darwin" ? "Library/Application Support" : unix;
+    return folder(xdg) ?? (home && `${home}/${inHome}`);
+  };
+  // A folder that cannot exist: there is no configuration then.
+  const nowhere = platform === "windows" ? "NUL:\\" : "/dev/null";
   const ownData = env.get("MCP_EXEC_DATA_DIR") || undefined;
-  const application = `${home ?? nowhere}/Library/Application Support`;
-  const config = folder("XDG_CONFIG_HOME") ??
-    (platform === "windows"
-      ? folder("APPDATA") ?? nowhere
-      : platform === "darwin"
-      ? application
-      : `${home ?? nowhere}/.config`);
-  const data = folder("XDG_DATA_HOME") ??
-    (platform === "windows"
-      ? folder("LOCALAPPDATA") ?? nowhere
-      : platform === "darwin"
-      ? application
-      : `${home ?? nowhere}/.local/share`);
+  const data = place("XDG_DATA_HOME", "LOCALAPPDATA", ".local/share");
   return {
     home,
-    config: `${config}/mcp-exec`,
+    config: `${place("XDG_CONFIG_HOME", "APPDATA", ".config") ?? nowhere}/mcp-exec`,
     data: ownData === undefined
-      ? `${data}/mcp-exec`
+      ? data && `${data}/mcp-exec`
       : isAbsolute(ownData)
       ? ownData
       : `${cwd}/${ownData}`,
@@ -155,7 +164,10 @@ const DEFAULT_COLUMNS = 80;
 
 // Writes all of it, however little the stream takes at a time. A reader that has gone is no
 // failure: `program | head` is meant to end quietly.
-function createWriter(stream: { writeSync(data: Uint8Array): number }): (text: string) => boolean {
+function createWriter(
+  stream: { writeSync(data: Uint8Array): number },
+  onFailure: (error: unknown) => void,
+): (text: string) => boolean {
   let open = true;
   return (text) => {
     let rest = new TextEncoder().encode(text);
@@ -163,8 +175,14 @@ function createWriter(stream: { writeSync(data: Uint8Array): number }): (text: s
       try {
         rest = rest.subarray(stream.writeSync(rest));
       } catch (error) {
-        if (error instanceof Deno.errors.WouldBlock) pause();
-        else open = false;
+        if (error instanceof Deno.errors.WouldBlock) {
+          pause();
+          continue;
+        }
+        open = false;
+        const hasGone = error instanceof Deno.errors.BrokenPipe ||
+          error instanceof Deno.errors.ConnectionReset;
+        if (!hasGone) onFailure(error);
       }
     }
     return open;

@@ -78,16 +78,17 @@ export const SCHEMA_VERSION = MIGRATIONS.length;
 /**
  * The database at `path`, opened at its first use. A damaged file is moved aside and begun anew;
  * one that cannot be written, or that a newer program wrote, is left as it is and memory is used
- * instead. Each of these is told to `warn` once.
+ * instead, as without a path. Each of these is told to `warn` once.
  */
 export function openDatabase(
-  path: string,
+  path: string | undefined,
   options: { readonly warn: (message: string) => void },
 ): Database {
-  return new FileDatabase(path, options.warn);
+  return new FileDatabase(path ?? "", options.warn);
 }
 
 class FileDatabase implements Database {
+  /** Empty where there is no place for one. */
   readonly #file: string;
   readonly #warn: (message: string) => void;
   readonly #statements = new Map<string, StatementSync>();
@@ -187,6 +188,7 @@ class FileDatabase implements Database {
   #open(): DatabaseSync {
     if (this.#connection !== undefined) return this.#connection;
     if (this.#closed) throw new AppError("failure", "Database is closed");
+    if (this.#file === "") return this.#connection = this.#useMemory();
     try {
       this.#connection = connectFile(this.#file);
     } catch (error) {
@@ -221,10 +223,12 @@ class FileDatabase implements Database {
     }
   }
 
-  #useMemory(error: unknown): DatabaseSync {
+  #useMemory(error?: unknown): DatabaseSync {
     this.#inMemory = true;
     this.#warn(
-      `The database ${quotePath(this.#file)} is not used, nothing is kept: ${reasonOf(error)}`,
+      error === undefined
+        ? "Nothing is kept: no home folder is known, and MCP_EXEC_DATA_DIR is not set"
+        : `The database ${quotePath(this.#file)} is not used, nothing is kept: ${reasonOf(error)}`,
     );
     const connection = new DatabaseSync(":memory:");
     migrate(connection);

@@ -148,6 +148,15 @@ export class ToolError extends AppError {
   }
 }
 
+/** `error` with its message, detail lines and hint as `change` gives them. */
+export function changeTexts(error: AppError, change: (text: string) => string): AppError {
+  return new AppError(error.kind, change(error.message), {
+    ...error,
+    ...(error.detail !== undefined && { detail: error.detail.map(change) }),
+    ...(error.hint !== undefined && { hint: change(error.hint) }),
+  });
+}
+
 /** `error` itself when it is an `AppError`, else a `failure` with the first line of its message. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;

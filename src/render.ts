@@ -3,12 +3,12 @@
 
 import type { CallTrace } from "./bridge.ts";
 import type { Context, OutputFormat } from "./context.ts";
-import { type AppError, errorText } from "./errors.ts";
+import { type AppError, changeTexts, errorText } from "./errors.ts";
 import { formatBytes, MAX_LOG_BYTES } from "./limits.ts";
 import type { LogEntry } from "./sandbox.ts";
 import type { ServerInfo, ToolDefinition } from "./server.ts";
 import type { RunOutcome } from "./session.ts";
-import { cleanLine, cleanText } from "./text.ts";
+import { cleanLine, cleanText, maskHome } from "./text.ts";
 
 /** Ways to set off a piece of text; each gives its text unchanged where colour is off. */
 export interface Style {
@@ -29,11 +29,13 @@ export interface Output {
   value(value: unknown): void;
   /** Prints the one JSON document of a command; further ones are dropped. */
   document(value: unknown): void;
+  /** Text of ours for showing: the home folder is written as `~`. */
+  mask(text: string): string;
 }
 
 /** The output of one command. `color` is what was asked for; JSON and pipes get none anyway. */
 export function createOutput(
-  context: Pick<Context, "writeOut" | "isTerminal" | "columns">,
+  context: Pick<Context, "writeOut" | "isTerminal" | "columns" | "paths">,
   options: { format: OutputFormat; color: boolean },
 ): Output {
   const isTerminal = context.isTerminal.out;
@@ -54,6 +56,7 @@ export function createOutput(
       if (!done) context.writeOut(`${toJson(value)}\n`);
       done = true;
     },
+    mask: (text) => maskHome(text, context.paths.home),
   };
 }
 
@@ -193,15 +196,19 @@ function cut(text: string, width: number): string {
   return text.length + 2 > width ? `${text.slice(0, Math.max(0, width - 5))}...` : text;
 }
 
-/** The document form of a run. */
-export function runDocument(outcome: RunOutcome) {
+/** The document form of a run; `mask` is that of the output. */
+export function runDocument(outcome: RunOutcome, mask: Output["mask"]) {
   const { ok, run, error, calls, log, fuel, memory, ms, truncated } = outcome;
   return {
     ok,
     run,
     ...(ok && outcome.hasValue && { result: outcome.value }),
-    ...(error !== undefined && { error }),
-    calls: calls.map((call) => ({ ...call, ms: roundMs(call.ms) })),
+    ...(error !== undefined && { error: changeTexts(error, mask) }),
+    calls: calls.map(({ error, ...call }) => ({
+      ...call,
+      ms: roundMs(call.ms),
+      ...(error !== undefined && { error: { ...error, message: mask(error.message) } }),
+    })),
     log,
     fuel,
     memory,

@@ -10,7 +10,7 @@ import {
 } from "./bridge.ts";
 import { type Catalog, createCatalog } from "./catalog.ts";
 import { generateTypescript } from "./codegen.ts";
-import type { Context } from "./context.ts";
+import { type Context, dataFile } from "./context.ts";
 import { openDatabase } from "./database.ts";
 import { writeFileAtomic } from "./disk.ts";
 import { AppError, ExitCode, toAppError } from "./errors.ts";
@@ -31,7 +31,7 @@ import { isServerName, type ServerName, type SessionId, slugServerName } from ".
 import {
   type CodeExecutor,
   createExecutor,
-  type EngineStore,
+  type ExecutorOptions,
   type HostFunctions,
   type LogEntry,
   type RunReport,
@@ -107,7 +107,7 @@ export async function openSession(
   options: SessionOptions,
 ): Promise<Session> {
   const warn = (message: string) => options.log.warn(message);
-  const database = openDatabase(`${context.paths.data}/mcp-exec.db`, { warn });
+  const database = openDatabase(dataFile(context.paths, "mcp-exec.db"), { warn });
   const catalog = createCatalog(database, { now: context.now, warn });
   const journal = createJournal(database, {
     warn,
@@ -146,7 +146,7 @@ export async function openSession(
     specs: named.specs,
     adHoc: named.adHoc,
     run(request) {
-      executor ??= createExecutor({ engine: engineStore(context) });
+      executor ??= createExecutor(executorOptions(context));
       const limits = { ...DEFAULT_RUN_LIMITS, ...servers.config.limits, ...request.limits };
       return runProgram(request, {
         bridge,
@@ -443,16 +443,13 @@ function checkState(values: ReadonlyMap<string, string>, key: string, json: stri
   }
 }
 
-function engineStore(context: Context): EngineStore {
-  const path = `${context.paths.data}/engine.wasm`;
+function executorOptions({ paths }: Context): ExecutorOptions {
+  const path = dataFile(paths, "engine.wasm");
+  if (path === undefined) return {};
   return {
-    async load() {
-      try {
-        return await Deno.readFile(path);
-      } catch {
-        return undefined;
-      }
+    engine: {
+      load: () => Deno.readFile(path).catch(() => undefined),
+      save: (bytes) => writeFileAtomic(path, bytes),
     },
-    save: (bytes) => writeFileAtomic(path, bytes),
   };
 }

@@ -1,7 +1,7 @@
 // The skills of this machine: found, listed, written whole or not at all, and used only when their
 // files are what was written and their content was accepted. Runs nothing of what it reads.
 
-import type { Context } from "./context.ts";
+import { type Context, dataFile } from "./context.ts";
 import type { Database } from "./database.ts";
 import { readFolder, removeFolder, repairFolder, replaceFolder } from "./disk.ts";
 import { AppError, toAppError } from "./errors.ts";
@@ -131,7 +131,7 @@ export function openSkillStore(
     now,
     async roots() {
       const { openDatabase } = await import("./database.ts");
-      database ??= openDatabase(`${context.paths.data}/mcp-exec.db`, { warn });
+      database ??= openDatabase(dataFile(context.paths, "mcp-exec.db"), { warn });
       return createSkillRoots(database, { now });
     },
   });

@@ -126,11 +126,10 @@ export function maskArguments(args: readonly string[]): string[] {
   });
 }
 
-/** `path` with the home folder written as `~`. */
-export function maskHome(path: string, home: string | undefined): string {
-  if (home === undefined || home === "" || home === "/") return path;
-  if (path === home) return "~";
-  return path.startsWith(`${home}/`) || path.startsWith(`${home}\\`)
-    ? `~${path.slice(home.length)}`
-    : path;
+/** `text` with the home folder written as `~` wherever a path in it begins with it. */
+export function maskHome(text: string, home: string | undefined): string {
+  const folder = home?.replace(/[\\/]+$/, "") ?? "";
+  if (folder === "") return text;
+  const name = String.raw`[\p{L}\p{N}_.-]`;
+  return text.replace(new RegExp(`(?<!${name})${RegExp.escape(folder)}(?!${name})`, "gu"), "~");
 }

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { runCli } from "../src/cli.ts";
 import { type Context, pathsOf } from "../src/context.ts";
-import { freshPlace, processesIn, PROGRAM, ROOT, serverCommand } from "./specs/run.ts";
+import { splitCommand } from "../src/servers.ts";
+import { freshPlace, processesIn, PROGRAM, ROOT, runCase, serverCommand } from "./specs/run.ts";
 
 interface Started {
   readonly child: Deno.ChildProcess;
@@ -124,11 +125,37 @@ Deno.test("mcp-exec is quiet and ends with 0 when its reader has gone (A7)", asy
 });
 
 Deno.test("mcp-exec is quiet and ends with 0 when nobody ever reads (A7)", async () => {
-  const run = await start(["--help"]);
-  await run.child.stdout.cancel();
-  const { code, stderr } = await finish(run);
-  assert.equal(stderr, "");
-  assert.equal(code, 0);
+  for (const flag of ["--help", "--version"]) {
+    const run = await start([flag]);
+    await run.child.stdout.cancel();
+    const { code, stderr } = await finish(run);
+    assert.equal(stderr, "");
+    assert.equal(code, 0);
+  }
+});
+
+Deno.test({
+  name: "mcp-exec fails when its result cannot be written",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    for (const format of ["text", "json"]) {
+      const { folder, env } = await freshPlace();
+      try {
+        const { code, stderr } = await new Deno.Command("sh", {
+          args: ["-c", 'exec "$@" >/dev/full', "sh", Deno.execPath(), ...PROGRAM]
+            .concat(["execute", "-e", "return 1", "--quiet", "--format", format]),
+          cwd: folder,
+          clearEnv: true,
+          env,
+        }).output();
+        const shown = new TextDecoder().decode(stderr);
+        assert.equal(code, 1, shown);
+        assert.match(shown, /^error: Cannot write the result: No space left[^\n]*\n$/);
+      } finally {
+        await Deno.remove(folder.replace(/\/work$/, ""), { recursive: true });
+      }
+    }
+  },
 });
 
 Deno.test("mcp-exec writes a large result whole to a slow reader", async () => {
@@ -202,6 +229,27 @@ Deno.test("runCli does not wait for ever for a command that does not heed an int
   assert.deepEqual(written, ["error: Interrupted\n"]);
 });
 
+Deno.test("runCli gives examples in its help that work", async () => {
+  const helpOf = async (args: readonly string[]) => {
+    const written: string[] = [];
+    assert.equal(await runCli(testContext([...args, "--help"], written)), 0);
+    return written.join("");
+  };
+  const commands = (await helpOf([])).matchAll(/^ {2}([a-z]+) {2,}[A-Z]/gm);
+  const examples = new Set<string>();
+  for (const [, name] of commands) {
+    for (const [, line] of (await helpOf([name!])).matchAll(/^ {2}mcp-exec (.+)$/gm)) {
+      // The others need servers, files or a network.
+      if (/\bdemo\b/.test(line!) && !line!.startsWith(`${name} (`)) examples.add(line!);
+    }
+  }
+  assert.ok(examples.size > 8, [...examples].join("\n"));
+  for (const example of examples) {
+    const { code, stderr } = await runCase({ title: example, args: splitCommand(example) });
+    assert.equal(code, 0, `${example}\n${stderr}`);
+  }
+});
+
 Deno.test("pathsOf follows XDG folders, MCP_EXEC_DATA_DIR and the platform", () => {
   const paths = (values: Record<string, string>, platform: Context["platform"] = "linux") =>
     pathsOf({ get: (name) => values[name], toObject: () => values }, { platform, cwd: "/here" });
@@ -214,6 +262,11 @@ Deno.test("pathsOf follows XDG folders, MCP_EXEC_DATA_DIR and the platform", () 
   assert.equal(paths({ HOME: "/u", XDG_CONFIG_HOME: "c" }).config, "/u/.config/mcp-exec");
   assert.equal(paths({ HOME: "/u", MCP_EXEC_DATA_DIR: "/d" }).data, "/d");
   assert.equal(paths({ HOME: "/u", MCP_EXEC_DATA_DIR: "d" }).data, "/here/d");
-  assert.match(paths({ HOME: "/u" }, "darwin").data, /^\/u\/Library\//);
-  assert.match(paths({}).config, /^\/dev\/null\//);
+  assert.match(paths({ HOME: "/u" }, "darwin").data!, /^\/u\/Library\//);
+  assert.deepEqual(paths({ HOME: "relative" }), {
+    home: undefined,
+    config: "/dev/null/mcp-exec",
+    data: undefined,
+  });
+  assert.equal(paths({ LOCALAPPDATA: "C:\\d" }, "windows").data, "C:\\d/mcp-exec");
 });

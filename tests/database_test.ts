@@ -21,7 +21,7 @@ function mode(path: string): string {
 }
 
 // Runs `use` on the database at `path` and gives the warnings it brought about.
-function using(path: string, use: (database: Database) => void): string[] {
+function using(path: string | undefined, use: (database: Database) => void): string[] {
   const warnings: string[] = [];
   const database = openDatabase(path, { warn: (message) => warnings.push(message) });
   try {
@@ -291,4 +291,14 @@ Deno.test("Database takes the writes of several processes that begin at the same
       );
     });
   });
+});
+
+Deno.test("openDatabase works in memory where there is no place for a file", () => {
+  const warnings = using(undefined, (database) => {
+    add(database, "a");
+    deepStrictEqual(kept(database), ["a"]);
+    strictEqual(database.path, undefined);
+  });
+  strictEqual(warnings.length, 1);
+  match(warnings[0]!, /^Nothing is kept: .*MCP_EXEC_DATA_DIR/);
 });

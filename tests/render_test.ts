@@ -28,6 +28,7 @@ function outputTo(
     writeOut: (text) => written.push(text) > 0,
     isTerminal: { in: false, out: options.terminal ?? false, error: false },
     columns: 60,
+    paths: { home: "/home/me", config: "/c", data: "/d" },
   }, { format: options.format, color: options.color ?? true });
 }
 
@@ -76,6 +77,10 @@ Deno.test("createOutput prints a string as it is in a pipe and anything else as 
 Deno.test("createOutput shows a program's terminal escapes instead of sending them (H22)", () => {
   assert.equal(shown("text", "a\x1b]0;x\x07b", true), "a\\u{1b}]0;x\\u{7}b\n");
   assert.equal(shown("text", "x".repeat(200_000), true).length, 200_001);
+});
+
+Deno.test("createOutput gives text of ours with the home folder as ~ (X6)", () => {
+  assert.equal(outputTo([], { format: "text" }).mask('"/home/me/a"'), '"~/a"');
 });
 
 Deno.test("createOutput prints one document, however often it is asked", () => {
@@ -187,14 +192,19 @@ Deno.test("runDocument holds a result only when there is one, null included", ()
     truncated: [],
     warnings: [],
   };
-  const valued = runDocument({ ...base, ok: true, hasValue: true, value: null });
+  const mask = (text: string) => text.replace("/home/me", "~");
+  const valued = runDocument({ ...base, ok: true, hasValue: true, value: null }, mask);
   assert.deepEqual(Object.keys(valued), [
     ...["ok", "run", "result", "calls", "log", "fuel", "memory", "ms", "truncated"],
   ]);
-  assert.ok(!("result" in runDocument({ ...base, ok: true, hasValue: false })));
-  const error = new AppError("limit", "Out of fuel");
-  const failed = runDocument({ ...base, ok: false, hasValue: false, error });
-  assert.deepEqual(JSON.parse(toJson(failed)).error, { kind: "limit", message: "Out of fuel" });
+  assert.ok(!("result" in runDocument({ ...base, ok: true, hasValue: false }, mask)));
+  const error = new AppError("limit", "Out of fuel", { detail: ["in /home/me/x"] });
+  const failed = runDocument({ ...base, ok: false, hasValue: false, error }, mask);
+  assert.deepEqual(JSON.parse(toJson(failed)).error, {
+    kind: "limit",
+    message: "Out of fuel",
+    detail: ["in ~/x"],
+  });
 });
 
 Deno.test("formatAge and formatMs round to what a person reads", () => {

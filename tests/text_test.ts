@@ -140,5 +140,10 @@ Deno.test("maskHome writes the home folder as ~ and no other folder (X6)", () =>
   strictEqual(maskHome("/home/me", "/home/me"), "~");
   strictEqual(maskHome("/home/mel/x", "/home/me"), "/home/mel/x");
   strictEqual(maskHome("C:\\me\\x", "C:\\me"), "~\\x");
+  strictEqual(maskHome('a "/home/me/x", /home/me', "/home/me/"), 'a "~/x", ~');
+  strictEqual(maskHome("file:///home/me/x", "/home/me"), "file://~/x");
+  for (const other of ["/mnt/home/me", "/home/me.old", "/home/meé", "https://a.b/home/me/x"]) {
+    strictEqual(maskHome(other, "/home/me"), other);
+  }
   for (const home of [undefined, "", "/"]) strictEqual(maskHome("/a", home), "/a");
 });

@@ -44,10 +44,10 @@ or as a URL, its name is left out.
   key=@file   the text of a file
 
 EXAMPLES
-  mcp-exec call demo list_orders region=north
+  mcp-exec call demo list_issues project=PAY per_page=2
   mcp-exec call add_numbers a:=2 b:=3 --http http://127.0.0.1:3000/mcp
   mcp-exec call github create_issue owner=o repo=r title=t body=@notes.md labels:='["bug"]'
-  mcp-exec call demo list_orders --args '{"region": "north"}' --raw`,
+  mcp-exec call demo get_project --args '{"project": "PAY"}' --raw`,
   },
   parameters: {
     flags: {

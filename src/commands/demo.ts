@@ -64,7 +64,7 @@ async function showLoop(invocation: Invocation, session: Session): Promise<void>
   const { outcome, info, ledger, tokenizer } = demo;
   if (output.format === "json") {
     output.document({
-      ...runDocument(outcome),
+      ...runDocument(outcome, output.mask),
       task: demo.task,
       program: demo.program,
       server: { name: info.name, identity: info.identity, tools: info.tools.length },

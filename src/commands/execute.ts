@@ -42,14 +42,14 @@ export const command = buildCommand<Flags, [file?: string], Invocation>({
 ends in "return" gives. A function is called with --args. The program may call every configured
 server, or only those named with --server; it reaches nothing else.
 
-  import { listOrders } from "mcp:demo";      // typed functions of a server
+  import { listIssues } from "mcp:demo";      // typed functions of a server
   import { callTool } from "mcp:host";        // also a global: callTool(server, tool, params)
 
 Text prints a string as it is and anything else as JSON; console and progress go to stderr.
 
 EXAMPLES
   mcp-exec execute program.ts --args '{"days": 7}'
-  mcp-exec execute -e 'return (await callTool("demo", "list_regions")).length'
+  mcp-exec execute -e 'return (await callTool("demo", "list_users")).length'
   mcp-exec execute - --server github --timeout 2m < program.ts`,
   },
   parameters: {
@@ -127,7 +127,7 @@ async function readProgram(
 /** Prints the result of a run; throws why it failed, with the calls that had succeeded by then. */
 function showRun({ output, log }: Invocation, outcome: RunOutcome): void {
   for (const line of [...outcome.warnings, ...outcome.truncated]) log.warn(line);
-  if (output.format === "json") output.document(runDocument(outcome));
+  if (output.format === "json") output.document(runDocument(outcome, output.mask));
   else if (outcome.ok && outcome.hasValue) output.value(outcome.value);
   log.info(runLine(outcome));
   if (outcome.error === undefined) return;

@@ -2,7 +2,7 @@
 // single tool is answered from the saved index without connecting.
 
 import { buildCommand } from "@stricli/core";
-import { AppError, toAppError } from "../errors.ts";
+import { AppError, changeTexts, toAppError } from "../errors.ts";
 import {
   argument,
   chooseServer,
@@ -37,7 +37,7 @@ signature a tool. --tool shows one tool whole, from the saved index when there i
 
 EXAMPLES
   mcp-exec introspect demo
-  mcp-exec introspect demo --tool list_orders
+  mcp-exec introspect demo --tool list_issues
   mcp-exec introspect https://example.com/mcp --header "Authorization: Bearer $TOKEN"
   mcp-exec introspect --stdio "npx -y @modelcontextprotocol/server-everything" --detailed
   mcp-exec introspect --all --format json`,
@@ -103,7 +103,7 @@ async function showAll({ output }: Invocation, session: Session, flags: Flags): 
       return serverDocument(info, views);
     }
     failures.push(error);
-    return { server: { name }, error };
+    return { server: { name }, error: changeTexts(error, output.mask) };
   });
   if (output.format === "json") output.document({ servers: documents });
   const [first, ...others] = failures;

@@ -2,6 +2,7 @@
 // index alone: nothing is connected to and no server is started.
 
 import { buildCommand } from "@stricli/core";
+import { dataFile } from "../context.ts";
 import { AppError } from "../errors.ts";
 import {
   argument,
@@ -131,7 +132,7 @@ async function loadInfos(
     import("../catalog.ts"),
   ]);
   const warn = (message: string) => log.warn(message);
-  const database = openDatabase(`${context.paths.data}/mcp-exec.db`, { warn });
+  const database = openDatabase(dataFile(context.paths, "mcp-exec.db"), { warn });
   try {
     const catalog = createCatalog(database, { now: context.now, warn });
     const entries = names.map((name) => ({ name, info: catalog.load(specs.get(name)!)?.info }));
