@@ -63,6 +63,8 @@ export interface CallOptions {
   readonly only?: ReadonlySet<ServerName>;
   /** Gets the call's trace when it has ended, well or not. */
   readonly onCall?: (trace: CallTrace) => void;
+  /** Called before connecting to the server; what it gives is called when that has ended. */
+  readonly onConnecting?: () => () => void;
 }
 
 /** The gate between programs and servers. */
@@ -141,6 +143,7 @@ export async function openConnection(spec: ServerSpec, options: OpenOptions): Pr
 /** A bridge over `specs`; opens nothing until something is asked of it. */
 export function createBridge(options: BridgeOptions): McpBridge {
   const pool = new Map<ServerName, Promise<Connection>>();
+  const connected = new Set<ServerName>(options.connections?.keys());
   for (const [name, connection] of options.connections ?? []) {
     pool.set(name, Promise.resolve(connection));
   }
@@ -175,12 +178,15 @@ export function createBridge(options: BridgeOptions): McpBridge {
       const connection = await current;
       if (connection.isOpen) return connection;
       if (pool.get(spec.name) === current) pool.delete(spec.name);
+      connected.delete(spec.name);
       return await connectionTo(spec);
     }
     const opening = openConnection(spec, { ...options, signal: closing.signal });
     pool.set(spec.name, opening);
     try {
-      return await opening;
+      const connection = await opening;
+      connected.add(spec.name);
+      return connection;
     } catch (error) {
       if (pool.get(spec.name) === opening) pool.delete(spec.name);
       throw error;
@@ -213,17 +219,31 @@ export function createBridge(options: BridgeOptions): McpBridge {
     }
   }
 
+  /** What `connect` gives; the caller is told of the time it takes to be connected. */
+  async function whenConnected<Result>(
+    spec: ServerSpec,
+    call: CallOptions,
+    connect: () => Promise<Result>,
+  ): Promise<Result> {
+    const ended = connected.has(spec.name) ? undefined : call.onConnecting?.();
+    try {
+      return await orInterrupted(connect(), call.signal);
+    } finally {
+      ended?.();
+    }
+  }
+
   /** The tool's definition; asks the server only when the index lacks the tool. */
   async function findTool(
     spec: ServerSpec,
     tool: ToolName,
-    signal: AbortSignal | undefined,
+    call: CallOptions,
   ): Promise<ToolDefinition> {
     const named = (info: ServerInfo | undefined) => info?.tools.find((item) => item.name === tool);
     const saved = described.has(spec.name) ? undefined : options.catalog.load(spec)?.info;
     const known = named(saved);
     if (known !== undefined) return known;
-    const info = await orInterrupted(describeSpecified(spec), signal);
+    const info = await whenConnected(spec, call, () => describeSpecified(spec));
     const live = named(info);
     if (live !== undefined) return live;
     const near = nearestNames(tool, info.tools.map((item) => item.name));
@@ -236,9 +256,9 @@ export function createBridge(options: BridgeOptions): McpBridge {
 
   async function send(
     spec: ServerSpec,
-    call: { tool: ToolName; params: JsonObject; signal: AbortSignal | undefined },
+    call: CallOptions & { readonly tool: ToolName; readonly params: JsonObject },
   ): Promise<ToolResult> {
-    const connection = await orInterrupted(connectionTo(spec), call.signal);
+    const connection = await whenConnected(spec, call, () => connectionTo(spec));
     const params = { name: call.tool, arguments: call.params };
     const raw = await connection.request("tools/call", params, {
       timeoutMs: spec.timeoutMs ?? CALL_TIMEOUT_MS,
@@ -299,8 +319,8 @@ export function createBridge(options: BridgeOptions): McpBridge {
         sent = checkParams(spec.name, name, params);
         const release = await slots.take(call.signal);
         try {
-          definition = (await findTool(spec, name, call.signal)).digest;
-          const asked = { tool: name, params: params as JsonObject, signal: call.signal };
+          definition = (await findTool(spec, name, call)).digest;
+          const asked = { ...call, tool: name, params: params as JsonObject };
           const result = await send(spec, asked);
           report(result, undefined);
           return result;

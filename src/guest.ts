@@ -7,7 +7,7 @@ import { GUEST_STACK_BYTES } from "./limits.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import { BUILT_INS, PRELUDE, PRELUDE_NAME } from "./prelude.ts";
 import { Run } from "./run.ts";
-import { prepareSource } from "./source.ts";
+import { prepareOnce } from "./source.ts";
 
 const scope = self as unknown as {
   postMessage(message: FromWorker): void;
@@ -41,6 +41,7 @@ scope.onmessage = ({ data }) => {
   if (current?.id !== data.run) return;
   if (data.type === "answer") current.run.answer(data.id, data.json);
   else if (data.type === "refuse") current.run.refuse(data.id, data.failure);
+  else if (data.type === "clock") current.run.holdClock(data.stands);
   else current.run.cancel();
 };
 
@@ -72,7 +73,7 @@ function readImports(
   { source, path }: { readonly source: string; readonly path: string },
 ): { imports: readonly string[] } | { error: ErrorDocument } {
   try {
-    return { imports: prepareSource(source, { path }).imports };
+    return { imports: prepareOnce(source, { path }).imports };
   } catch (error) {
     return { error: toAppError(error).toJSON() };
   }

@@ -57,11 +57,29 @@ export const MAX_TYPE_WARNINGS = 20;
 export const MAX_MEMBER_DOC_CHARS = 2_000;
 export const MAX_DOC_TAG_CHARS = 200;
 
-/** Bounds of checking values against a server's schema: half a second to compile, a tenth to check. */
+/** Bounds of checking values against a server's schema: half a second to compile, a fifth to check. */
 export const MAX_CHECKED_SUBSCHEMAS = 1_000;
-export const MAX_CHECK_STEPS = 2_000_000;
+export const MAX_CHECK_STEPS = 5_000_000;
 /** Compiled schemas that are kept: more than the tools of a few large servers. */
 export const MAX_COMPILED_SCHEMAS = 1_000;
+
+/** Calls of one tool a second over HTTP, and how many may come at once after a pause. */
+export const HTTP_RATE = { perSecond: 50, burst: 200 } as const;
+/** How long a call may wait for its rate, and how many may wait in one line. */
+export const MAX_RATE_WAIT_MS = 10_000;
+export const MAX_RATE_WAITING = 1_000;
+/** Lines a limiter keeps; those at rest go first. */
+export const MAX_RATE_BUCKETS = 10_000;
+
+/** Results kept in memory, how long when a tool is opted in without a time, and at the longest. */
+export const MAX_CACHE_ENTRIES = 1_000;
+export const MAX_CACHE_BYTES = 64 * MIB;
+export const CACHE_TTL_MS = 60_000;
+export const MAX_CACHE_TTL_MS = 24 * 3_600_000;
+
+/** Rules of one policy, and one of them as JSON: each call is held against all of them. */
+export const MAX_POLICY_RULES = 1_000;
+export const MAX_RULE_CHARS = 4 * KIB;
 
 /** Size of the parameters of one call, as JSON. */
 export const MAX_PARAMS_BYTES = 1 * MIB;
@@ -86,10 +104,22 @@ export const MAX_OUTPUT_BYTES = 64 * MIB;
 /** Log of a run; what goes beyond is counted. */
 export const MAX_LOG_LINES = 10_000;
 export const MAX_LOG_BYTES = 1 * MIB;
+/** Prepared sources a worker keeps: programs are often run again, and imports are shared. */
+export const MAX_PREPARED_SOURCES = 64;
+export const MAX_PREPARED_CHARS = 4 * MIB;
 /** Timers a guest may have pending. */
 export const MAX_TIMERS = 100;
 /** Host calls of one run that are no tool calls: state and search cost the host less. */
 export const MAX_HOST_CALLS = 10_000;
+/** What the calls of one run send and receive in all, as JSON. */
+export const MAX_RUN_SENT_BYTES = 256 * MIB;
+export const MAX_RUN_RECEIVED_BYTES = 256 * MIB;
+/** How long the wall clock of one run may stand still for connecting, all servers together. */
+export const MAX_CONNECTING_MS = 120_000;
+/** A file of the workspace, what one run may write there, and the names of one folder. */
+export const MAX_WORKSPACE_FILE_BYTES = 8 * MIB;
+export const MAX_WORKSPACE_WRITTEN_BYTES = 64 * MIB;
+export const MAX_WORKSPACE_NAMES = 10_000;
 /** State kept for a session. */
 export const MAX_STATE_VALUE_BYTES = 1 * MIB;
 export const MAX_STATE_KEYS = 1_000;

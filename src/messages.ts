@@ -11,6 +11,9 @@ export interface LogEntry {
   readonly text: string;
 }
 
+/** The functions of a server's package by name, with the wire name of the tool each calls. */
+export type ServerFunctions = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
 /** A program as it crosses to the worker. */
 export interface GuestProgram {
   readonly source: string;
@@ -19,6 +22,8 @@ export interface GuestProgram {
   /** What a result that is a function is called with, as JSON. */
   readonly args: string | undefined;
   readonly files: ReadonlyMap<string, string>;
+  readonly servers: ServerFunctions;
+  readonly hostFolders: readonly string[];
   readonly limits: RunLimits;
 }
 
@@ -40,12 +45,21 @@ export type ToWorker =
     readonly failure: CallFailure;
   }
   | { readonly type: "stop"; readonly run: number }
+  /** Whether the wall clock stands still. */
+  | { readonly type: "clock"; readonly run: number; readonly stands: boolean }
   | {
     readonly type: "imports";
     readonly request: number;
     readonly source: string;
     readonly path: string;
   };
+
+/** A function that is not in a server's package, and what is near it, the nearest first. */
+export interface MissingFunction {
+  readonly server: string;
+  readonly name: string;
+  readonly near: readonly string[];
+}
 
 /** What a run ended with, as it crosses back. */
 export interface GuestReport {
@@ -55,6 +69,8 @@ export interface GuestReport {
   readonly error?: ErrorDocument;
   /** The call whose error the program did not catch. */
   readonly call?: number;
+  /** A function that a program imported from a server and that is not there. */
+  readonly missing?: MissingFunction;
   readonly fuel: number;
   readonly memory: number;
   readonly ms: number;

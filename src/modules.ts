@@ -5,11 +5,17 @@ import type { ModuleAnswer } from "./engine.ts";
 import { AppError, type SourcePosition } from "./errors.ts";
 import { nearestNames } from "./names.ts";
 import { ENTRY_MODULE, HOST_MODULE, PRELUDE_NAME } from "./prelude.ts";
-import { type PreparedSource, prepareSource, sourceFrame, type StripMode } from "./source.ts";
+import type { MissingFunction, ServerFunctions } from "./messages.ts";
+import { type PreparedSource, prepareOnce, sourceFrame, type StripMode } from "./source.ts";
 import { cleanLine, quoteText } from "./text.ts";
 import { normalizePath } from "./vfs.ts";
 
 const SERVERS = "/mcp-tools/servers/";
+/** A file of the package of a server that is known by its functions: its name and its stem. */
+const PACKAGE_FILE = /^\/mcp-tools\/servers\/([^/]+)\/(\w+)\.ts$/;
+/** Ends the name of a package's module that has only some of the functions. */
+const PART = "?";
+const NO_EXPORT = /^Could not find export '(.{1,2000})' in module '(.{1,5000})'$/s;
 /** The file of a generated package that stands for the host's functions. */
 const HOST_FILE = /^\/mcp-tools\/(?:servers|skills)\/[^/]+\/host\.ts$/;
 const MAX_SPECIFIER_CHARS = 2000;
@@ -24,6 +30,10 @@ export interface ModuleSources {
   /** As errors show it. */
   readonly path: string;
   readonly files: ReadonlyMap<string, string>;
+  /** Servers whose packages are not among the files: their modules are made from this. */
+  readonly servers: ServerFunctions;
+  /** Folders whose files the host reads. */
+  readonly hostFolders: readonly string[];
 }
 
 /** Where an error happened, and the lines that show it. */
@@ -36,23 +46,32 @@ export interface Place {
 export interface GuestModules {
   resolve(specifier: string, base: string): ModuleAnswer;
   load(name: string): ModuleAnswer;
-  /** The text of a virtual file; throws an `AppError` that says what is wrong with the path. */
-  read(path: string): string;
-  /** Sorted names in a virtual folder, folders with a `/` behind; throws like `read`. */
-  list(path: string): string[];
+  /**
+   * The text of a virtual file, undefined where the host has to be asked; throws an `AppError` that
+   * says what is wrong with the path.
+   */
+  read(path: string): string | undefined;
+  /** Sorted names in a virtual folder, folders with a `/` behind; otherwise like `read`. */
+  list(path: string): string[] | undefined;
   /** The author's place of an engine's stack; undefined when no frame is in a file we know. */
   place(stack: string): Place | undefined;
   /** The full error behind a message that `resolve` or `load` gave. */
-  failure(message: string): AppError | undefined;
+  failure(message: string): ModuleFailure | undefined;
+}
+
+/** Why a module could not be used. */
+export interface ModuleFailure {
+  readonly error: AppError;
+  readonly missing?: MissingFunction;
 }
 
 /** The modules of a program; its own source is prepared at once, so that errors come here. */
 export function createModules(sources: ModuleSources, mode?: StripMode): GuestModules {
-  const { files, path } = sources;
+  const { files, path, servers, hostFolders } = sources;
   const main = files.has(path) ? path : baseName(path);
   const modes = mode === undefined ? {} : { mode };
   const prepared = new Map<string, PreparedSource>();
-  prepared.set(main, prepareSource(sources.source, { path, ...modes }));
+  prepared.set(main, prepareOnce(sources.source, { path, ...modes }));
   // Made only for the one that ends the run: looking for near names takes time.
   const failures = new Map<string, () => AppError>();
 
@@ -75,6 +94,11 @@ export function createModules(sources: ModuleSources, mode?: StripMode): GuestMo
       : undefined;
     if (target !== undefined && HOST_FILE.test(target)) return { ok: HOST_MODULE };
     if (target !== undefined && files.has(target)) return { ok: target };
+    const file = target === undefined ? undefined : packageFile(target);
+    if (file !== undefined) {
+      const names = file.stem === "index" ? prepared.get(base)?.names.get(specifier) : undefined;
+      return { ok: names === undefined ? target! : `${target}${PART}${names.join()}` };
+    }
     const message = `Module not found: ${quoteText(specifier)}`;
     return refuse(message, () => notFound(message, { specifier, base, server, target }));
   }
@@ -83,7 +107,7 @@ export function createModules(sources: ModuleSources, mode?: StripMode): GuestMo
     const text = textOf(base);
     const place = text === undefined ? undefined : specifierPlace(text, specifier);
     const hint = server !== undefined
-      ? serverHint(server, files)
+      ? serverHint(server, [...servers.keys(), ...serverNames(files)])
       : target !== undefined
       ? fileHint(target, files)
       : 'only "mcp:SERVER", "mcp:host" and files under /mcp-tools can be imported';
@@ -92,8 +116,41 @@ export function createModules(sources: ModuleSources, mode?: StripMode): GuestMo
     return new AppError("guest", message, { hint, at, detail: sourceFrame(text!, place) });
   }
 
+  function packageFile(path: string) {
+    const [, server, stem] = PACKAGE_FILE.exec(path) ?? [];
+    const functions = servers.get(server ?? "");
+    if (functions === undefined || stem === undefined) return undefined;
+    const isFile = stem === "index" || stem === "types" || functions.has(stem);
+    return isFile ? { server: server!, stem, functions } : undefined;
+  }
+
+  // A package as one module, with the functions that are wanted: hundreds of files take far longer.
+  function loadPackage(name: string): string | undefined {
+    const [path, part] = name.split(PART, 2);
+    const file = packageFile(path!);
+    if (file === undefined) return undefined;
+    const { server, stem, functions } = file;
+    const names = stem === "types"
+      ? []
+      : stem !== "index"
+      ? [stem]
+      : part === undefined
+      ? functions.keys()
+      : new Set(part.split(","));
+    let js = `import { callTool } from "${HOST_MODULE}";\n`;
+    for (const one of names) {
+      const tool = functions.get(one);
+      if (tool === undefined) continue;
+      const call = `callTool(${JSON.stringify(server)}, ${JSON.stringify(tool)}, params)`;
+      js += `export async function ${one}(params) { return await ${call}; }\n`;
+    }
+    return js;
+  }
+
   function load(name: string): ModuleAnswer {
     if (name === ENTRY_MODULE) return { ok: `export * as main from "mcp:main"` };
+    const made = files.has(name) ? undefined : loadPackage(name);
+    if (made !== undefined) return { ok: made };
     try {
       return { ok: prepare(name).js };
     } catch (error) {
@@ -105,7 +162,7 @@ export function createModules(sources: ModuleSources, mode?: StripMode): GuestMo
   function prepare(name: string): PreparedSource {
     let ready = prepared.get(name);
     if (ready === undefined) {
-      ready = prepareSource(files.get(name) ?? "", { path: name, form: "module", ...modes });
+      ready = prepareOnce(files.get(name) ?? "", { path: name, form: "module", ...modes });
       prepared.set(name, ready);
     }
     return ready;
@@ -140,14 +197,52 @@ export function createModules(sources: ModuleSources, mode?: StripMode): GuestMo
     resolve,
     load,
     read(path) {
-      const text = files.get(normalizePath(path));
-      if (text !== undefined) return text;
+      const normal = normalizePath(path);
+      const text = files.get(normal);
+      if (text !== undefined || isHosts(normal)) return text;
       throw new AppError("invalid", `File not found: ${quoteText(path)}`);
     },
-    list: (path) => listFolder(files, normalizePath(path)),
+    list(path) {
+      const normal = normalizePath(path);
+      return isHosts(normal)
+        ? undefined
+        : listFolder([...files.keys(), ...hostFolders.map((folder) => `${folder}/`)], normal);
+    },
     place,
-    failure: (message) => failures.get(message)?.(),
+    failure(message) {
+      const error = failures.get(message)?.();
+      if (error !== undefined) return { error };
+      const [, name, module] = NO_EXPORT.exec(message) ?? [];
+      return name === undefined ? undefined : missingExport(name, module!.split(PART, 1)[0]!);
+    },
   };
+
+  function isHosts(path: string): boolean {
+    return hostFolders.some((folder) => path === folder || path.startsWith(`${folder}/`));
+  }
+
+  function missingExport(name: string, module: string): ModuleFailure {
+    const file = packageFile(module);
+    const shown = file === undefined ? shownName(module) : `mcp:${file.server}`;
+    const exported = file === undefined
+      ? namesExported(prepared.get(module)?.js ?? "")
+      : [...file.functions.keys()];
+    const near = nearestNames(name, exported);
+    const place = namePlace(sources.source, name);
+    const error = new AppError(
+      "guest",
+      `Could not find export ${quoteText(name)} in ${quoteText(shown)}`,
+      {
+        ...(near.length > 0 &&
+          { hint: `did you mean ${near.map((one) => quoteText(one)).join(", ")}?` }),
+        ...(place !== undefined && {
+          at: { file: cleanLine(path), ...place },
+          detail: sourceFrame(sources.source, place),
+        }),
+      },
+    );
+    return file === undefined ? { error } : { error, missing: { server: file.server, name, near } };
+  }
 }
 
 interface Missing {
@@ -174,8 +269,7 @@ function pathOf(specifier: string, base: string): string | undefined {
   }
 }
 
-function serverHint(server: string, files: ReadonlyMap<string, string>): string {
-  const known = serverNames(files);
+function serverHint(server: string, known: readonly string[]): string {
   const near = nearestNames(server, known);
   if (near.length > 0) return `did you mean ${near.map((name) => `"mcp:${name}"`).join(", ")}?`;
   const all = known.slice(0, 8).map((name) => `"mcp:${name}"`).join(", ");
@@ -200,10 +294,10 @@ function fileHint(target: string, files: ReadonlyMap<string, string>): string {
     : `there is no virtual file ${quoteText(target)}`;
 }
 
-function listFolder(files: ReadonlyMap<string, string>, path: string): string[] {
+function listFolder(paths: Iterable<string>, path: string): string[] {
   const prefix = path === "/" ? "/" : `${path}/`;
   const names = new Set<string>();
-  for (const file of files.keys()) {
+  for (const file of paths) {
     if (!file.startsWith(prefix)) continue;
     const rest = file.slice(prefix.length);
     const slash = rest.indexOf("/");
@@ -220,10 +314,27 @@ function specifierPlace(
   for (const quote of ['"', "'"]) {
     const index = text.indexOf(`${quote}${specifier}${quote}`);
     if (index < 0) continue;
-    const before = text.slice(0, index).split("\n");
-    return { line: before.length, column: before.at(-1)!.length + 1 };
+    return placeAt(text, index);
   }
   return undefined;
+}
+
+function placeAt(text: string, index: number): { line: number; column: number } {
+  const before = text.slice(0, index).split("\n");
+  return { line: before.length, column: before.at(-1)!.length + 1 };
+}
+
+const EXPORTED = /\bexport\s+(?:async\s+)?(?:const|let|var|class|function\*?)\s+([\w$]+)/g;
+
+function namesExported(js: string): string[] {
+  return Array.from(js.matchAll(EXPORTED), (match) => match[1]!);
+}
+
+function namePlace(text: string, name: string): { line: number; column: number } | undefined {
+  const index = /^[\w$]+$/.test(name)
+    ? text.search(new RegExp(`(?<![\\w$])${name.replaceAll("$", "\\$")}(?![\\w$])`))
+    : -1;
+  return index < 0 ? undefined : placeAt(text, index);
 }
 
 interface Frame {

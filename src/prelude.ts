@@ -23,7 +23,10 @@ export const ToHost = {
   /** `id` of the timer, milliseconds. */
   timer: 5,
   clearTimer: 6,
-  /** JSON of a path; answers `=` and the raw text, `"` and a JSON string, or `!` and a message. */
+  /**
+   * JSON of a path; answers `=` and the raw text, `"` and a JSON string, `!` and a message, or `?`
+   * where a call of that name has to be made.
+   */
   readFile: 7,
   listFiles: 8,
   /** JSON `[url, base]` or `[url, part, value]`; answers the parts as JSON, or undefined. */
@@ -75,9 +78,10 @@ export const HOST_MODULE = "mcp:host";
 /** The modules that the prelude loads, before a program could change the globals they take. */
 export const BUILT_INS: ReadonlyMap<string, string> = new Map([[
   HOST_MODULE,
-  `const { callTool, callTools, readFile, listFiles, searchTools, getState, setState, log,
+  `const { callTool, callTools, readFile, listFiles, writeFile, searchTools, getState, setState, log,
 ToolError } = globalThis;
-export { callTool, callTools, readFile, listFiles, searchTools, getState, setState, log, ToolError };`,
+export { callTool, callTools, readFile, listFiles, writeFile, searchTools, getState, setState, log,
+ToolError };`,
 ]]);
 
 const CORE = String.raw`
@@ -211,14 +215,29 @@ const callTools = (items, options) => new PromiseCtor((resolve, reject) => {
   if (count === 0) finish();
   for (let lane = 0; lane < wide && next < count; lane++) start();
 });
-const answered = (kind, path, what) => immediate(() => {
-  const answer = host(kind, 0, needText(path, what));
-  const body = slice(answer, 1);
-  if (answer[0] === "!") throw new ErrorCtor(parse(body));
-  return answer[0] === "=" ? body : parse(body);
-});
-const readFile = (path) => answered(${ToHost.readFile}, path, "readFile: path");
-const listFiles = (path) => answered(${ToHost.listFiles}, path, "listFiles: path");
+const answered = (kind, name, path) => {
+  try {
+    const json = needText(path, name + ": path");
+    const answer = host(kind, 0, json);
+    if (answer[0] === "?") return ask(name, "[" + json + "]");
+    const body = slice(answer, 1);
+    if (answer[0] === "!") throw new ErrorCtor(parse(body));
+    const value = answer[0] === "=" ? body : parse(body);
+    return new PromiseCtor((resolve) => resolve(value));
+  } catch (error) {
+    return rejected(error);
+  }
+};
+const readFile = (path) => answered(${ToHost.readFile}, "readFile", path);
+const listFiles = (path) => answered(${ToHost.listFiles}, "listFiles", path);
+const writeFile = (path, text) => {
+  try {
+    const json = needText(path, "writeFile: path") + "," + needText(text, "writeFile: text");
+    return ask("writeFile", "[" + json + "]");
+  } catch (error) {
+    return rejected(error);
+  }
+};
 const searchTools = (query, options) => {
   try {
     const json = needText(query, "searchTools: query") + "," + (stringify(options ?? {}) ?? "{}");
@@ -391,7 +410,7 @@ const receive = (kind, id, text) => {
   }
 };
 
-const api = { callTool, callTools, readFile, listFiles, searchTools, getState, setState, log };
+const api = { callTool, callTools, readFile, listFiles, writeFile, searchTools, getState, setState, log };
 for (const name of Object.keys(api)) put(globalThis, name, freeze(api[name]), false);
 put(globalThis, "ToolError", ToolError, false);
 const globals = {

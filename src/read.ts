@@ -103,15 +103,22 @@ export async function readFolder(
   return files;
 }
 
-/** The bytes of a file or pipe; throws `invalid` for a folder and beyond `maxBytes`. */
+/**
+ * The bytes of a file or pipe; throws `invalid` for a folder and beyond `maxBytes`, and `denied`
+ * when what was opened is not the file that `expected` describes.
+ */
 export async function readBytes(
   path: string,
   maxBytes: number,
   operations: FileOperations,
+  expected?: Deno.FileInfo,
 ): Promise<Uint8Array> {
   const file = await operations.open(path, { read: true });
   try {
     const info = await file.stat();
+    if (expected !== undefined && (info.ino !== expected.ino || info.dev !== expected.dev)) {
+      throw new AppError("denied", "File was exchanged while it was read");
+    }
     if (info.isDirectory) throw new AppError("invalid", `File ${quotePath(path)} is a folder`);
     if (info.size > maxBytes) throw tooLarge(path, maxBytes, info.size);
     // The size is only a hint: a pipe has none and a file may grow.
@@ -184,4 +191,108 @@ export function reasonOf(error: unknown): string {
 /** `path` cleaned and in double quotes, for messages. */
 export function quotePath(path: string): string {
   return `"${cleanLine(path, 300)}"`;
+}
+
+/** A folder by its real path, so that everything below it can be checked against that. */
+export async function realFolder(path: string): Promise<string> {
+  const real = await Deno.realPath(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) {
+      throw new AppError("invalid", `Folder ${quotePath(path)} does not exist`);
+    }
+    throw diskError("read", path, error);
+  });
+  if ((await Deno.stat(real)).isDirectory) return real.replace(/[\\/]$/, "");
+  throw new AppError("invalid", `${quotePath(path)} is a file, not a folder`);
+}
+
+/**
+ * The bytes of the file `relative` below `root`, a path of `realFolder`. Throws `invalid` for what
+ * is absent, no regular file or larger than `maxBytes`, and `denied` where a link stands on the way.
+ */
+export async function readInside(
+  root: string,
+  relative: string,
+  { maxBytes, operations = Deno }: {
+    readonly maxBytes: number;
+    readonly operations?: FileOperations;
+  },
+): Promise<Uint8Array> {
+  const info = await statInside(root, relative, operations);
+  if (!info.isFile) throw new AppError("invalid", `File ${quotePath(relative)} is a folder`);
+  if (info.size > maxBytes) throw tooLarge(relative, maxBytes, info.size);
+  const path = `${root}/${relative}`;
+  try {
+    const bytes = await readBytes(path, maxBytes, operations, info);
+    // Whoever put a link in its place meanwhile must not have been followed.
+    await statInside(root, relative, operations);
+    return bytes;
+  } catch (error) {
+    throw insideError(relative, error);
+  }
+}
+
+/**
+ * The names in the folder `relative` below `root`, sorted, folders with a `/` behind; links and
+ * special files are left out. Throws like `readInside`, and `limit` beyond `maxNames`.
+ */
+export async function listInside(
+  root: string,
+  relative: string,
+  { maxNames, operations = Deno }: {
+    readonly maxNames: number;
+    readonly operations?: FileOperations;
+  },
+): Promise<string[]> {
+  const info = await statInside(root, relative, operations);
+  if (!info.isDirectory) throw new AppError("invalid", `Folder ${quotePath(relative)} is a file`);
+  const names: string[] = [];
+  try {
+    for await (const entry of operations.readDir(relative === "" ? root : `${root}/${relative}`)) {
+      if (!isPathSegment(entry.name) || !(entry.isFile || entry.isDirectory)) continue;
+      names.push(entry.isDirectory ? `${entry.name}/` : entry.name);
+      if (names.length > maxNames) {
+        throw new AppError("limit", `Folder ${quotePath(relative)} has over ${maxNames} names`, {
+          limit: { name: "names", limit: maxNames },
+        });
+      }
+    }
+    await statInside(root, relative, operations);
+  } catch (error) {
+    throw insideError(relative, error);
+  }
+  return names.sort();
+}
+
+// What stands at `relative`; every part of the way is looked at as itself.
+async function statInside(
+  root: string,
+  relative: string,
+  operations: FileOperations,
+): Promise<Deno.FileInfo> {
+  let path = root;
+  try {
+    let info = await operations.lstat(`${path}/`);
+    for (const part of relative === "" ? [] : relative.split("/")) {
+      if (!info.isDirectory) throw new Deno.errors.NotFound();
+      path = `${path}/${part}`;
+      info = await operations.lstat(path);
+      if (info.isSymlink) {
+        throw new AppError("denied", `Path ${quotePath(relative)} passes through a symbolic link`);
+      }
+    }
+    if (!info.isFile && !info.isDirectory) {
+      throw new AppError("denied", `${quotePath(relative)} is a special file`);
+    }
+    return info;
+  } catch (error) {
+    throw insideError(relative, error);
+  }
+}
+
+// Says nothing of where the folder is: the message goes to a program.
+function insideError(relative: string, error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory
+    ? new AppError("invalid", `File not found: ${quotePath(relative)}`)
+    : new AppError("failure", `Cannot read ${quotePath(relative)}: ${reasonOf(error)}`);
 }

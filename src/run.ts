@@ -11,6 +11,8 @@ import {
   MAX_OPEN_BYTES,
   MAX_OUTPUT_BYTES,
   MAX_PARAMS_BYTES,
+  MAX_RUN_RECEIVED_BYTES,
+  MAX_RUN_SENT_BYTES,
   MAX_TIMERS,
 } from "./limits.ts";
 import type { FromWorker, GuestProgram, GuestReport, LogEntry } from "./messages.ts";
@@ -47,7 +49,7 @@ type Outcome =
   | { readonly json: string | undefined }
   | { readonly failure: GuestFailure }
   | { readonly exports: readonly string[] };
-type End = Pick<GuestReport, "json" | "call"> & { readonly error?: AppError };
+type End = Pick<GuestReport, "json" | "call" | "missing"> & { readonly error?: AppError };
 
 /** Ends the engine from within; the guest cannot catch it. */
 class Stop extends Error {}
@@ -70,6 +72,11 @@ export class Run implements EngineHost {
   /** Calls without an answer, with the size of their requests. */
   readonly #open = new Map<number, number>();
   #openBytes = 0;
+  #sentBytes = 0;
+  #receivedBytes = 0;
+  // While the clock stands still: since when; and how long it did so before.
+  #standsSince: number | undefined;
+  #stoodMs = 0;
   readonly #timers = new Map<number, Timer>();
   #lines: LogEntry[] = [];
   #logLines = 0;
@@ -96,13 +103,15 @@ export class Run implements EngineHost {
     this.#engine = engine;
     this.#startedAt = performance.now();
     if (this.#stop !== undefined) return this.#end({ error: this.#stopError() });
-    this.#deadline = setTimeout(() => this.#halt("wall"), limits.wallMs);
+    this.#startClock();
     const text = `{"entry":${JSON.stringify(entry)},"args":[${args}]}`;
     this.#turn(() => engine.send(ToGuest.start, randomSeed(), text));
   }
 
   /** Gives the guest the answer of a call. */
   answer(id: number, json: string): void {
+    this.#receivedBytes += json.length;
+    if (this.#receivedBytes > MAX_RUN_RECEIVED_BYTES) return this.#halt("received");
     if (this.#close(id)) this.#turn((engine) => engine.send(ToGuest.answer, id, json));
   }
 
@@ -115,6 +124,25 @@ export class Run implements EngineHost {
   #close(id: number): boolean {
     this.#openBytes -= this.#open.get(id) ?? 0;
     return this.#open.delete(id);
+  }
+
+  /** Lets the wall clock stand still, or go on. */
+  holdClock(stands: boolean): void {
+    if (stands === (this.#standsSince !== undefined)) return;
+    if (stands) {
+      this.#standsSince = performance.now();
+      clearTimeout(this.#deadline);
+      return;
+    }
+    this.#stoodMs += performance.now() - this.#standsSince!;
+    this.#standsSince = undefined;
+    if (this.#startedAt !== undefined && !this.#hasEnded) this.#startClock();
+  }
+
+  #startClock(): void {
+    if (this.#standsSince !== undefined) return;
+    const { wallMs } = this.#start.program.limits;
+    this.#deadline = setTimeout(() => this.#halt("wall"), wallMs - this.#clockMs());
   }
 
   /** Stops a run that is waiting; one that computes reads the flag. */
@@ -182,6 +210,8 @@ export class Run implements EngineHost {
   #onHostCall(id: number, text: GuestText): string | undefined {
     const { bytes } = text;
     if (bytes > MAX_PARAMS_BYTES) return tooLarge("Request", bytes, MAX_PARAMS_BYTES);
+    this.#sentBytes += bytes;
+    if (this.#sentBytes > MAX_RUN_SENT_BYTES) this.#abandon("sent");
     const together = this.#openBytes + bytes;
     if (together > MAX_OPEN_BYTES) return tooLarge("Open requests", together, MAX_OPEN_BYTES);
     const body = text.read();
@@ -229,11 +259,13 @@ export class Run implements EngineHost {
     this.#timers.set(id, setTimeout(fire, Math.min(ms, 2 ** 31 - 1)));
   }
 
-  #onRead(text: GuestText, read: (path: string) => string | string[]): string {
+  #onRead(text: GuestText, read: (path: string) => string | string[] | undefined): string {
     try {
       if (text.bytes > MAX_TEXT_BYTES) throw new AppError("invalid", "Path is too long");
       const found = read(String(JSON.parse(text.read())));
-      this.#engine!.charge(this.#start.program.files.size + (found.length >> 6));
+      this.#engine!.charge(this.#start.program.files.size);
+      if (found === undefined) return "?";
+      this.#engine!.charge(found.length >> 6);
       if (typeof found !== "string") return `[${JSON.stringify(found)}`;
       // Only what a C string holds may cross raw.
       const isRaw = !found.includes("\0") && found.isWellFormed();
@@ -267,7 +299,7 @@ export class Run implements EngineHost {
   #due(): StopReason | undefined {
     if (this.#engine!.fuel > this.#start.program.limits.fuel) return "fuel";
     if (Atomics.load(this.#start.flag, 0) !== 0) return "cancelled";
-    return this.#ms() > this.#start.program.limits.wallMs ? "wall" : undefined;
+    return this.#clockMs() > this.#start.program.limits.wallMs ? "wall" : undefined;
   }
 
   #abandon(reason: StopReason): never {
@@ -336,7 +368,7 @@ export class Run implements EngineHost {
     if (internal && message === "stack overflow") return this.#stopped("stack");
     if (this.#mayRetry(message)) return void this.#retry();
     const known = this.#modules!.failure(message);
-    if (known !== undefined) return { error: known };
+    if (known !== undefined) return known;
     const text = name === "" || call !== 0 ? message : `${name}: ${message}`;
     const error = new AppError("guest", cleanLine(text) || "Program failed", this.#place());
     return { error, ...(call !== 0 && { call }) };
@@ -380,7 +412,7 @@ export class Run implements EngineHost {
       limits: this.#start.program.limits,
       fuel: this.#engine?.fuel ?? 0,
       memory: this.#engine?.memory ?? 0,
-      ms: this.#ms(),
+      ms: this.#clockMs(),
       calls: this.#calls,
       open: this.#open.size,
       place: this.#interruptedPlace(),
@@ -404,6 +436,12 @@ export class Run implements EngineHost {
 
   #ms(): number {
     return this.#startedAt === undefined ? 0 : performance.now() - this.#startedAt;
+  }
+
+  // What counts against the wall clock: connecting does not.
+  #clockMs(): number {
+    const stands = this.#standsSince === undefined ? 0 : performance.now() - this.#standsSince;
+    return Math.max(0, this.#ms() - this.#stoodMs - stands);
   }
 
   #warn(text: string): void {

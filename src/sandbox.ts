@@ -3,11 +3,19 @@
 
 import { type EngineStore, loadEngine } from "./asset.ts";
 import { AppError, type ErrorDocument, toAppError } from "./errors.ts";
-import type { FromWorker, GuestReport, LogEntry, ToWorker } from "./messages.ts";
+import type {
+  FromWorker,
+  GuestReport,
+  LogEntry,
+  MissingFunction,
+  ServerFunctions,
+  ToWorker,
+} from "./messages.ts";
 import {
   DEFAULT_RUN_LIMITS,
   formatBytes,
   MAX_CALLS_IN_FLIGHT,
+  MAX_CONNECTING_MS,
   MAX_RESULT_BYTES,
   MAX_RUNS_PER_WORKER,
   MAX_WORKERS,
@@ -17,7 +25,7 @@ import {
 import { cleanLine } from "./text.ts";
 
 export type { EngineStore } from "./asset.ts";
-export type { LogEntry } from "./messages.ts";
+export type { LogEntry, MissingFunction, ServerFunctions } from "./messages.ts";
 
 /** What to run. */
 export interface Program {
@@ -31,18 +39,31 @@ export interface Program {
   readonly args?: unknown;
   /** The virtual files by absolute path. Not to be changed after it was handed in. */
   readonly files: ReadonlyMap<string, string>;
+  /** Servers whose functions can be imported although their packages are not among the files. */
+  readonly servers?: ServerFunctions;
+  /** Folders whose files are read by the host function `readFile` and listed by `listFiles`. */
+  readonly hostFolders?: readonly string[];
   readonly limits: RunLimits;
 }
 
 /** The asynchronous host functions of a run, answered on the main thread. */
 export interface HostFunctions {
   /**
-   * Answers one call. `name` is `callTool`, `searchTools`, `getState` or `setState`; `argsJson` is
-   * a JSON array of its arguments: `[server, tool, params]`, `[query, options]`, `[key]`,
-   * `[key, value]`. Gives the JSON of the answer, an empty string for `undefined`. What it throws
-   * reaches the program as a catchable error; an `AppError` keeps its kind when nobody catches it.
+   * Answers one call. `name` is `callTool`, `searchTools`, `getState`, `setState`, `readFile`,
+   * `listFiles` or `writeFile`; `argsJson` is a JSON array of its arguments: `[server, tool, params]`,
+   * `[query, options]`, `[key]`, `[key, value]`, `[path]`, `[path, text]`. Gives the JSON of the
+   * answer, an empty string for `undefined`. What it throws reaches the program as a catchable
+   * error; an `AppError` keeps its kind when nobody catches it.
    */
-  call(name: string, argsJson: string, signal: AbortSignal): Promise<string>;
+  call(name: string, argsJson: string, call: HostCall): Promise<string>;
+}
+
+/** One call on its way. */
+export interface HostCall {
+  /** Aborted when the run has ended. */
+  readonly signal: AbortSignal;
+  /** Lets the run's wall clock stand still until the function it gives is called. */
+  holdClock(): () => void;
 }
 
 /** What a run gave. */
@@ -54,6 +75,8 @@ export interface RunReport {
   readonly hasValue: boolean;
   /** Why it failed; only without `ok`. Messages are cleaned. */
   readonly error?: AppError;
+  /** A function that it imported from a server and that is not there. */
+  readonly missing?: MissingFunction;
   readonly log: LogEntry[];
   /** Units of about 10 ns; the same for the same program. */
   readonly fuel: number;
@@ -208,6 +231,7 @@ interface ActiveRun {
   readonly onLog: ((entry: LogEntry) => void) | undefined;
   readonly queue: (() => void)[];
   inFlight: number;
+  readonly clock: Clock;
   readonly settle: (report: GuestReport) => void;
 }
 
@@ -261,11 +285,14 @@ class GuestWorker {
       onLog,
       queue: [],
       inFlight: 0,
+      clock: createClock((stands) => {
+        if (this.#active === run) this.#post({ type: "clock", run: id, stands });
+      }),
       settle: done.resolve,
     };
     this.#active = run;
     Atomics.store(this.#flag, 0, 0);
-    const { source, path, files, limits } = program;
+    const { source, path, files, servers = new Map(), hostFolders = [], limits } = program;
     const args = program.args === undefined ? undefined : JSON.stringify(program.args);
     const entry = program.entry ?? "default";
     const stop = () => {
@@ -275,18 +302,19 @@ class GuestWorker {
     this.#post({
       type: "run",
       run: id,
-      program: { source, path, entry, args, files, limits },
+      program: { source, path, entry, args, files, servers, hostFolders, limits },
       flag: this.#flag,
     });
     if (signal.aborted) stop();
     else signal.addEventListener("abort", stop, { once: true });
     const lost = setTimeout(() => {
       this.#fail(new AppError("failure", "Sandbox worker no longer answers"));
-    }, limits.wallMs + LOST_AFTER_MS);
+    }, limits.wallMs + MAX_CONNECTING_MS + LOST_AFTER_MS);
     const report = await done.promise;
     clearTimeout(lost);
     signal.removeEventListener("abort", stop);
     this.#active = undefined;
+    run.clock.end();
     run.calls.abort();
     this.isSpent ||= this.#runs >= MAX_RUNS_PER_WORKER || report.memory > RECYCLE_MEMORY_BYTES;
     return toReport(report, run);
@@ -353,7 +381,11 @@ class GuestWorker {
 
   async #answer(run: ActiveRun, { id, name, json }: FromWorker & { type: "call" }): Promise<void> {
     try {
-      const answer = await run.host.call(name, json, run.calls.signal);
+      const { clock, calls } = run;
+      const answer = await run.host.call(name, json, {
+        signal: calls.signal,
+        holdClock: () => clock.hold(),
+      });
       checkAnswer(answer);
       if (this.#active === run) this.#post({ type: "answer", run: run.id, id, json: answer });
     } catch (thrown) {
@@ -367,6 +399,43 @@ class GuestWorker {
     run.inFlight--;
     this.#startCalls(run);
   }
+}
+
+interface Clock {
+  hold(): () => void;
+  /** Ends every hold. */
+  end(): void;
+}
+
+// Several calls can hold it at once; all of them together no longer than allowed.
+function createClock(onChange: (stands: boolean) => void): Clock {
+  let holders = 0;
+  let since = 0;
+  let left = MAX_CONNECTING_MS;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const end = () => {
+    if (timer === undefined) return;
+    clearTimeout(timer);
+    timer = undefined;
+    left -= performance.now() - since;
+    onChange(false);
+  };
+  return {
+    hold() {
+      if (holders++ === 0 && left > 0) {
+        since = performance.now();
+        timer = setTimeout(end, left);
+        onChange(true);
+      }
+      let holds = true;
+      return () => {
+        if (!holds) return;
+        holds = false;
+        if (--holders === 0) end();
+      };
+    },
+    end,
+  };
 }
 
 const NOTHING = { fuel: 0, memory: 0, ms: 0, truncated: [], warnings: [] };

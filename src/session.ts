@@ -9,18 +9,21 @@ import {
   type OpenOptions,
 } from "./bridge.ts";
 import { type Catalog, createCatalog } from "./catalog.ts";
-import { generateTypescript } from "./codegen.ts";
 import { type Context, dataFile } from "./context.ts";
 import { openDatabase } from "./database.ts";
 import { writeFileAtomic } from "./disk.ts";
 import { AppError, ExitCode, toAppError } from "./errors.ts";
 import { digestOf } from "./hash.ts";
+import {
+  createHostFunctions,
+  functionsOf,
+  SERVERS_FOLDER,
+  type StateStorage,
+} from "./host_functions.ts";
 import { createJournal, type Journal, type RunId } from "./journal.ts";
 import {
   DEFAULT_RUN_LIMITS,
   formatBytes,
-  MAX_FOUND_TOOLS,
-  MAX_JSON_DEPTH,
   MAX_STATE_BYTES,
   MAX_STATE_KEYS,
   MAX_STATE_VALUE_BYTES,
@@ -32,25 +35,16 @@ import {
   type CodeExecutor,
   createExecutor,
   type ExecutorOptions,
-  type HostFunctions,
   type LogEntry,
   type RunReport,
 } from "./sandbox.ts";
-import { type SearchableTool, searchTools } from "./search.ts";
 import type { ServerInfo, ServerSpec } from "./server.ts";
 import { freeName, type ServerSet } from "./servers.ts";
 import { quoteText } from "./text.ts";
 import type { Connection } from "./transport.ts";
-import { createVfs } from "./vfs.ts";
-import { scanJson } from "./wire.ts";
+import { openWorkspace, WORKSPACE_FOLDER, type WorkspaceOptions } from "./workspace.ts";
 
-/** Values that programs keep between runs; all JSON text. */
-export interface StateStorage {
-  /** The value under a key of a session, as JSON; undefined when there is none. */
-  get(session: SessionId, key: string): string | undefined;
-  /** Keeps a value; throws a `limit` error beyond the bounds, and the state is then unchanged. */
-  set(session: SessionId, key: string, json: string): void;
-}
+export type { StateStorage } from "./host_functions.ts";
 
 /** What to run. */
 export interface RunRequest {
@@ -63,6 +57,8 @@ export interface RunRequest {
   readonly limits?: Partial<RunLimits>;
   /** The only servers the program may call; all when absent. */
   readonly servers?: readonly ServerName[];
+  /** The folder that the program sees as `/workspace`; none when absent. */
+  readonly workspace?: WorkspaceOptions;
   /** The command that runs it, for the journal. */
   readonly command: string;
   readonly onLog?: (entry: LogEntry) => void;
@@ -232,15 +228,20 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
     const host = createHostFunctions({
       ...parts,
       run,
+      // Without a session that lasts, state lives as long as the run.
+      session: run as string as SessionId,
       only,
       listed: servers,
+      workspace: request.workspace && await openWorkspace(request.workspace),
       onCall: (trace) => calls.push(trace),
     });
-    const report = await executor.execute(
+    const { missing, ...ran } = await executor.execute(
       {
         source: request.source,
         path: request.path,
-        files: mountServers(servers),
+        files: new Map(),
+        servers: functionsOf(servers),
+        hostFolders: request.workspace ? [SERVERS_FOLDER, WORKSPACE_FOLDER] : [SERVERS_FOLDER],
         limits,
         ...(request.entry !== undefined && { entry: request.entry }),
         ...(request.args !== undefined && { args: request.args }),
@@ -248,6 +249,10 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
       host,
       { signal, ...(request.onLog && { onLog: request.onLog }) },
     );
+    const hint = missing && host.explain(missing);
+    const report = hint === undefined || ran.error === undefined
+      ? ran
+      : { ...ran, error: new AppError(ran.error.kind, ran.error.message, { ...ran.error, hint }) };
     // Calls that the end of the program withdrew belong to the run's account too.
     await host.settled();
     journal.finishRun(run, {
@@ -265,32 +270,18 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
   }
 }
 
-const SERVERS_FOLDER = "/mcp-tools/servers";
-
-/**
- * What the servers say that a program imports, asked in parallel. A program that looks around
- * under `/mcp-tools` sees the servers it was narrowed to, and those in the index.
- */
+/** What the servers say that a program imports, asked in parallel. */
 async function listServers(
   request: RunRequest,
-  { bridge, catalog, specs, signal }: RunParts,
+  { bridge, signal }: RunParts,
   imports: readonly string[],
 ): Promise<ServerInfo[]> {
-  const only = request.servers === undefined ? undefined : new Set(request.servers);
-  const wanted = new Set<string>(importedServers(imports));
-  const infos = new Map<string, ServerInfo>();
-  if (request.source.includes("/mcp-tools")) {
-    for (const name of request.servers ?? []) wanted.add(name);
-    for (const [name, spec] of specs) {
-      const saved = only === undefined || only.has(name) ? catalog.load(spec) : undefined;
-      if (saved !== undefined) infos.set(name, saved.info);
-    }
-  }
-  const options = { signal, ...(only !== undefined && { only }) };
-  await Promise.all([...wanted].map(async (name) => {
-    infos.set(name, await bridge.describe(name, options));
-  }));
-  return [...infos.values()];
+  const options = {
+    signal,
+    ...(request.servers !== undefined && { only: new Set(request.servers) }),
+  };
+  const names = [...new Set(importedServers(imports))];
+  return await Promise.all(names.map((name) => bridge.describe(name, options)));
 }
 
 /** The servers among import specifiers: `mcp:NAME` and `/mcp-tools/servers/NAME/...`. */
@@ -301,104 +292,6 @@ export function importedServers(specifiers: readonly string[]): ServerName[] {
   return names.filter((name) =>
     name !== undefined && name !== "host" && isServerName(name)
   ) as ServerName[];
-}
-
-function mountServers(servers: readonly ServerInfo[]): ReadonlyMap<string, string> {
-  const vfs = createVfs();
-  for (const info of servers) {
-    vfs.mount(`${SERVERS_FOLDER}/${info.name}`, generateTypescript(info).files);
-  }
-  vfs.freeze();
-  return vfs.files();
-}
-
-interface HostParts extends RunParts {
-  readonly run: RunId;
-  readonly only: ReadonlySet<ServerName> | undefined;
-  readonly listed: readonly ServerInfo[];
-  readonly onCall: (trace: CallTrace) => void;
-}
-
-function createHostFunctions(
-  parts: HostParts,
-): HostFunctions & { /** Settles when no call is under way. */ settled(): Promise<unknown> } {
-  const only = parts.only === undefined ? {} : { only: parts.only };
-  let tools: readonly SearchableTool[] | undefined;
-  // Without a session that lasts, state lives as long as the run.
-  const session = parts.run as string as SessionId;
-  async function answer(name: string, argsJson: string, signal: AbortSignal): Promise<string> {
-    // Before the parser sees it: how deep that may go depends on the thread it runs in.
-    if (scanJson(argsJson).depth > MAX_JSON_DEPTH) {
-      const message = `Arguments of ${quoteText(name)} are nested deeper than ${MAX_JSON_DEPTH}`;
-      throw new AppError("invalid", message);
-    }
-    const args = JSON.parse(argsJson) as unknown[];
-    switch (name) {
-      case "callTool": {
-        const [server, tool, params] = args;
-        const result = await parts.bridge.callTool(
-          asText(server, "a server's name"),
-          asText(tool, "a tool's name"),
-          params ?? {},
-          { ...only, signal, run: parts.run, onCall: parts.onCall },
-        );
-        return result.json;
-      }
-      case "searchTools":
-        tools ??= searchableTools(parts);
-        return JSON.stringify(findTools(tools, asText(args[0], "words to search for"), args[1]));
-      case "getState":
-        return parts.state.get(session, asText(args[0], "a key")) ?? "";
-      case "setState":
-        parts.state.set(session, asText(args[0], "a key"), JSON.stringify(args[1] ?? null));
-        return "";
-      default:
-        throw new AppError("guest", `There is no host function ${quoteText(name)}`);
-    }
-  }
-  const underWay = new Set<Promise<string>>();
-  return {
-    call(name, argsJson, signal) {
-      const work = answer(name, argsJson, signal).finally(() => underWay.delete(work));
-      underWay.add(work);
-      return work;
-    },
-    settled: () => Promise.allSettled(underWay),
-  };
-}
-
-function asText(value: unknown, what: string): string {
-  if (typeof value === "string") return value;
-  throw new AppError("invalid", `Expected ${what} as a string, got ${typeof value}`);
-}
-
-/** Every tool of the servers the program may call, as far as they were listed now or before. */
-function searchableTools({ specs, only, listed, catalog }: HostParts): SearchableTool[] {
-  const infos = new Map(listed.map((info) => [info.name, info]));
-  return [...specs].flatMap(([name, spec]) => {
-    if (only !== undefined && !only.has(name)) return [];
-    const info = infos.get(name) ?? catalog.load(spec)?.info;
-    if (info === undefined) return [];
-    return generateTypescript(info).tools.map((tool) => ({
-      server: name,
-      tool: tool.tool,
-      signature: tool.signature,
-      summary: tool.summary,
-    }));
-  });
-}
-
-const DEFAULT_FOUND = 10;
-
-function findTools(
-  tools: readonly SearchableTool[],
-  query: string,
-  options: unknown,
-): SearchableTool[] {
-  const { server, limit } = (options ?? {}) as { server?: unknown; limit?: unknown };
-  const wanted = server === undefined ? tools : tools.filter((tool) => tool.server === server);
-  const count = typeof limit === "number" && limit >= 1 ? Math.floor(limit) : DEFAULT_FOUND;
-  return searchTools(wanted, query, Math.min(count, MAX_FOUND_TOOLS));
 }
 
 /** State in memory, bounded; for runs that belong to no lasting session. */

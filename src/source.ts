@@ -3,7 +3,12 @@
 
 import { stripTypeScriptTypes } from "node:module";
 import { AppError } from "./errors.ts";
-import { formatBytes, MAX_SOURCE_BYTES } from "./limits.ts";
+import {
+  formatBytes,
+  MAX_PREPARED_CHARS,
+  MAX_PREPARED_SOURCES,
+  MAX_SOURCE_BYTES,
+} from "./limits.ts";
 import { mapPositions, type Position } from "./source_map.ts";
 import { checkNesting } from "./source_nesting.ts";
 import { scanSource, type SourceScan } from "./source_scan.ts";
@@ -25,6 +30,8 @@ export interface PreparedSource {
   readonly mode: StripMode;
   /** Specifiers of static imports, re-exports and `import("literal")`, in order and each once. */
   readonly imports: readonly string[];
+  /** For each of them the names that are taken from it; undefined where that may be all of them. */
+  readonly names: ReadonlyMap<string, readonly string[] | undefined>;
   /** The place in the author's text of a place in `js`. */
   original(position: Position): Position;
 }
@@ -66,12 +73,32 @@ export function prepareSource(text: string, options: PrepareOptions): PreparedSo
     form,
     mode: stripped.mode,
     imports: scan.imports,
+    names: scan.names,
     original: ({ line, column }) =>
       stripped.original({
         line,
         column: line === 1 ? Math.max(1, column - wrapped.shift) : column,
       }),
   };
+}
+
+const ready = new Map<string, PreparedSource>();
+let readyChars = 0;
+
+/** Like `prepareSource`; what was prepared lately is kept in this process and not done again. */
+export function prepareOnce(text: string, options: PrepareOptions): PreparedSource {
+  const key = `${options.form ?? ""} ${options.mode ?? ""}\n${text}`;
+  const known = ready.get(key);
+  const source = known ?? prepareSource(text, options);
+  ready.delete(key);
+  ready.set(key, source);
+  if (known === undefined) readyChars += key.length;
+  for (const oldest of ready.keys()) {
+    if (ready.size <= MAX_PREPARED_SOURCES && readyChars <= MAX_PREPARED_CHARS) break;
+    ready.delete(oldest);
+    readyChars -= oldest.length;
+  }
+  return source;
 }
 
 /**

@@ -17,6 +17,8 @@ export interface SourceScan {
    * those written with escapes are left out.
    */
   readonly imports: readonly string[];
+  /** For each of them the names that are taken from it; undefined where that may be all of them. */
+  readonly names: ReadonlyMap<string, readonly string[] | undefined>;
   readonly declarations: readonly ImportDeclaration[];
   /** Whether the top level exports anything. */
   readonly exports: boolean;
@@ -66,7 +68,9 @@ class Scanner {
   #closed: Level | undefined;
   // An import or export declaration whose specifier is still to come.
   #clause: { readonly start: number; readonly words: string[] } | undefined;
-  readonly #imports = new Set<string>();
+  readonly #imports = new Map<string, string[] | undefined>();
+  // Whether a module is imported by a name that is computed.
+  #computes = false;
   readonly #declarations: ImportDeclaration[] = [];
   #exports = false;
   #returns = false;
@@ -80,6 +84,7 @@ class Scanner {
     while (lexer.next(!this.#operand)) {
       const { kind } = lexer;
       let value = kind === "template" ? "`" : lexer.value;
+      if (kind !== "string" && this.#isDynamicImport()) this.#computes = true;
       this.#followClause(value);
       if (kind === "word") this.#word(value);
       else if (kind === "template") this.#template();
@@ -92,7 +97,8 @@ class Scanner {
       this.#last = value;
     }
     return {
-      imports: [...this.#imports],
+      imports: [...this.#imports.keys()],
+      names: this.#computes ? new Map() : this.#imports,
       declarations: this.#declarations,
       exports: this.#exports,
       returns: this.#returns,
@@ -153,19 +159,26 @@ class Scanner {
     const clause = this.#clause;
     const isImport = clause?.words[0] === "import";
     if (clause !== undefined && this.#levels.length === 0 && (isImport || this.#last === "from")) {
-      this.#addImport(literal);
+      this.#addImport(literal, isImport ? namesOf(clause.words) : undefined);
       this.#clause = undefined;
       if (isImport) this.#endImport(clause.start, clause.words.join(" "));
-    } else if (this.#last === "(" && this.#before === "import") {
+    } else if (this.#isDynamicImport()) {
       // A literal is the whole argument only when `)` or options follow it.
       if (/^\s*[,)]/.test(this.#lexer.text.slice(this.#lexer.end, this.#lexer.end + 200))) {
         this.#addImport(literal);
-      }
+      } else this.#computes = true;
     }
   }
 
-  #addImport(literal: string): void {
-    if (!literal.includes("\\")) this.#imports.add(literal.slice(1, -1));
+  #isDynamicImport(): boolean {
+    return this.#last === "(" && this.#before === "import";
+  }
+
+  #addImport(literal: string, names?: readonly string[]): void {
+    if (literal.includes("\\")) return void (this.#computes = true);
+    const specifier = literal.slice(1, -1);
+    const known = this.#imports.has(specifier) ? this.#imports.get(specifier) : [];
+    this.#imports.set(specifier, names && known && [...known, ...names]);
   }
 
   #endImport(start: number, line: string): void {
@@ -266,6 +279,15 @@ class Scanner {
     this.#operand = this.#level.operand;
     this.#level = this.#levels.pop() ?? this.#level;
   }
+}
+
+// The names between the braces of `import { a, b as c } from "..."`, when there is nothing else.
+function namesOf(words: readonly string[]): string[] | undefined {
+  if (words.length === 2) return [];
+  const clause = /^import \{ (.*?),? ?\} from $/.exec(`${words.slice(0, -1).join(" ")} `)?.[1];
+  if (clause === undefined) return undefined;
+  const names = clause.split(",").map((part) => part.trim().split(" ")[0]!);
+  return names.every((name) => /^[\w$]+$/.test(name)) ? names : undefined;
 }
 
 function newLevel(

@@ -6,6 +6,8 @@ import {
   GUEST_STACK_BYTES,
   MAX_HOST_CALLS,
   MAX_OUTPUT_BYTES,
+  MAX_RUN_RECEIVED_BYTES,
+  MAX_RUN_SENT_BYTES,
   MAX_TIMERS,
   type RunLimits,
 } from "./limits.ts";
@@ -20,6 +22,8 @@ export type StopReason =
   | "timers"
   | "calls"
   | "host calls"
+  | "sent"
+  | "received"
   | "cancelled";
 
 /** What a stopped run had come to. */
@@ -103,8 +107,19 @@ function describeLimit(reason: Exclude<StopReason, "cancelled">, facts: StopFact
       };
     case "host calls":
       return {
-        message: `Program made more than ${MAX_HOST_CALLS} calls for state and search`,
+        message: `Program made more than ${MAX_HOST_CALLS} calls for state, search and files`,
         limit: MAX_HOST_CALLS,
+      };
+    case "sent":
+      return {
+        message: `Program sent more than ${formatBytes(MAX_RUN_SENT_BYTES)} to tools in all`,
+        limit: MAX_RUN_SENT_BYTES,
+      };
+    case "received":
+      return {
+        message: `Tools gave more than ${formatBytes(MAX_RUN_RECEIVED_BYTES)} in all`,
+        hint: "ask for less: filter, page, or fewer fields",
+        limit: MAX_RUN_RECEIVED_BYTES,
       };
   }
 }

@@ -5,6 +5,7 @@ import {
   type CodeExecutor,
   createExecutor,
   type ExecuteOptions,
+  type HostCall,
   type HostFunctions,
   type LogEntry,
   type Program,
@@ -120,21 +121,23 @@ test("execute spends the same fuel and gives the same result each time, E-D1", a
 });
 
 test("execute runs host calls in parallel, at most so many at once", async (executor) => {
-  let running = 0;
-  let peak = 0;
-  const call = async () => {
-    peak = Math.max(peak, ++running);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    running--;
-    return "1";
-  };
-  const source = (count: number) =>
-    `const all = await Promise.all(Array.from({ length: ${count} }, () => callTool("a", "b")));
-     export default all.reduce((a, b) => a + b);`;
-  assert.equal(await valueOf(executor, source(100), { call }), 100);
-  assert.equal(peak, 100);
-  assert.equal(await valueOf(executor, source(300), { call }), 300);
-  assert.equal(peak, MAX_CALLS_IN_FLIGHT);
+  for (const [count, most] of [[100, 100], [300, MAX_CALLS_IN_FLIGHT]] as const) {
+    const all = Promise.withResolvers<void>();
+    let running = 0;
+    let peak = 0;
+    const call = async () => {
+      peak = Math.max(peak, ++running);
+      if (running === most) all.resolve();
+      await all.promise;
+      running--;
+      return "1";
+    };
+    const source =
+      `const all = await Promise.all(Array.from({ length: ${count} }, () => callTool("a", "b")));
+       export default all.reduce((a, b) => a + b);`;
+    assert.equal(await valueOf(executor, source, { call }), count);
+    assert.equal(peak, most);
+  }
 });
 
 test("execute hands calls over as JSON, and answers by id", async (executor) => {
@@ -220,7 +223,7 @@ test("execute names the author's line and column", async (executor) => {
 
 test("execute stops at the wall clock while it waits, and while it computes", async (executor) => {
   let aborted = 0;
-  const call = (_name: string, _json: string, signal: AbortSignal) =>
+  const call = (_name: string, _json: string, { signal }: HostCall) =>
     new Promise<string>((_, reject) => {
       signal.addEventListener("abort", () => {
         aborted++;
@@ -278,7 +281,7 @@ test("execute stops when its signal says so, and the next run works, E-C15", asy
 
 test("execute ends with its result; what is under way is told to stop, E-R7 S12", async (executor) => {
   const signals: AbortSignal[] = [];
-  const call = (_name: string, _json: string, signal: AbortSignal) => {
+  const call = (_name: string, _json: string, { signal }: HostCall) => {
     signals.push(signal);
     return new Promise<string>(() => {});
   };
@@ -325,6 +328,107 @@ test("execute imports a server's package, whose host.ts is the host's own", asyn
   const typesToo =
     `import { In } from "/mcp-tools/servers/github/types.ts";\n${source}\nlet a: In;`;
   assert.deepEqual(await valueOf(executor, typesToo), ["github", "hello", { name: "x" }]);
+});
+
+const BIG = new Map([[
+  "big",
+  new Map(Array.from({ length: 300 }, (_, index) => [`makeThing${index}`, `make-thing-${index}`])),
+]]);
+
+test("execute makes the modules of servers that it only knows the functions of", async (executor) => {
+  const forms = [
+    'import { makeThing7 as f } from "mcp:big";\nreturn f({ a: 1 })',
+    'import * as big from "mcp:big";\nreturn big.makeThing7({ a: 1 })',
+    'import { makeThing7 } from "/mcp-tools/servers/big/makeThing7.ts";\nreturn makeThing7({ a: 1 })',
+    'import { makeThing8 } from "mcp:big";\nconst { makeThing7 } = await import("mcp:big");\nreturn makeThing7({ a: 1 })',
+    'import { makeThing8 } from "mcp:big";\nconst { makeThing7 } = await import("mcp:" + "big");\nreturn makeThing7({ a: 1 })',
+    'import { makeThing7, type MakeThing7Params } from "mcp:big";\nconst p: MakeThing7Params = { a: 1 };\nreturn makeThing7(p)',
+    'import { makeThing7, MakeThing7Params } from "mcp:big";\nconst p: MakeThing7Params = { a: 1 };\nreturn makeThing7(p)',
+    'import { makeThing8 } from "mcp:big";\nimport { makeThing7 } from "mcp:big";\nreturn makeThing7({ a: 1 })',
+    'export { makeThing7 as default } from "mcp:big"',
+  ];
+  for (const source of forms) {
+    const extra = { files: new Map(), servers: BIG, args: { a: 1 } };
+    assert.deepEqual(
+      await valueOf(executor, source, extra),
+      ["big", "make-thing-7", { a: 1 }],
+      source,
+    );
+  }
+});
+
+test("execute spends little on the functions of a large server that it does not use", async (executor) => {
+  const files = new Map();
+  const one = 'import { makeThing7 } from "mcp:big";\nreturn makeThing7()';
+  const spent = (await run(executor, one, { files, servers: BIG })).fuel;
+  const plain = await run(executor, 'return callTool("big", "make-thing-7")', { files });
+  assert.ok(spent < 2 * plain.fuel + 20_000, `${spent} and ${plain.fuel}`);
+});
+
+test("execute names the function that is near one that does not exist", async (executor) => {
+  const source =
+    'import { makeThing7 } from "mcp:big";\nimport { makeThin9 } from "mcp:big";\nmakeThin9();';
+  const report = await run(executor, source, { files: new Map(), servers: BIG });
+  assert.equal(report.error?.message, 'Could not find export "makeThin9" in "mcp:big"');
+  assert.deepEqual(report.error?.at, { file: "main.ts", line: 2, column: 10 });
+  assert.match(report.error!.hint!, /^did you mean "makeThing9"/);
+  assert.deepEqual(report.missing?.near[0], "makeThing9");
+  const library = await errorOf(
+    executor,
+    'import { Kin } from "/mcp-tools/skills/sum/lib.ts"; Kin;',
+  );
+  assert.match(library.hint!, /"Kind"/);
+});
+
+test("execute asks the host for files of the folders it is told of, V7", async (executor) => {
+  const asked: string[] = [];
+  const call = (name: string, argsJson: string) => {
+    asked.push(`${name} ${argsJson}`);
+    return Promise.resolve(name === "listFiles" ? '["a.txt"]' : '"text\\u0000"');
+  };
+  const source =
+    `const paths = ["/work/a.txt", "//work/./b/../c", "/work/../etc/passwd", "/workx", "/a/../../b"];
+    export default [await Promise.all(paths.map((path) => readFile(path).catch((e) => e.message.slice(0, 14)))),
+      await listFiles("/work"), await listFiles("/"), await writeFile("/work/x", "y")];`;
+  const hostFolders = ["/work"];
+  assert.deepEqual(await valueOf(executor, source, { call, hostFolders, files: new Map() }), [
+    ["text\0", "text\0", "File not found", "File not found", 'Path "/a/../..'],
+    ["a.txt"],
+    ["work/"],
+    "text\0",
+  ]);
+  assert.deepEqual(asked, [
+    'readFile ["/work/a.txt"]',
+    'readFile ["//work/./b/../c"]',
+    'listFiles ["/work"]',
+    'writeFile ["/work/x","y"]',
+  ]);
+});
+
+test("execute lets the wall clock stand still while the host connects", async (executor) => {
+  const call = async (_name: string, _json: string, { holdClock }: HostCall) => {
+    const release = [holdClock(), holdClock()];
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    for (const end of [...release, ...release]) end();
+    return "1";
+  };
+  const limits = { wallMs: 100 };
+  const source =
+    'const two = [callTool("a", "b"), callTool("a", "b")]; export default await two[1];';
+  assert.equal(await valueOf(executor, source, { call, limits }), 1);
+  const after = `${source}\nawait new Promise((resolve) => setTimeout(resolve, 60_000));`;
+  assert.equal((await errorOf(executor, after, { call, limits })).limit?.name, "wall");
+});
+
+test("execute bounds what all calls of a run send and receive", async (executor) => {
+  const limitOf = async (source: string, call: HostFunctions["call"]) =>
+    (await errorOf(executor, source, { call, limits: { fuel: 1e12 } })).limit?.name;
+  const nothing = () => Promise.resolve("1");
+  const send = 'const s = "x".repeat(1e6); for (;;) await callTool("a", "b", { s });';
+  assert.equal(await limitOf(send, nothing), "sent");
+  const large = `"${"x".repeat(15 * 2 ** 20)}"`;
+  const receive = 'for (;;) await callTool("a", "b");';
+  assert.equal(await limitOf(receive, () => Promise.resolve(large)), "received");
 });
 
 test("execute says which module is near one that does not exist, E-T5", async (executor) => {

@@ -1,0 +1,264 @@
+// What a program may ask of its host beside computing: tools, search, state and files. Everything
+// comes in as text of the guest and is checked here or by what it is handed to.
+
+import type { CallTrace, McpBridge } from "./bridge.ts";
+import type { Catalog } from "./catalog.ts";
+import { generateTypescript } from "./codegen.ts";
+import { AppError } from "./errors.ts";
+import { identifiersOf } from "./identifiers.ts";
+import type { RunId } from "./journal.ts";
+import { MAX_FOUND_TOOLS, MAX_JSON_DEPTH } from "./limits.ts";
+import { nearestNames, type ServerName, type SessionId } from "./names.ts";
+import { planServer, type ToolPlan } from "./plan.ts";
+import type { HostCall, HostFunctions, MissingFunction, ServerFunctions } from "./sandbox.ts";
+import { type SearchableTool, searchTools } from "./search.ts";
+import type { ServerInfo, ServerSpec } from "./server.ts";
+import { cleanLine, quoteText } from "./text.ts";
+import type { FileSet } from "./vfs.ts";
+import { normalizePath } from "./vfs.ts";
+import { scanJson } from "./wire.ts";
+import { type Workspace, WORKSPACE_FOLDER } from "./workspace.ts";
+
+/** Where programs see the packages of servers. */
+export const SERVERS_FOLDER = "/mcp-tools/servers";
+
+/** Values that programs keep between runs; all JSON text. */
+export interface StateStorage {
+  /** The value under a key of a session, as JSON; undefined when there is none. */
+  get(session: SessionId, key: string): string | undefined;
+  /** Keeps a value; throws a `limit` error beyond the bounds, and the state is then unchanged. */
+  set(session: SessionId, key: string, json: string): void;
+}
+
+/** What the host functions of one run are made of. */
+export interface HostParts {
+  readonly bridge: McpBridge;
+  readonly catalog: Catalog;
+  readonly specs: ReadonlyMap<ServerName, ServerSpec>;
+  readonly state: StateStorage;
+  /** Whose state the run sees. */
+  readonly session: SessionId;
+  readonly run: RunId;
+  /** Servers the run is narrowed to; all when undefined. */
+  readonly only: ReadonlySet<ServerName> | undefined;
+  /** Servers that were listed for this run. */
+  readonly listed: readonly ServerInfo[];
+  readonly workspace: Workspace | undefined;
+  readonly onCall: (trace: CallTrace) => void;
+}
+
+/** The host functions of one run. */
+export interface RunHost extends HostFunctions {
+  /** Settles when no call is under way. */
+  settled(): Promise<unknown>;
+  /** What to write instead of a function that is not there, with the signatures of near ones. */
+  explain(missing: MissingFunction): string | undefined;
+}
+
+/** The functions of servers' packages, as programs import them. */
+export function functionsOf(servers: readonly ServerInfo[]): ServerFunctions {
+  return new Map(servers.map((info) => {
+    const tools = [...new Set(info.tools.map((tool) => tool.name as string))].sort();
+    const names = identifiersOf(tools, { style: "function" });
+    return [info.name, new Map(tools.map((tool) => [names.get(tool)!, tool]))];
+  }));
+}
+
+/** Makes the host functions of one run. */
+export function createHostFunctions(parts: HostParts): RunHost {
+  const { bridge, catalog, specs, only, workspace } = parts;
+  const infos = new Map(parts.listed.map((info) => [info.name, info]));
+  const plans = new Map<ServerName, readonly ToolPlan[]>();
+  const packages = new Map<ServerName, Promise<FileSet>>();
+  let searchable: readonly SearchableTool[] | undefined;
+
+  function savedInfo(name: ServerName): ServerInfo | undefined {
+    const spec = specs.get(name);
+    if (spec === undefined || (only !== undefined && !only.has(name))) return undefined;
+    return infos.get(name) ?? catalog.load(spec)?.info;
+  }
+
+  function toolsOf(name: ServerName): readonly ToolPlan[] {
+    const known = plans.get(name);
+    if (known !== undefined) return known;
+    const info = savedInfo(name);
+    const tools = info === undefined ? [] : planServer(info).tools;
+    plans.set(name, tools);
+    return tools;
+  }
+
+  // Every tool of the servers the program may call, as far as they were listed now or before.
+  const allTools = () =>
+    searchable ??= [...specs.keys()].flatMap((server) =>
+      toolsOf(server).map(({ tool, signature, summary }) => ({ server, tool, signature, summary }))
+    );
+
+  // Read from the server only when the index does not know it.
+  async function packageOf(server: string, call: HostCall): Promise<FileSet> {
+    const name = server as ServerName;
+    const made = packages.get(name) ?? (async () => {
+      const info = savedInfo(name) ??
+        await whileHeld(call, () => bridge.describe(name, { signal: call.signal, ...narrowed }));
+      return generateTypescript(info).files;
+    })();
+    packages.set(name, made);
+    made.catch(() => packages.delete(name));
+    return await made;
+  }
+
+  const narrowed = only === undefined ? {} : { only };
+
+  async function callTool([server, tool, params]: unknown[], call: HostCall): Promise<string> {
+    const names = [asText(server, "a server's name"), asText(tool, "a tool's name")] as const;
+    try {
+      const result = await bridge.callTool(...names, params ?? {}, {
+        ...narrowed,
+        signal: call.signal,
+        run: parts.run,
+        onCall: parts.onCall,
+        onConnecting: () => call.holdClock(),
+      });
+      return result.json;
+    } catch (error) {
+      throw withSignatures(error, names);
+    }
+  }
+
+  // A name that no tool has: the model gets what it can write instead.
+  function withSignatures(error: unknown, [server, tool]: readonly [string, string]): unknown {
+    if (!(error instanceof AppError) || error.kind !== "invalid") return error;
+    const tools = specs.has(server as ServerName) ? toolsOf(server as ServerName) : [];
+    if (tools.length === 0 || tools.some((one) => one.tool === tool)) return error;
+    const near = nearestNames(tool, tools.map((one) => one.tool));
+    if (near.length === 0) return error;
+    const shown = near.map((name) => {
+      const { signature } = tools.find((one) => one.tool === name)!;
+      return `${quoteText(name)}: ${signature}`;
+    });
+    return new AppError(error.kind, error.message, {
+      ...error,
+      hint: `did you mean ${shown.join(" or ")}?`,
+    });
+  }
+
+  async function readPath(path: unknown, call: HostCall): Promise<string> {
+    const { place, server, rest } = parsePath(path);
+    if (place === WORKSPACE_FOLDER) return await needWorkspace().read(rest);
+    const text = server === "" ? undefined : (await packageOf(server, call)).get(rest);
+    if (text === undefined) throw notFound("File", path);
+    return text;
+  }
+
+  async function listPath(path: unknown, call: HostCall): Promise<string[]> {
+    const { place, server, rest } = parsePath(path);
+    if (place === WORKSPACE_FOLDER) return await needWorkspace().list(rest);
+    if (server === "") return [...only ?? specs.keys()].sort().map((name) => `${name}/`);
+    if (rest !== "") throw notFound("Folder", path);
+    return [...(await packageOf(server, call)).keys()].sort();
+  }
+
+  async function writePath(path: unknown, text: unknown): Promise<void> {
+    const { place, rest } = parsePath(path);
+    if (place !== WORKSPACE_FOLDER) throw new AppError("denied", "Only /workspace can be written");
+    await needWorkspace().write(rest, asText(text, "a file's text"));
+  }
+
+  function needWorkspace(): Workspace {
+    if (workspace !== undefined) return workspace;
+    throw new AppError("denied", "This run has no workspace", {
+      hint: "the user can give a folder with --workspace",
+    });
+  }
+
+  async function answer(name: string, argsJson: string, call: HostCall): Promise<string> {
+    // Before the parser sees it: how deep that may go depends on the thread it runs in.
+    if (scanJson(argsJson).depth > MAX_JSON_DEPTH) {
+      const message = `Arguments of ${quoteText(name)} are nested deeper than ${MAX_JSON_DEPTH}`;
+      throw new AppError("invalid", message);
+    }
+    const args = JSON.parse(argsJson) as unknown[];
+    switch (name) {
+      case "callTool":
+        return await callTool(args, call);
+      case "searchTools": {
+        const words = asText(args[0], "words to search for");
+        return JSON.stringify(findTools(allTools(), words, args[1]));
+      }
+      case "getState":
+        return parts.state.get(parts.session, asText(args[0], "a key")) ?? "";
+      case "setState":
+        parts.state.set(parts.session, asText(args[0], "a key"), JSON.stringify(args[1] ?? null));
+        return "";
+      case "readFile":
+        return JSON.stringify(await readPath(args[0], call));
+      case "listFiles":
+        return JSON.stringify(await listPath(args[0], call));
+      case "writeFile":
+        await writePath(args[0], args[1]);
+        return "";
+      default:
+        throw new AppError("guest", `There is no host function ${quoteText(name)}`);
+    }
+  }
+
+  const underWay = new Set<Promise<string>>();
+  return {
+    call(name, argsJson, call) {
+      const work = answer(name, argsJson, call).finally(() => underWay.delete(work));
+      underWay.add(work);
+      return work;
+    },
+    settled: () => Promise.allSettled(underWay),
+    explain({ server, near }) {
+      const tools = toolsOf(server as ServerName);
+      const signatures = near.flatMap((name) =>
+        tools.filter((tool) => tool.functionName === name).map((tool) => tool.signature)
+      );
+      return signatures.length === 0 ? undefined : `did you mean ${signatures.join(" or ")}?`;
+    },
+  };
+}
+
+async function whileHeld<T>(call: HostCall, work: () => Promise<T>): Promise<T> {
+  const release = call.holdClock();
+  try {
+    return await work();
+  } finally {
+    release();
+  }
+}
+
+// The folder a path belongs to, and for a package its server and the file in it.
+function parsePath(path: unknown): { place: string; server: string; rest: string } {
+  const normal = normalizePath(asText(path, "a path"));
+  if (normal === WORKSPACE_FOLDER || normal.startsWith(`${WORKSPACE_FOLDER}/`)) {
+    return { place: WORKSPACE_FOLDER, server: "", rest: normal.slice(WORKSPACE_FOLDER.length + 1) };
+  }
+  if (normal !== SERVERS_FOLDER && !normal.startsWith(`${SERVERS_FOLDER}/`)) {
+    return { place: "", server: "", rest: normal };
+  }
+  const [server = "", ...rest] = normal.slice(SERVERS_FOLDER.length + 1).split("/");
+  return { place: SERVERS_FOLDER, server, rest: rest.join("/") };
+}
+
+function notFound(what: string, path: unknown): AppError {
+  return new AppError("invalid", `${what} not found: ${quoteText(cleanLine(String(path)))}`);
+}
+
+function asText(value: unknown, what: string): string {
+  if (typeof value === "string") return value;
+  throw new AppError("invalid", `Expected ${what} as a string, got ${typeof value}`);
+}
+
+const DEFAULT_FOUND = 10;
+
+function findTools(
+  tools: readonly SearchableTool[],
+  query: string,
+  options: unknown,
+): SearchableTool[] {
+  const { server, limit } = (options ?? {}) as { server?: unknown; limit?: unknown };
+  const wanted = server === undefined ? tools : tools.filter((tool) => tool.server === server);
+  const count = typeof limit === "number" && limit >= 1 ? Math.floor(limit) : DEFAULT_FOUND;
+  return searchTools(wanted, query, Math.min(count, MAX_FOUND_TOOLS));
+}
