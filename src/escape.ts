@@ -8,6 +8,8 @@ import { cleanLine, cleanText } from "./text.ts";
 // Most text is plain ASCII; recognising that is several times cheaper than cleaning it.
 const PLAIN = /^[\t\n\x20-\x7e]*$/;
 const PLAIN_LINE = /^[\x20-\x7e]*$/;
+// Words with one space between them.
+const TIDY = /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/;
 const PLAIN_KEY = /^[A-Za-z_$][A-Za-z0-9_$]*$/;
 
 /**
@@ -27,6 +29,7 @@ export function docTagText(text: string, maxChars = 500): string {
 
 /** `text` safe to show on one line: as `cleanLine` gives it, cheaper where it is plain ASCII. */
 export function plainLine(text: string, maxChars = 500): string {
+  if (text.length <= maxChars && TIDY.test(text)) return text;
   if (text.length > maxChars * 4) return cleanLine(text, maxChars);
   const line = text.replace(/\s+/g, " ").trim();
   return line.length <= maxChars && PLAIN_LINE.test(line) ? line : cleanLine(text, maxChars);

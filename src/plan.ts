@@ -63,9 +63,7 @@ export interface Parameter {
 export function planServer(info: ServerInfo): ServerPlan {
   const warnings = [...info.warnings];
   const drafts = draftTools(info.tools, warnings);
-  const shared = nameDefinitions(modelsOf(drafts), {
-    taken: drafts.flatMap(({ typeName }) => [`${typeName}Params`, `${typeName}Result`]),
-  });
+  const shared = nameDefinitions(modelsOf(drafts), { taken: typeNamesOf(drafts) });
   const tools = drafts.map((draft) => {
     const parameters = parametersOf(draft, shared);
     const resultType = draft.result === undefined ? "unknown" : lineOf(draft.result, shared);
@@ -120,6 +118,10 @@ function* modelsOf(drafts: readonly Draft[]): Generator<PlacedModel> {
     yield { model: params, place: functionName };
     if (result !== undefined) yield { model: result, place: `${functionName} result` };
   }
+}
+
+function* typeNamesOf(drafts: readonly Draft[]): Generator<string> {
+  for (const { typeName } of drafts) yield* [`${typeName}Params`, `${typeName}Result`];
 }
 
 const OPEN_OBJECT: TypeNode = {
@@ -187,9 +189,11 @@ function lineOf(model: TypeModel, shared: SharedTypes): string {
   return printType(rootOf(model), { line: true, ...namesOf(model, shared) }).text;
 }
 
+const NO_DEFINITIONS: TypeModel["definitions"] = new Map();
+
 // The root alone: its definitions stand elsewhere.
 function rootOf(model: TypeModel, root = model.root): TypeModel {
-  return { ...model, root, definitions: new Map() };
+  return { ...model, root, definitions: NO_DEFINITIONS };
 }
 
 function namesOf(model: TypeModel, shared: SharedTypes, used?: Set<string>) {
@@ -203,13 +207,16 @@ function namesOf(model: TypeModel, shared: SharedTypes, used?: Set<string>) {
   };
 }
 
+// Types that are printed as the name of their kind.
+const PLAIN_KINDS = new Set<TypeNode["kind"]>(["string", "number", "boolean", "unknown"]);
+
 function parametersOf({ params }: Draft, shared: SharedTypes): Parameter[] | undefined {
   const node = params.root.kind === "reference" ? params.root.to.type : params.root;
   if (node.kind !== "object") return undefined;
   const options = { line: true, ...namesOf(params, shared) };
   return node.members.map(({ key, type, optional, docs }) => ({
     name: key,
-    type: printType(rootOf(params, type), options).text,
+    type: PLAIN_KINDS.has(type.kind) ? type.kind : printType(rootOf(params, type), options).text,
     required: !optional,
     docs,
   }));
@@ -263,7 +270,7 @@ export function hintsOf(definition: ToolDefinition): Record<string, boolean> {
 
 function isDeprecated({ annotations, inputSchema, description }: ToolDefinition): boolean {
   return annotations?.["deprecated"] === true || inputSchema["deprecated"] === true ||
-    /^[^A-Za-z]{0,4}deprecated\b/i.test(description ?? "");
+    /^[^a-z]{0,4}deprecated\b/.test((description ?? "").slice(0, 15).toLowerCase());
 }
 
 // The first sentence of the description: up to a full stop that ends one, or the first blank line.

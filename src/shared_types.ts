@@ -37,7 +37,7 @@ interface Entry extends PlacedModel {
  */
 export function nameDefinitions(
   models: Iterable<PlacedModel>,
-  options: { readonly taken: readonly string[] },
+  options: { readonly taken: Iterable<string> },
 ): SharedTypes {
   const entries: Entry[] = [];
   for (const placed of models) {
@@ -59,7 +59,7 @@ export function nameDefinitions(
     placed.add(`${place} ${name}`);
     wanted.set(group, structures.get(local) === 1 ? local : `${place} ${name}`);
   }
-  const taken = new Set(options.taken.map((name) => name.toLowerCase()));
+  const taken = new Set([...options.taken].map((name) => name.toLowerCase()));
   const names = identifiersOf(wanted.values(), { style: "type", taken });
   const given = new Map<TypeModel, Map<string, string>>();
   for (const [at, { model, definition }] of entries.entries()) {
