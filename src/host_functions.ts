@@ -133,7 +133,7 @@ export function createHostFunctions(parts: HostParts): RunHost {
     if (near.length === 0) return error;
     const shown = near.map((name) => {
       const { signature } = tools.find((one) => one.tool === name)!;
-      return `${quoteText(name)}: ${signature}`;
+      return `${quoteText(name)}: ${callOf(signature)}`;
     });
     return new AppError(error.kind, error.message, {
       ...error,
@@ -212,7 +212,7 @@ export function createHostFunctions(parts: HostParts): RunHost {
     explain({ server, near }) {
       const tools = toolsOf(server as ServerName);
       const signatures = near.flatMap((name) =>
-        tools.filter((tool) => tool.functionName === name).map((tool) => tool.signature)
+        tools.filter((tool) => tool.functionName === name).map((tool) => callOf(tool.signature))
       );
       return signatures.length === 0 ? undefined : `did you mean ${signatures.join(" or ")}?`;
     },
@@ -239,6 +239,11 @@ function parsePath(path: unknown): { place: string; server: string; rest: string
   }
   const [server = "", ...rest] = normal.slice(SERVERS_FOLDER.length + 1).split("/");
   return { place: SERVERS_FOLDER, server, rest: rest.join("/") };
+}
+
+// How a function is called, without what it gives.
+function callOf(signature: string): string {
+  return signature.replace(/\): Promise<.*$/s, ")");
 }
 
 function notFound(what: string, path: unknown): AppError {

@@ -24,6 +24,7 @@ import { MAX_SOURCE_BYTES } from "../limits.ts";
 import { callLines, logLines, runDocument, runLine } from "../render.ts";
 import type { RunOutcome } from "../session.ts";
 import { quoteText } from "../text.ts";
+import type { WorkspaceOptions } from "../workspace.ts";
 
 interface Flags extends ServerFlagValues, LimitFlagValues {
   readonly code?: string | undefined;
@@ -31,6 +32,8 @@ interface Flags extends ServerFlagValues, LimitFlagValues {
   readonly args?: string | undefined;
   readonly server?: readonly string[] | undefined;
   readonly trace?: boolean | undefined;
+  readonly workspace?: string | undefined;
+  readonly workspaceWrite?: string | undefined;
 }
 
 /** The command `execute`. */
@@ -50,7 +53,8 @@ Text prints a string as it is and anything else as JSON; console and progress go
 EXAMPLES
   mcp-exec execute program.ts --args '{"days": 7}'
   mcp-exec execute -e 'return (await callTool("demo", "list_users")).length'
-  mcp-exec execute - --server github --timeout 2m < program.ts`,
+  mcp-exec execute - --server github --timeout 2m < program.ts
+  mcp-exec execute -e 'return listFiles("/workspace")' --workspace .`,
   },
   parameters: {
     flags: {
@@ -59,6 +63,8 @@ EXAMPLES
       args: textFlag("JSON value for a result that is a function", "JSON"),
       server: listFlag("Let the program call this server only", "NAME"),
       trace: switchFlag("List every tool call on stderr"),
+      workspace: textFlag("Folder that the program may read as /workspace", "DIR"),
+      workspaceWrite: textFlag("The same, and it may write there with writeFile", "DIR"),
       ...LIMIT_FLAGS,
       ...SERVER_FLAGS,
     },
@@ -71,6 +77,7 @@ EXAMPLES
   async func(flags, file) {
     const args = flags.args === undefined ? undefined : await parseJsonText(flags.args, "--args");
     const program = await readProgram(this, flags.code, file);
+    const workspace = workspaceOf(flags);
     const servers = await openServers(this, flags);
     const choices = flags.server?.map((name) => chooseServer(servers, name));
     await withSession(this, servers, {
@@ -81,6 +88,7 @@ EXAMPLES
           limits: limitsOf(flags),
           ...(flags.entry !== undefined && { entry: flags.entry }),
           ...(args !== undefined && { args }),
+          ...(workspace !== undefined && { workspace }),
           ...(choices !== undefined && { servers: choices.map((choose) => choose(session)) }),
           onLog: (entry) => this.note(logLines(entry)),
         });
@@ -92,6 +100,15 @@ EXAMPLES
     });
   },
 });
+
+function workspaceOf({ workspace, workspaceWrite }: Flags): WorkspaceOptions | undefined {
+  const folder = workspaceWrite ?? workspace;
+  if (folder === undefined) return undefined;
+  if (workspace === undefined || workspaceWrite === undefined) {
+    return { folder, writable: workspaceWrite !== undefined };
+  }
+  throw new AppError("usage", "Give --workspace or --workspace-write, not both");
+}
 
 interface ProgramText {
   readonly source: string;
