@@ -10,20 +10,27 @@ const ROWS: readonly (readonly string[])[] = [
   [
     ...words("log read disk database process expand escape stats tool_groups wire"),
     ...words("schema schema_form schema_keywords schema_reference schema_shape schema_table"),
+    ...words("schema_plain schema_problems policy limiter cache"),
     ...words("type_model type_text shared_types template template_generated"),
     ...words("source source_lexer source_nesting source_scan source_map"),
     ...words("fuel loader asset engine web_globals prelude messages verdict"),
     ...words("integrity front_matter skill_folders skill_metadata skill_places skill_roots"),
   ],
   [
-    ...words("channel stdio http transport introspect catalog bridge journal config skill_code"),
+    ...words(
+      "channel stdio http transport introspect catalog bridge journal config skill_code tool_changes",
+    ),
     ...words(
       "vfs plan reference codegen documents declarations difference modules run guest sandbox workspace",
     ),
   ],
-  words("servers search host_functions session output_folder outputs skills skill_views"),
+  words(
+    "servers search host_functions session output_folder outputs skills skill_mount skill_programs skill_views",
+  ),
   [
-    ...words("render flags demo_program demo_server demo_tools demo_issue_tools demo_tracker"),
+    ...words(
+      "render flags complete demo_program demo_server demo_tools demo_issue_tools demo_tracker",
+    ),
     ...words("demo_data demo_views"),
   ],
   words("cli commands/*"),

@@ -168,6 +168,8 @@ export const MAX_SKILLS = 10_000;
 /** A skill on disk: its files and bytes; the largest known server makes a tenth of it. */
 export const MAX_SKILL_FILES = 2_000;
 export const MAX_SKILL_BYTES = 64 * MIB;
+/** Skills that one program imports, directly or through others. */
+export const MAX_MOUNTED_SKILLS = 100;
 /** A checksum file of that many files with long names. */
 export const MAX_CHECKSUM_BYTES = 2 * MIB;
 /** The metadata of a skill: the digests of 10,000 tools fit. */
@@ -180,6 +182,9 @@ export const MAX_ACCEPTED_ROOTS = 20_000;
 
 /** A config file larger than this is not a config file. */
 export const MAX_CONFIG_BYTES = 4 * MIB;
+/** A client's file, which may hold its whole history, and the servers looked at in one. */
+export const MAX_CLIENT_FILE_BYTES = 64 * MIB;
+export const MAX_CLIENT_SERVERS = 1_000;
 /** How long runs stay in the journal, and its size. */
 export const JOURNAL_DAYS = 30;
 export const MAX_JOURNAL_BYTES = 256 * MIB;

@@ -16,6 +16,8 @@ const PACKAGE_FILE = /^\/mcp-tools\/servers\/([^/]+)\/(\w+)\.ts$/;
 /** Ends the name of a package's module that has only some of the functions. */
 const PART = "?";
 const NO_EXPORT = /^Could not find export '(.{1,2000})' in module '(.{1,5000})'$/s;
+/** The code of a skill, whichever way it is named: it is kept as one module of JavaScript. */
+const SKILL_CODE = /^(\/mcp-tools\/skills\/[^/]+\/)(?:index\.ts|program\.ts|module\.js)$/;
 /** The file of a generated package that stands for the host's functions. */
 const HOST_FILE = /^\/mcp-tools\/(?:servers|skills)\/[^/]+\/host\.ts$/;
 const MAX_SPECIFIER_CHARS = 2000;
@@ -93,6 +95,8 @@ export function createModules(sources: ModuleSources, mode?: StripMode): GuestMo
       ? pathOf(specifier, base)
       : undefined;
     if (target !== undefined && HOST_FILE.test(target)) return { ok: HOST_MODULE };
+    const skill = SKILL_CODE.exec(target ?? "")?.[1];
+    if (skill !== undefined && files.has(`${skill}module.js`)) return { ok: `${skill}module.js` };
     if (target !== undefined && files.has(target)) return { ok: target };
     const file = target === undefined ? undefined : packageFile(target);
     if (file !== undefined) {
@@ -161,7 +165,10 @@ export function createModules(sources: ModuleSources, mode?: StripMode): GuestMo
 
   function prepare(name: string): PreparedSource {
     let ready = prepared.get(name);
-    if (ready === undefined) {
+    if (ready === undefined && SKILL_CODE.test(name)) {
+      ready = asItIs(files.get(name) ?? "");
+      prepared.set(name, ready);
+    } else if (ready === undefined) {
       ready = prepareOnce(files.get(name) ?? "", { path: name, form: "module", ...modes });
       prepared.set(name, ready);
     }
@@ -174,7 +181,9 @@ export function createModules(sources: ModuleSources, mode?: StripMode): GuestMo
     const frames = stack.split("\n").map(parseFrame).filter((frame) =>
       frame !== undefined && prepared.has(frame.file)
     ) as Frame[];
-    const first = frames.findIndex((frame) => !frame.file.startsWith(SERVERS));
+    const first = frames.findIndex(({ file }) =>
+      !file.startsWith(SERVERS) && !SKILL_CODE.test(file)
+    );
     const from = Math.max(first, 0);
     const chosen = frames[from];
     if (chosen === undefined) return undefined;
@@ -250,6 +259,18 @@ interface Missing {
   readonly base: string;
   readonly server: string | undefined;
   readonly target: string | undefined;
+}
+
+// A module that was prepared when it was written: nothing in it is parsed again.
+function asItIs(js: string): PreparedSource {
+  return {
+    js,
+    form: "module",
+    mode: "strip",
+    imports: [],
+    names: new Map(),
+    original: (position) => position,
+  };
 }
 
 function baseName(path: string): string {

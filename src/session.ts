@@ -30,7 +30,13 @@ import {
   type RunLimits,
 } from "./limits.ts";
 import type { Log } from "./log.ts";
-import { isServerName, type ServerName, type SessionId, slugServerName } from "./names.ts";
+import {
+  isServerName,
+  type ServerName,
+  type SessionId,
+  type SkillName,
+  slugServerName,
+} from "./names.ts";
 import {
   type CodeExecutor,
   createExecutor,
@@ -40,6 +46,8 @@ import {
 } from "./sandbox.ts";
 import type { ServerInfo, ServerSpec } from "./server.ts";
 import { freeName, type ServerSet } from "./servers.ts";
+import { mountSkills } from "./skill_mount.ts";
+import { type Skill, skillStoreOver } from "./skills.ts";
 import { quoteText } from "./text.ts";
 import type { Connection } from "./transport.ts";
 import { openWorkspace, WORKSPACE_FOLDER, type WorkspaceOptions } from "./workspace.ts";
@@ -152,6 +160,7 @@ export async function openSession(
         limits,
         state,
         specs: named.specs,
+        loadSkill: (name) => skillStoreOver(context, database).load(name),
         signal: context.signal,
       });
     },
@@ -204,6 +213,7 @@ interface RunParts {
   readonly limits: RunLimits;
   readonly state: StateStorage;
   readonly specs: ReadonlyMap<ServerName, ServerSpec>;
+  readonly loadSkill: (name: SkillName) => Promise<Skill>;
   readonly signal: AbortSignal;
 }
 
@@ -223,7 +233,8 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
       if (error instanceof AppError && error.exitCode === ExitCode.guest) return [];
       throw error;
     });
-    const servers = await listServers(request, parts, imports);
+    const skills = await mountSkills(imports, parts.loadSkill);
+    const servers = await listServers(request, parts, [...imports, ...skills.imports]);
     const calls: CallTrace[] = [];
     const host = createHostFunctions({
       ...parts,
@@ -239,7 +250,7 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
       {
         source: request.source,
         path: request.path,
-        files: new Map(),
+        files: skills.files,
         servers: functionsOf(servers),
         hostFolders: request.workspace ? [SERVERS_FOLDER, WORKSPACE_FOLDER] : [SERVERS_FOLDER],
         limits,

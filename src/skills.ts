@@ -138,6 +138,20 @@ export function openSkillStore(
   return { ...store, close: () => database?.close() };
 }
 
+/** The store of a person's own skills over a database that is open. */
+export function skillStoreOver(
+  context: Pick<Context, "cwd" | "env" | "paths" | "now">,
+  database: Database,
+): SkillStore {
+  const { now } = context;
+  const roots = createSkillRoots(database, { now });
+  return createSkillStore({
+    places: skillPlaces(context),
+    now,
+    roots: () => Promise.resolve(roots),
+  });
+}
+
 /** The store of the skills in `places`. */
 export function createSkillStore(options: SkillStoreOptions): SkillStore {
   const { places, roots, operations, maxSkills = MAX_SKILLS } = options;
