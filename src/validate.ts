@@ -1,0 +1,257 @@
+// Checks what goes into a tool and what comes out against the tool's own schemas. No regular
+// expression of a server runs, work is counted, and what cannot be checked passes with a warning:
+// the server has the last word. Values are never repeated in messages, they may be secrets.
+
+import type { ErrorObject } from "ajv";
+import type { Ajv2020 } from "ajv/dist/2020.js";
+import { AppError } from "./errors.ts";
+import type { Digest } from "./hash.ts";
+import { canonicalJson } from "./hash.ts";
+import { MAX_CHECK_STEPS, MAX_COMPILED_SCHEMAS } from "./limits.ts";
+import type { ServerName } from "./names.ts";
+import { planServer } from "./plan.ts";
+import { CHARS_PER_STEP, type Cost, COST_KEYWORD, toPlainSchema } from "./schema_plain.ts";
+import { describeProblems } from "./schema_problems.ts";
+import type { JsonObject, ToolDefinition } from "./server.ts";
+import { cleanLine } from "./text.ts";
+
+/** A tool of a server. */
+export interface CheckedTool {
+  readonly server: ServerName;
+  readonly tool: ToolDefinition;
+}
+
+/** Checks values against the schemas of tools; schemas are compiled once for each definition. */
+export interface SchemaChecker {
+  /** Loads what checking needs, while something else is waited for. */
+  prepare(): void;
+  /** Throws an `invalid` error that says which parameter is wrong and how, with the signature. */
+  checkArguments(called: CheckedTool, params: JsonObject): Promise<void>;
+  /** Throws a `protocol` error when structured content is not what the output schema promises. */
+  checkResult(called: CheckedTool, answer: JsonObject): Promise<void>;
+}
+
+type Part = "inputSchema" | "outputSchema";
+
+// What `check` gives: nothing when the value fits.
+type Check = (value: unknown) => readonly string[] | undefined;
+
+/** A checker; `warn` gets one line for each schema that cannot be checked against. */
+export function createSchemaChecker(
+  options: { readonly warn: (message: string) => void },
+): SchemaChecker {
+  const compiled = new Map<string, Promise<Check>>();
+  let loading: Promise<Validators> | undefined;
+  const load = () => loading ??= loadValidators();
+
+  async function compile({ server, tool }: CheckedTool, part: Part): Promise<Check> {
+    const what = `${part === "inputSchema" ? "Parameters" : "Results"} of "${server}/${
+      cleanLine(tool.name, 80)
+    }" are not checked`;
+    let isWarned = false;
+    const giveUp = (reason: string): undefined => {
+      if (!isWarned) options.warn(`${what}: ${reason}`);
+      isWarned = true;
+    };
+    const plain = toPlainSchema(tool[part] ?? {});
+    if (plain === undefined) {
+      giveUp("their schema is too large or in a dialect that is not known");
+      return () => undefined;
+    }
+    if (plain === true) return () => undefined;
+    const { create } = await load();
+    try {
+      const validate = create(plain, "first");
+      let explain: Validate | undefined;
+      return (value) => {
+        try {
+          const first = validate(value, MAX_CHECK_STEPS);
+          if (first.length === 0) return undefined;
+          explain ??= create(plain, "all");
+          const all = attempt(() => explain!(value, EXPLAIN_STEPS)) ?? first;
+          const subject = part === "inputSchema" ? "parameter" : undefined;
+          return describeProblems(all.length === 0 ? first : all, { value, plain, subject });
+        } catch (error) {
+          return giveUp(error === OVERSPENT ? "that takes too long" : reasonOf(error));
+        }
+      };
+    } catch (error) {
+      giveUp(reasonOf(error));
+      return () => undefined;
+    }
+  }
+
+  function checkOf(called: CheckedTool, part: Part): Promise<Check> {
+    const key = `${part} ${called.tool.digest satisfies Digest}`;
+    const known = compiled.get(key);
+    if (known !== undefined) return known;
+    const check = compile(called, part);
+    compiled.set(key, check);
+    if (compiled.size > MAX_COMPILED_SCHEMAS) compiled.delete(compiled.keys().next().value!);
+    return check;
+  }
+
+  return {
+    prepare() {
+      load().catch(() => {}); // whoever needs it meets the failure
+    },
+    async checkArguments(called, params) {
+      const problems = (await checkOf(called, "inputSchema"))(params);
+      if (problems === undefined) return;
+      const { server, tool } = called;
+      throw new AppError(
+        "invalid",
+        `Call of "${server}/${cleanLine(tool.name, 80)}" is not valid: ${problems[0]}`,
+        { detail: problems.slice(1), hint: `it is ${cleanLine(signatureOf(called), 1500)}` },
+      );
+    },
+    async checkResult(called, answer) {
+      const { server, tool } = called;
+      const value = answer["structuredContent"];
+      if (tool.outputSchema === undefined || value === undefined || value === null) return;
+      const problems = (await checkOf(called, "outputSchema"))(value);
+      if (problems === undefined) return;
+      throw new AppError(
+        "protocol",
+        `Result of "${server}/${cleanLine(tool.name, 80)}" breaks its output schema: ${
+          problems[0]
+        }`,
+        { detail: problems.slice(1) },
+      );
+    },
+  };
+}
+
+function signatureOf({ server, tool }: CheckedTool): string {
+  const info = { name: server, tools: [tool], warnings: [] };
+  const identity = { name: server, version: "" };
+  return planServer({ ...info, identity, protocolVersion: "", capabilities: {} })
+    .tools[0]!.signature;
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof RangeError) return "their schema is nested too deeply";
+  return `their schema is not usable (${cleanLine(String((error as Error)?.message), 200)})`;
+}
+
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
+}
+
+// All problems of one value make a long list: who reads it wants the first few.
+const EXPLAIN_STEPS = 20_000;
+const OVERSPENT = new Error("Check takes too many steps");
+
+/** Checks a value within a number of steps: no problems when it fits, `OVERSPENT` thrown beyond. */
+type Validate = (value: unknown, steps: number) => readonly ErrorObject[];
+
+interface Validators {
+  create(schema: JsonObject | boolean, mode: "first" | "all"): Validate;
+}
+
+async function loadValidators(): Promise<Validators> {
+  const { Ajv2020, _, Name } = await import("ajv/dist/2020.js");
+  return {
+    // One instance for each schema: it keeps all that it ever compiled.
+    create(schema, mode) {
+      const budget = { left: 0, spend, overspent: OVERSPENT };
+      const ajv = new Ajv2020({
+        strict: false,
+        // Schemas are rewritten before, so nothing is left to check in them, and nothing to log.
+        meta: false,
+        validateSchema: false,
+        addUsedSchema: false,
+        logger: false,
+        validateFormats: false,
+        messages: false,
+        // Takes longer than it saves, and far longer for schemas of some hundred parts.
+        code: { optimize: false },
+        ownProperties: true,
+        // Inlined references may double at each of them.
+        inlineRefs: false,
+        // So that 0.3 is a multiple of 0.1.
+        multipleOfPrecision: 9,
+        ...(mode === "all" && { allErrors: true, verbose: true }),
+      });
+      addUniqueItems(ajv, budget);
+      if (mode === "first") addChoices(ajv, { _, Name });
+      ajv.addKeyword({
+        keyword: COST_KEYWORD,
+        before: "$ref",
+        code(cxt) {
+          const { steps, isLong } = cxt.schema as Cost;
+          const name = cxt.gen.scopeValue("obj", { ref: budget });
+          const spent = isLong ? _`${steps} + ${name}.spend(${cxt.data})` : _`${steps}`;
+          cxt.gen.if(_`(${name}.left -= ${spent}) < 0`, () => cxt.gen.throw(_`${name}.overspent`));
+        },
+      });
+      const validate = ajv.compile(schema);
+      return (value, steps) => {
+        budget.left = steps;
+        return validate(value) ? [] : validate.errors ?? [];
+      };
+    },
+  };
+}
+
+/** Steps for reading all of a value, but not what is in it. */
+function spend(value: unknown): number {
+  if (typeof value === "string") return Math.ceil(value.length / CHARS_PER_STEP);
+  if (Array.isArray(value)) return value.length;
+  return typeof value === "object" && value !== null ? Object.keys(value).length : 0;
+}
+
+// The library compares each item with each other.
+function addUniqueItems(ajv: Ajv2020, budget: { left: number }): void {
+  ajv.removeKeyword("uniqueItems");
+  ajv.addKeyword({
+    keyword: "uniqueItems",
+    type: "array",
+    schemaType: "boolean",
+    validate(isWanted: boolean, items: unknown[]) {
+      if (!isWanted) return true;
+      const seen = new Set<string>();
+      for (const item of items) {
+        const text = canonicalJson(item);
+        budget.left -= text.length;
+        if (budget.left < 0) throw OVERSPENT;
+        if (seen.has(text)) return false;
+        seen.add(text);
+      }
+      return true;
+    },
+  });
+}
+
+// The library keeps every error of every alternative until one fits: a few hundred bytes of schema
+// make it keep a gigabyte. Here they go as soon as the next alternative is looked at.
+function addChoices(ajv: Ajv2020, { _, Name }: Pick<typeof import("ajv"), "_" | "Name">): void {
+  for (const keyword of ["anyOf", "oneOf"]) {
+    ajv.removeKeyword(keyword);
+    ajv.addKeyword({
+      keyword,
+      schemaType: "array",
+      trackErrors: true,
+      before: "const",
+      code(cxt) {
+        const { gen } = cxt;
+        const fitting = gen.let("fitting", 0);
+        const fits = gen.name("fits");
+        gen.block(() => {
+          for (const schemaProp of (cxt.schema as unknown[]).keys()) {
+            const part = cxt.subschema({ keyword, schemaProp, compositeRule: true }, fits);
+            gen.if(fits, () => {
+              gen.code(_`${fitting}++`);
+              cxt.mergeEvaluated(part, Name);
+            }, () => cxt.reset());
+          }
+        });
+        cxt.pass(keyword === "oneOf" ? _`${fitting} === 1` : _`${fitting} > 0`);
+      },
+    });
+  }
+}
