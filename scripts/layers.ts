@@ -18,7 +18,7 @@ const ROWS: readonly (readonly string[])[] = [
   ],
   [
     ...words(
-      "channel stdio http transport introspect catalog bridge journal config skill_code tool_changes",
+      "channel stdio http transport introspect catalog bridge validate journal config skill_code tool_changes",
     ),
     ...words(
       "vfs plan reference codegen documents declarations difference modules run guest sandbox workspace",
