@@ -148,7 +148,7 @@ function checkDescription(text: string): string {
   return description;
 }
 
-const MAX_NAMED = 8;
+const MAX_NAMED = 6;
 
 // What the tools are about, in words: labels of the largest groups, else names of tools.
 function subjectsOf({ tools }: ServerPlan, { groups }: Reference): string {
@@ -165,9 +165,8 @@ function describe(plan: ServerPlan, reference: Reference): string {
   const { info, tools } = plan;
   const subjects = subjectsOf(plan, reference);
   const text = `Calls the ${toolCount(tools.length)} of the MCP server ${info.name} ` +
-    `(${identityOf(info)}) from sandboxed TypeScript programs with mcp-exec` +
-    `${subjects === "" ? "" : `: ${subjects}`}. Use when a task needs one of these tools or ` +
-    `names ${info.name}.`;
+    `(${identityOf(info)}) from sandboxed TypeScript${subjects === "" ? "" : `: ${subjects}`}. ` +
+    `Use when a task needs one of them or names ${info.name}.`;
   return text.replace(/[<>]/g, "").slice(0, MAX_SKILL_DESCRIPTION_CHARS);
 }
 
@@ -269,7 +268,8 @@ function listTools(
   const whole = `${where}: ${groups.map(groupLinks).join(", ")}.\n\n${lines}`;
   if (sizeOf(whole) <= WANTED_TOKENS) return whole;
   const write = (kept: readonly ReferenceGroup[], line: (group: ReferenceGroup) => string) => {
-    const items = groups.filter((group) => kept.includes(group)).map((group) => `- ${line(group)}`);
+    const shown = new Set(kept);
+    const items = groups.filter((group) => shown.has(group)).map((group) => `- ${line(group)}`);
     const left = groups.length - kept.length;
     if (left > 0) items.push(`- and ${left} more groups: search for their tools`);
     return `${where}:\n\n${items.join("\n")}`;

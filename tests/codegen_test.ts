@@ -201,6 +201,40 @@ Deno.test("generateTypescript gives a schema that admits no object no parameters
   assert.match(byName.get("referred")!, /^referred\(params\?: /);
 });
 
+Deno.test("generateTypescript lets a schema that is refused cost that one type (H9, G5)", () => {
+  const deep = (depth: number): JsonObject =>
+    depth === 0 ? { type: "string" } : { type: "object", properties: { a: deep(depth - 1) } };
+  const field = (schema: JsonObject): JsonObject => ({
+    type: "object",
+    properties: { odd: schema, plain: { type: "string" } },
+    required: ["odd", "plain"],
+  });
+  const refused: Record<string, JsonObject> = {
+    abroad: field({ $ref: "https://example.com/schema.json" }),
+    absent: field({ $ref: "#/$defs/nothing" }),
+    dialect: { $schema: "https://example.com/own-dialect", type: "object" },
+    deep: field(deep(190)),
+    loop: field({ $ref: "#/properties/odd" }),
+  };
+  const tools = Object.entries(refused).map(([name, inputSchema]) => ({ name, inputSchema }));
+  const { files, warnings, tools: made } = generateTypescript(serverOf([...tools, ISSUE]));
+  assert.deepEqual(problemsOf(inFolder("/p", files)), []);
+  const signatures = new Map(made.map(({ tool, signature }) => [tool as string, signature]));
+  assert.equal(
+    signatures.get("abroad"),
+    "abroad(params: { odd: unknown; plain: string }): Promise<unknown>",
+  );
+  assert.match(signatures.get("absent")!, /odd: unknown; plain: string/);
+  assert.match(signatures.get("dialect")!, /^dialect\(params\?: /);
+  assert.match(signatures.get("loop")!, /odd: unknown; plain: string/);
+  assert.match(signatures.get("deep")!, /^deep\(params: /);
+  assert.match(signatures.get("create_issue")!, /owner: string; title: string; body\?: string/);
+  for (const name of ["abroad", "absent", "dialect", "deep"]) {
+    assert.ok(warnings.some((warning) => warning.startsWith(`Tool "${name}": `)), name);
+  }
+  assert.ok(!warnings.some((warning) => warning.includes("create_issue")));
+});
+
 Deno.test("generateTypescript compiles with hostile names and texts (G1, G2, G3, G4, H16, H22)", () => {
   const { files, tools } = generateTypescript(hostileServer());
   assert.equal(tools.length, HOSTILE_NAMES.length);

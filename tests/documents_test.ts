@@ -5,6 +5,7 @@ import { digestOfJson } from "../src/hash.ts";
 import { toSkillName } from "../src/names.ts";
 import type { ServerInfo } from "../src/server.ts";
 import { estimateTokens } from "../src/stats.ts";
+import { disclosureOf, overallDisclosure } from "./disclosure.ts";
 import {
   EMPTY,
   HAS_CORPUS,
@@ -235,6 +236,22 @@ Deno.test("generateSkill moves only the files of a tool whose description change
   }
 });
 
+Deno.test("generateSkill takes time in proportion to the number of tools (G10)", () => {
+  const best = (info: ServerInfo) => {
+    let least = Infinity;
+    for (let round = 0; round < 3; round++) {
+      const start = performance.now();
+      skillOf(info);
+      least = Math.min(least, performance.now() - start);
+    }
+    return least;
+  };
+  const small = manyTools(150);
+  for (let round = 0; round < 10; round++) skillOf(small);
+  const exponent = Math.log(best(manyTools(3_000)) / best(small)) / Math.log(20);
+  assert.ok(exponent < 1.6, `grows with exponent ${exponent}`);
+});
+
 Deno.test({
   name: "generateSkill obeys every rule for skills on all recorded servers",
   ignore: !HAS_CORPUS,
@@ -245,6 +262,19 @@ Deno.test({
       count++;
     }
     assert.equal(count, 28);
+  },
+});
+
+Deno.test({
+  name: "generateSkill saves 98 % of the tokens of all definitions of the recorded servers",
+  ignore: !HAS_CORPUS,
+  fn() {
+    const { definitions, offered, saving, skill } = overallDisclosure(
+      [...recordedServers()].map(disclosureOf),
+    );
+    const figures = `${definitions} tokens in definitions, ${offered} in what skills offer, ` +
+      `${Math.round(skill)} in a SKILL.md: ${(saving * 100).toFixed(1)} % saved`;
+    assert.ok(saving >= 0.98, figures);
   },
 });
 
