@@ -43,6 +43,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     brief: "List, verify, run, save and remove skills",
     load: async () => (await import("./commands/skill.ts")).command,
   },
+  completions: {
+    brief: "Print a script that completes commands, flags, servers and tools",
+    load: async () => (await import("./commands/completions.ts")).command,
+  },
   demo: {
     brief: "Show the whole loop on the built-in server, offline",
     load: async () => (await import("./commands/demo.ts")).command,
@@ -109,6 +113,11 @@ export async function runCli(
   context: Context,
   options: { stray?: Promise<AppError>; graceMs?: number } = {},
 ): Promise<ExitCode> {
+  if (context.args[0] === "__complete") {
+    const { printCandidates } = await import("./complete.ts");
+    await printCandidates(context, { commands: COMMANDS, globalFlags: GLOBAL_FLAGS });
+    return ExitCode.ok;
+  }
   const globals = readGlobals(context);
   const output = createOutput(context, globals);
   const work = dispatch({ context, globals, output }).catch((error) => {
