@@ -6,13 +6,13 @@ import type { JSONRPCMessage, Transport, TransportSendOptions } from "@modelcont
 import { AppError } from "./errors.ts";
 import { formatDuration, MAX_NOTIFICATIONS_PER_SECOND, MAX_WAITING_ANSWERS } from "./limits.ts";
 import type { JsonObject } from "./server.ts";
-import { isMessage, type Message, type MessageId } from "./wire.ts";
+import { isMessage, type Message, type MessageId, type Named } from "./wire.ts";
 
 /** What a channel is made of. */
 export interface ChannelOptions {
   readonly transport: Transport;
-  /** The server's name, for messages. */
-  readonly server: string;
+  /** The server, for messages. */
+  readonly server: Named;
   readonly warn: (message: string) => void;
   /** The error for whatever went wrong while `method` was waited for. */
   readonly explain: (error: unknown, method: string) => AppError;
@@ -29,6 +29,9 @@ export interface RequestOptions {
 
 /** Told of a server's notifications; `params` is untrusted. */
 export type NotificationListener = (method: string, params: unknown) => void;
+
+/** What helps against the deadlines that a server's entry or a flag may set. */
+export const TIMEOUT_HINT = 'raise --server-timeout, or "timeout" in its entry';
 
 interface Waiting {
   readonly method: string;
@@ -213,7 +216,7 @@ export class Channel implements Transport {
       if (!this.#second.warned) {
         this.#second.warned = true;
         this.#options.warn(
-          `Server "${this.#options.server}" sends more than ${MAX_NOTIFICATIONS_PER_SECOND} ` +
+          `Server "${this.#options.server.name}" sends more than ${MAX_NOTIFICATIONS_PER_SECOND} ` +
             "notifications a second; the rest are dropped",
         );
       }
@@ -248,10 +251,13 @@ export class Channel implements Transport {
   #late(method: string, timeoutMs: number): AppError {
     return new AppError(
       "timeout",
-      `Server "${this.#options.server}" gave no answer to ${method} within ${
+      `Server "${this.#options.server.name}" gave no answer to ${method} within ${
         formatDuration(timeoutMs)
       }`,
-      { limit: { name: method, limit: timeoutMs } },
+      {
+        limit: { name: method, limit: timeoutMs },
+        ...(method === "tools/call" && { hint: TIMEOUT_HINT }),
+      },
     );
   }
 
@@ -259,7 +265,7 @@ export class Channel implements Transport {
     if (signal.reason instanceof AppError) return signal.reason;
     return new AppError(
       "interrupted",
-      `Interrupted while server "${this.#options.server}" was asked for ${method}`,
+      `Interrupted while server "${this.#options.server.name}" was asked for ${method}`,
     );
   }
 }

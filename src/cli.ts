@@ -3,7 +3,7 @@
 
 import type { ApplicationText, Command } from "@stricli/core";
 import { type Context, createContext, type OutputFormat, type ProcessView } from "./context.ts";
-import { AppError, changeTexts, ExitCode, toAppError } from "./errors.ts";
+import { AppError, changeTexts, ExitCode, prefixError, toAppError } from "./errors.ts";
 import { type CommandGroup, type Invocation, literalArguments } from "./flags.ts";
 import { INTERRUPT_GRACE_MS } from "./limits.ts";
 import { createLog } from "./log.ts";
@@ -411,12 +411,7 @@ function argumentError(error: unknown, line: CommandLine): AppError {
     const cause = toAppError(error.exception);
     // A positional argument's own error says all there is to say.
     if (!flagNames(line.command).includes(`--${error.externalFlagNameOrPlaceholder}`)) return cause;
-    const message = cause.message.charAt(0).toLowerCase() + cause.message.slice(1);
-    return new AppError(
-      cause.kind,
-      `Flag "--${error.externalFlagNameOrPlaceholder}" is not usable: ${message}`,
-      cause,
-    );
+    return prefixError(`Flag "--${error.externalFlagNameOrPlaceholder}" is not usable`, cause);
   }
   if (error instanceof stricli.EnumValidationError) {
     return new AppError(

@@ -1,9 +1,8 @@
 // Reads configuration: our own file and the `mcpServers` of any file that has the shape every
 // client uses. Nothing is expanded, started or sent here; one bad entry does not cost the others.
 
-import type { ParseError } from "jsonc-parser";
 import { readTextFile } from "./disk.ts";
-import { AppError } from "./errors.ts";
+import { AppError, prefixError, toAppError } from "./errors.ts";
 import {
   MAX_CONFIG_BYTES,
   MAX_JSON_DEPTH,
@@ -12,7 +11,7 @@ import {
   toMemoryLimit,
 } from "./limits.ts";
 import type { RunLimits } from "./limits.ts";
-import { isServerName, type ServerName } from "./names.ts";
+import { DEMO_SERVER, isServerName, type ServerName } from "./names.ts";
 import type { HttpSpec, JsonObject, Origin, ServerSpec, StdioSpec } from "./server.ts";
 import { cleanLine, maskUrl, quoteText, Secret } from "./text.ts";
 
@@ -67,40 +66,48 @@ const CONFIG_KEYS = new Set(["$schema", "mcpServers", "limits", "journal"]);
 
 /** JSON with comments to an object; an `invalid` error names `shownPath`, line and column. */
 async function parseDocument(text: string, shownPath: string): Promise<JsonObject> {
-  const { parse, printParseErrorCode, visit } = await import("jsonc-parser");
-  const errors: ParseError[] = [];
+  const name = `Config ${quoteText(shownPath)}`;
+  await checkJson(text, { name, file: shownPath, comments: true });
+  const { parse } = await import("jsonc-parser");
+  const document = asObject(parse(text, [], { allowTrailingComma: true }));
+  if (document === undefined) throw new AppError("invalid", `${name} must hold a JSON object`);
+  return document;
+}
+
+/**
+ * Throws an `invalid` error with the place in `file` of the first fault in JSON text: what is no
+ * JSON, or nested too deep. With `comments`, these and trailing commas are none.
+ */
+export async function checkJson(
+  text: string,
+  { name, file, comments = false }: { name: string; file: string; comments?: boolean },
+): Promise<void> {
+  const { printParseErrorCode, visit } = await import("jsonc-parser");
+  const fail = (what: string, offset: number): never => {
+    throw new AppError("invalid", `${name} ${what}`, { at: { file, ...positionAt(text, offset) } });
+  };
   // The parser recurses, and how deep it may do so depends on the thread: a bound of our own first.
   let depth = 0;
   const open = (offset: number) => {
-    if (++depth <= MAX_JSON_DEPTH) return;
-    throw new AppError(
-      "invalid",
-      `Config ${quoteText(shownPath)} is nested deeper than ${MAX_JSON_DEPTH}`,
-      { at: { file: shownPath, ...positionAt(text, offset) } },
-    );
+    if (++depth > MAX_JSON_DEPTH) fail(`is nested deeper than ${MAX_JSON_DEPTH}`, offset);
   };
   const close = () => {
     depth--;
   };
-  visit(text, { onObjectBegin: open, onArrayBegin: open, onObjectEnd: close, onArrayEnd: close });
-  const value: unknown = parse(text, errors, { allowTrailingComma: true, disallowComments: false });
-  const first = errors[0];
-  if (first !== undefined) {
-    const what = printParseErrorCode(first.error).replace(/(?<=[a-z])(?=[A-Z])/g, " ")
-      .toLowerCase();
-    throw new AppError("invalid", `Config ${quoteText(shownPath)} is not valid JSON: ${what}`, {
-      at: { file: shownPath, ...positionAt(text, first.offset) },
-    });
-  }
-  const document = asObject(value);
-  if (document === undefined) {
-    throw new AppError("invalid", `Config ${quoteText(shownPath)} must hold a JSON object`);
-  }
-  return document;
+  visit(text, {
+    onObjectBegin: open,
+    onArrayBegin: open,
+    onObjectEnd: close,
+    onArrayEnd: close,
+    onError(error, offset) {
+      const words = printParseErrorCode(error).replace(/(?<=[a-z])(?=[A-Z])/g, " ");
+      fail(`is not valid JSON: ${words.toLowerCase()}`, offset);
+    },
+  }, { disallowComments: !comments, allowTrailingComma: comments });
 }
 
 /** Line and column of an offset, both from 1. */
-export function positionAt(text: string, offset: number): { line: number; column: number } {
+function positionAt(text: string, offset: number): { line: number; column: number } {
   const before = text.slice(0, offset);
   const lineStart = before.lastIndexOf("\n") + 1;
   return { line: before.split("\n").length, column: offset - lineStart + 1 };
@@ -115,11 +122,13 @@ interface EntryPlace {
 function readServers(value: unknown, place: EntryPlace): Pick<Config, "servers" | "unusable"> {
   const servers = new Map<ServerName, ServerSpec>();
   const unusable = new Map<ServerName, AppError>();
+  const file = quoteText(place.shownPath);
   const entries = asObject(value);
   if (value !== undefined && entries === undefined) place.warn(`"mcpServers" must be an object`);
   for (const [name, entry] of Object.entries(entries ?? {})) {
-    if (!isServerName(name) || name === "demo") {
-      place.warn(`server name ${quoteText(name)} is not valid; the entry is left out`);
+    if (!isServerName(name) || name === DEMO_SERVER) {
+      const fault = name === DEMO_SERVER ? "stands for the built-in server" : "is not valid";
+      place.warn(`server name ${quoteText(name)} ${fault}; the entry is left out`);
       continue;
     }
     try {
@@ -127,9 +136,8 @@ function readServers(value: unknown, place: EntryPlace): Pick<Config, "servers" 
       if (spec !== undefined) servers.set(name, spec);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      place.warn(`server ${quoteText(name)} is left out: ${error.message}`);
-      const message = `Server "${name}" of ${quoteText(place.shownPath)} is left out`;
-      unusable.set(name, new AppError(error.kind, `${message}: ${error.message}`, error));
+      place.warn(prefixError(`server "${name}" is left out`, error).message);
+      unusable.set(name, prefixError(`Server "${name}" of ${file} is left out`, error));
     }
   }
   return { servers, unusable };
@@ -140,12 +148,12 @@ function readEntry(name: ServerName, value: unknown, place: EntryPlace): ServerS
   const entry = asObject(value);
   if (entry === undefined) throw new AppError("invalid", "an entry must be an object");
   if (entry["disabled"] === true || entry["enabled"] === false) return undefined;
-  const timeout = entry["timeout"];
+  const timeoutMs = readTimeout(entry["timeout"], name, place);
   const base = {
     name,
     origin: place.origin,
     file: place.shownPath,
-    ...(timeout !== undefined && { timeoutMs: readDuration(timeout, "timeout") }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
   };
   const url = entry["url"] ?? entry["httpUrl"] ?? entry["serverUrl"];
   if (url !== undefined) {
@@ -276,6 +284,18 @@ function readLimits(value: unknown, warn: (message: string) => void): Partial<Ru
     }
   }
   return limits;
+}
+
+// Clients disagree about the unit of a number: nobody waits 1,000 seconds or 999 milliseconds.
+function readTimeout(value: unknown, name: ServerName, { warn }: EntryPlace): number | undefined {
+  if (value === undefined) return undefined;
+  const isMs = typeof value === "number" && value >= 1000;
+  try {
+    return readDuration(isMs ? `${value}ms` : value, "timeout");
+  } catch (error) {
+    warn(prefixError(`"timeout" of server "${name}" is not used`, toAppError(error)).message);
+    return undefined;
+  }
 }
 
 function readDuration(value: unknown, key: string): number {

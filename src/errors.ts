@@ -148,6 +148,16 @@ export class ToolError extends AppError {
   }
 }
 
+/** `error` with what it happened to before its message. */
+export function prefixError(prefix: string, error: AppError): AppError {
+  const { kind, message } = error;
+  return new AppError(
+    kind,
+    `${prefix}: ${message.charAt(0).toLowerCase()}${message.slice(1)}`,
+    error,
+  );
+}
+
 /** `error` with its message, detail lines and hint as `change` gives them. */
 export function changeTexts(error: AppError, change: (text: string) => string): AppError {
   return new AppError(error.kind, change(error.message), {

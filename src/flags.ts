@@ -2,7 +2,7 @@
 // It parses and checks; it connects to nothing, and never repeats the value of --env or --header.
 
 import type { Command, CommandContext, TypedFlagParameter } from "@stricli/core";
-import { positionAt } from "./config.ts";
+import { checkJson } from "./config.ts";
 import type { Context } from "./context.ts";
 import { AppError } from "./errors.ts";
 import {
@@ -20,6 +20,7 @@ import { findServer, loadServers, type ServerSet } from "./servers.ts";
 import type { ServerSpec } from "./server.ts";
 import type { Session, SessionOptions } from "./session.ts";
 import { quoteText } from "./text.ts";
+import { scanJson } from "./wire.ts";
 
 /** What the function of a command gets as `this`. */
 export interface Invocation extends CommandContext {
@@ -190,29 +191,16 @@ export async function withSession<Result>(
 
 /** The value of JSON text; `what` names it. Throws an `invalid` error with line and column. */
 export async function parseJsonText(text: string, what: string): Promise<unknown> {
-  const fail = (reason: string, offset: number) => {
-    throw new AppError("invalid", `Value of ${what} is not valid JSON: ${reason}`, {
-      at: { file: what, ...positionAt(text, offset) },
-    });
-  };
-  // Readers of JSON recurse, and how deep they may do so depends on the thread.
-  let depth = 0;
-  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"?|[[{\]}]/gs)) {
-    if (token === "]" || token === "}") depth--;
-    else if ((token === "[" || token === "{") && ++depth > MAX_JSON_DEPTH) {
-      fail(`nested deeper than ${MAX_JSON_DEPTH}`, index);
-    }
-  }
+  const name = `Value of ${what}`;
+  // Before the parser sees it: how deep that may go depends on the thread it runs in.
+  const isDeep = scanJson(text).depth > MAX_JSON_DEPTH;
   try {
-    return JSON.parse(text);
+    if (!isDeep) return JSON.parse(text);
   } catch {
-    const { printParseErrorCode, visit } = await import("jsonc-parser");
-    visit(text, {
-      onError: (error, offset) =>
-        fail(printParseErrorCode(error).replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase(), offset),
-    }, { disallowComments: true });
-    return fail("unexpected end", text.length);
+    // The place of the fault is found below.
   }
+  await checkJson(text, { name, file: what });
+  throw new AppError("invalid", `${name} is not valid JSON`);
 }
 
 function notEmpty(text: string): string {

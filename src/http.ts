@@ -99,8 +99,7 @@ function addressOf(spec: HttpSpec, clientVersion: string): { url: URL; headers: 
   const url = new URL(text);
   const headers = new Headers({ "user-agent": `mcp-exec/${clientVersion}` });
   if (url.username !== "" || url.password !== "") {
-    const [user, password] = [url.username, url.password].map(decodeURIComponent);
-    const bytes = new TextEncoder().encode(`${user}:${password}`);
+    const bytes = new TextEncoder().encode(userInfoOf(url, spec));
     headers.set("authorization", `Basic ${btoa(String.fromCharCode(...bytes))}`);
     url.username = url.password = "";
   }
@@ -116,6 +115,16 @@ function addressOf(spec: HttpSpec, clientVersion: string): { url: URL; headers: 
     }
   }
   return { url, headers };
+}
+
+function userInfoOf({ username, password }: URL, { name }: HttpSpec): string {
+  try {
+    return decodeURIComponent(`${username}:${password}`);
+  } catch {
+    throw new AppError("invalid", `URL of server "${name}" has a stray "%" in its user info`, {
+      hint: "write %25 for a percent sign",
+    });
+  }
 }
 
 async function fetchBounded(
@@ -139,7 +148,7 @@ async function fetchBounded(
     await response.body?.cancel();
     throw refusal;
   }
-  return await boundResponse(response, { server: spec.name, onEnd });
+  return await boundResponse(response, { server: spec, onEnd });
 }
 
 function unreachable(

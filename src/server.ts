@@ -4,6 +4,7 @@
 import { type Digest, digestOfJson } from "./hash.ts";
 import type { ServerName, ToolName } from "./names.ts";
 import { maskArguments, maskUrl, type Secret } from "./text.ts";
+import { VERSION } from "./version.ts";
 
 /** A JSON object as it came off the wire. */
 export type JsonObject = { readonly [key: string]: unknown };
@@ -104,7 +105,8 @@ export function fingerprintOf(spec: ServerSpec): Digest {
     case "http":
       return digestOfJson(["http", spec.shownUrl, Object.keys(spec.headers).sort()]);
     case "embedded":
-      return digestOfJson(["embedded", spec.name]);
+      // It changes with the program.
+      return digestOfJson(["embedded", spec.name, VERSION]);
   }
 }
 

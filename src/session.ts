@@ -199,6 +199,7 @@ async function nameServers(servers: ServerSet, opening: OpenOptions): Promise<Na
     const wanted = slugServerName(item.value.identity.name, spec.name);
     const name = freeName(wanted, (taken) => specs.has(taken));
     specs.set(name, { ...spec, name });
+    item.value.rename(name);
     connections.set(name, item.value);
     renamed.set(spec.name, name);
   }

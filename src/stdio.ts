@@ -4,14 +4,8 @@
 
 import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/client";
 import type { Environment } from "./context.ts";
-import { AppError } from "./errors.ts";
-import {
-  CLOSE_GRACE_MS,
-  MAX_JUNK_LINES,
-  MAX_LINE_BYTES,
-  STDERR_LINE_BYTES,
-  STDERR_TAIL_LINES,
-} from "./limits.ts";
+import { AppError, prefixError, toAppError } from "./errors.ts";
+import { CLOSE_GRACE_MS, MAX_JUNK_LINES, STDERR_LINE_BYTES, STDERR_TAIL_LINES } from "./limits.ts";
 import {
   childEnvironment,
   type ChildExit,
@@ -66,13 +60,17 @@ export class StdioTransport implements Transport {
 
   // deno-lint-ignore require-await -- it has to fail as a promise
   async start(): Promise<void> {
-    const { command, args, cwd, env, inheritEnv = false } = this.#spec;
-    this.#child = spawnGroup({
-      command,
-      args,
-      env: childEnvironment(this.#options.env, env, inheritEnv),
-      ...(cwd !== undefined && { cwd }),
-    });
+    const { name, command, args, cwd, env, inheritEnv = false } = this.#spec;
+    try {
+      this.#child = spawnGroup({
+        command,
+        args,
+        env: childEnvironment(this.#options.env, env, inheritEnv),
+        ...(cwd !== undefined && { cwd }),
+      });
+    } catch (error) {
+      throw prefixError(`Server "${name}" did not start`, toAppError(error));
+    }
     this.#input = this.#child.stdin.getWriter();
     this.#watching = this.#watch(this.#child);
   }
@@ -157,7 +155,7 @@ export class StdioTransport implements Transport {
   }
 
   async #readOutput(stream: ReadableStream<Uint8Array>): Promise<void> {
-    const split = createLineSplitter(this.#spec.name, MAX_LINE_BYTES);
+    const split = createLineSplitter(this.#spec);
     try {
       for await (const chunk of this.#chunksOf(stream)) {
         for (const line of split(chunk)) this.#takeLine(line);

@@ -3,11 +3,17 @@
 // uncleaned and never shows a secret.
 
 import type { Client, Transport } from "@modelcontextprotocol/client";
-import { Channel, type NotificationListener, type RequestOptions } from "./channel.ts";
+import {
+  Channel,
+  type NotificationListener,
+  type RequestOptions,
+  TIMEOUT_HINT,
+} from "./channel.ts";
 import type { Environment } from "./context.ts";
 import { AppError } from "./errors.ts";
 import { type HttpLink, openHttp } from "./http.ts";
 import { CLOSE_GRACE_MS, CONNECT_TIMEOUT_MS, formatDuration } from "./limits.ts";
+import type { ServerName } from "./names.ts";
 import { settles } from "./process.ts";
 import type { JsonObject, ProtocolEra, ServerInfo, ServerSpec } from "./server.ts";
 import { StdioTransport } from "./stdio.ts";
@@ -39,6 +45,8 @@ export interface Connection {
   readonly isOpen: boolean;
   /** The last lines of the server's stderr, cleaned; empty unless it is a process. */
   stderrTail(): string[];
+  /** Gives the server another name, for `spec` and all messages from now on. */
+  rename(name: ServerName): void;
   /** Ends the connection and, for a process, its whole group. Never rejects. */
   close(): Promise<void>;
 }
@@ -62,7 +70,8 @@ export interface ConnectOptions {
  * Connects to a server and shakes hands. Throws `connect`, `timeout`, `protocol`, `sign-in`,
  * `server` or `interrupted`; nothing of a failed attempt is left running.
  */
-export async function connect(spec: ServerSpec, options: ConnectOptions): Promise<Connection> {
+export async function connect(wanted: ServerSpec, options: ConnectOptions): Promise<Connection> {
+  const spec = { ...wanted }; // of its own: see `rename`
   const timeoutMs = options.timeoutMs ?? spec.timeoutMs ?? CONNECT_TIMEOUT_MS;
   const stop = new AbortController();
   const onAbort = () => stop.abort();
@@ -137,7 +146,7 @@ async function tryWay(
   const explain = (error: unknown, method: string) => explainError(spec, { error, method, mask });
   const channel = new Channel({
     transport: link.transport,
-    server: spec.name,
+    server: spec,
     warn: options.warn,
     explain: (error, method) => {
       const failure = error === undefined ? link.takeFailure() : undefined;
@@ -220,6 +229,7 @@ function connectionOver(
       return channel.isOpen;
     },
     stderrTail: () => link.stderrTail(),
+    rename: (name) => void Object.assign(spec, { name }),
     async close() {
       if (channel.isOpen) await settles(link.farewell(), CLOSE_GRACE_MS);
       await channel.close();
@@ -336,7 +346,8 @@ function noAnswer(spec: ServerSpec, timeoutMs: number, detail: readonly string[]
     `Server "${spec.name}" gave no answer to initialize within ${formatDuration(timeoutMs)}`,
     {
       limit: { name: "connect", limit: timeoutMs },
-      hint: `a first start may have to download: raise --server-timeout, or "timeout" in its entry`,
+      hint: (spec.transport === "stdio" ? "a first start may have to download: " : "") +
+        TIMEOUT_HINT,
       ...(detail.length > 0 && { detail }),
     },
   );

@@ -167,12 +167,17 @@ function countMembers(root: unknown): number {
   return members;
 }
 
+/** Whoever a limit error names; the name is read when it is needed. */
+export interface Named {
+  readonly name: string;
+}
+
 /**
  * A function that takes a stream's chunks and gives the whole lines so far, without their ends.
  * It throws a `protocol` error naming `server` when a line grows over `maxBytes`.
  */
 export function createLineSplitter(
-  server: string,
+  server: Named,
   maxBytes = MAX_LINE_BYTES,
 ): (chunk: Uint8Array) => Uint8Array[] {
   let parts: Uint8Array[] = [];
@@ -209,12 +214,12 @@ function joinBytes(parts: readonly Uint8Array[], size: number): Uint8Array {
   return whole;
 }
 
-function tooLarge(server: string, what: "line" | "event" | "body", limit: number): AppError {
+function tooLarge(server: Named, what: "line" | "event" | "body", limit: number): AppError {
   return new AppError(
     "protocol",
-    `Server ${quoteText(server)} sent ${what === "event" ? "an" : "a"} ${what} over the limit of ${
-      formatBytes(limit)
-    }`,
+    `Server ${quoteText(server.name)} sent ${
+      what === "event" ? "an" : "a"
+    } ${what} over the limit of ${formatBytes(limit)}`,
     { limit: { name: what, limit } },
   );
 }
@@ -229,7 +234,7 @@ export type StreamEnd = (problem?: AppError) => void;
  */
 export async function boundResponse(
   response: Response,
-  { server, onEnd }: { server: string; onEnd: StreamEnd },
+  { server, onEnd }: { server: Named; onEnd: StreamEnd },
 ): Promise<Response> {
   const init = {
     status: response.status,
@@ -264,7 +269,7 @@ function safeBody(text: string): string {
 
 async function readBody(
   body: ReadableStream<Uint8Array>,
-  { server, maxBytes, cut }: { server: string; maxBytes: number; cut: boolean },
+  { server, maxBytes, cut }: { server: Named; maxBytes: number; cut: boolean },
 ): Promise<string> {
   const parts: Uint8Array[] = [];
   let size = 0;
@@ -281,7 +286,7 @@ async function readBody(
 // Reads the event stream as the HTML standard says and writes it again in its plainest form, so
 // that whoever reads it next cannot see other events in it than were checked here.
 function createEventFilter(
-  server: string,
+  server: Named,
   onEnd: StreamEnd,
 ): TransformStream<string, string> {
   let line: string[] = [];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Config, httpSpec, positionAt, readConfig } from "../src/config.ts";
+import { type Config, httpSpec, readConfig } from "../src/config.ts";
 import { AppError } from "../src/errors.ts";
 import type { ServerName } from "../src/names.ts";
 import type { HttpSpec, Origin, StdioSpec } from "../src/server.ts";
@@ -135,7 +135,6 @@ Deno.test("readConfig keeps nine servers of ten and names the bad one (A11)", as
     { command: "x", args: [1] },
     { command: "x", env: { A: 1 } },
     { command: "x", env: { "A B": "1" } },
-    { command: "x", timeout: "soon" },
     { command: "x\0y" },
     { url: "ftp://example.com" },
     { url: "https://example.com", headers: ["A"] },
@@ -155,6 +154,28 @@ Deno.test("readConfig keeps nine servers of ten and names the bad one (A11)", as
     assert.equal(reason?.exitCode, 2);
     assert.match(reason!.message, /^Server "s4" of "~\/config\.json" is left out: /);
   }
+});
+
+Deno.test("readConfig takes a timeout in seconds or milliseconds, and leaves out one that is neither", async () => {
+  const cases: [unknown, number | undefined][] = [
+    [30, 30_000],
+    [999, 999_000],
+    [1000, 1000],
+    [600_000, 600_000],
+    ["90s", 90_000],
+    [0.5, 500],
+    ...["soon", -1, 0, 1e12, null, true, {}].map((
+      value,
+    ): [unknown, undefined] => [value, undefined]),
+  ];
+  for (const [timeout, timeoutMs] of cases) {
+    const config = await read(JSON.stringify({ mcpServers: { a: { command: "x", timeout } } }));
+    const shown = JSON.stringify(timeout);
+    assert.equal(config.servers.get("a" as ServerName)?.timeoutMs, timeoutMs, shown);
+    assert.equal(config.warnings.length, timeoutMs === undefined ? 1 : 0, shown);
+  }
+  const { warnings } = await read(`{"mcpServers": {"a": {"command": "x", "timeout": "soon"}}}`);
+  assert.match(warnings[0]!, /: "timeout" of server "a" is not used: duration must look like/);
 });
 
 Deno.test("readConfig refuses names of servers that are reserved or odd (A12)", async () => {
@@ -234,7 +255,7 @@ Deno.test("readConfig refuses headers that differ only by case (A18)", async () 
       JSON.stringify({ mcpServers: { a: { url: "https://example.com", headers } } }),
     );
     assert.equal(config.unusable.get("a" as ServerName)?.exitCode, 2);
-    assert.ok(config.warnings[0]!.includes(`Header "${second}" is given twice`));
+    assert.ok(config.warnings[0]!.includes(`header "${second}" is given twice`));
     assert.ok(!config.warnings.join().includes("sesame"));
   }
 });
@@ -275,11 +296,4 @@ Deno.test("httpSpec takes http and https only, once variables are out of the que
   }
   assert.equal(httpSpec(base, "${URL}", {}).shownUrl, "${URL}");
   assert.equal(httpSpec(base, "HTTP://Example.com", {}).transport, "http");
-});
-
-Deno.test("positionAt counts lines and columns from 1", () => {
-  assert.deepEqual(positionAt("ab\ncd", 0), { line: 1, column: 1 });
-  assert.deepEqual(positionAt("ab\ncd", 2), { line: 1, column: 3 });
-  assert.deepEqual(positionAt("ab\ncd", 3), { line: 2, column: 1 });
-  assert.deepEqual(positionAt("ab\ncd", 5), { line: 2, column: 3 });
 });

@@ -477,6 +477,8 @@ Deno.test("openSession names ad hoc servers as they name themselves, on one conn
         return pids;`);
       assert.equal(new Set(pids as number[]).size, 2);
       assert.equal((await session.bridge.describe("Counting-server-2")).name, "Counting-server-2");
+      const crash = await failure(session.bridge.callTool("Counting-server-2", "crash", {}));
+      assert.match(crash.message, /^Server "Counting-server-2" exited with code 9 /);
       assert.deepEqual(seen.sort(), ["one", "two"]);
       assert.equal((await Deno.readTextFile(starts)).split("\n").length - 1, 2);
     }, { adHoc: [counting("one"), counting("two")], onConnect: (name) => seen.push(name) });

@@ -94,7 +94,7 @@ Deno.test("connect tells who a stdio server is and calls its tools", async () =>
     assert.match(connection.protocolVersion, /^20\d\d-/);
     assert.equal(connection.instructions, "Add numbers, and wait.");
     assert.deepEqual(connection.capabilities, { tools: { listChanged: true } });
-    assert.equal(connection.spec, spec);
+    assert.deepEqual(connection.spec, spec);
     assert.ok(connection.isOpen);
     const result = await call(connection, "add_numbers", { a: 2, b: 3 });
     assert.deepEqual(result["structuredContent"], { sum: 5 });
@@ -204,7 +204,10 @@ Deno.test("Connection.close leaves no process, deaf or not, and no child of it (
 Deno.test("connect says what cannot be started (H1)", async () => {
   const spec = { ...stdioSpec("honest", "plain"), command: "no-such-command-here" };
   const error = await failure(open(spec), "connect");
-  assert.equal(error.message, 'Command "no-such-command-here" was not found');
+  assert.equal(
+    error.message,
+    'Server "fixture" did not start: command "no-such-command-here" was not found',
+  );
 });
 
 Deno.test("connect shows the last stderr lines of a server that exits (H2, H22, X1)", async () => {
@@ -508,6 +511,9 @@ Deno.test("connect refuses a header or URL that cannot be sent, without its valu
     (await failure(open(url), "invalid")).message,
     'URL of server "fixture" is not valid',
   );
+  const percent = await failure(open(httpSpec("http://canary:%zz@127.0.0.1:9/")), "invalid");
+  assert.equal(percent.message, 'URL of server "fixture" has a stray "%" in its user info');
+  assert.doesNotMatch(JSON.stringify(percent), /canary/);
 });
 
 Deno.test("Connection.request bounds bodies and events over HTTP (H27)", async () => {

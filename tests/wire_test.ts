@@ -112,7 +112,7 @@ Deno.test("createLineSplitter gives whole lines whatever the chunks are", () => 
   const text = "one\n\ntwo ✓\r\nthree";
   const bytes = new TextEncoder().encode(text);
   for (let size = 1; size <= bytes.length; size++) {
-    const split = createLineSplitter("x");
+    const split = createLineSplitter({ name: "x" });
     const lines: string[] = [];
     for (let at = 0; at < bytes.length; at += size) {
       // The memory of a chunk is used again, as a runtime may do.
@@ -125,7 +125,7 @@ Deno.test("createLineSplitter gives whole lines whatever the chunks are", () => 
 });
 
 Deno.test("createLineSplitter refuses a line over its bound (H7)", () => {
-  const split = createLineSplitter("x", 10);
+  const split = createLineSplitter({ name: "x" }, 10);
   assert.equal(split(new Uint8Array(10)).length, 0);
   assert.throws(() => split(new Uint8Array(1)), (error: AppError) => {
     assert.equal(error.kind, "protocol");
@@ -136,7 +136,7 @@ Deno.test("createLineSplitter refuses a line over its bound (H7)", () => {
 
 Deno.test("createLineSplitter takes time in proportion to a line's chunks", () => {
   const growth = growthOf((size) => {
-    const split = createLineSplitter("x");
+    const split = createLineSplitter({ name: "x" });
     for (let at = 0; at < size; at++) split(new Uint8Array(16).fill(65));
     split(new Uint8Array([10]));
   }, [20_000, 160_000]);
@@ -161,7 +161,7 @@ async function events(
     headers: { "content-type": "text/event-stream; charset=utf-8" },
   });
   const bounded = await boundResponse(response, {
-    server: "x",
+    server: { name: "x" },
     onEnd: (problem) => ended.push(problem),
   });
   return { out: await bounded.text(), ended };
@@ -202,7 +202,7 @@ Deno.test("boundResponse ends an event without end (H27)", async () => {
   const problems: unknown[] = [];
   const response = await boundResponse(
     new Response(body, { headers: { "content-type": "text/event-stream" } }),
-    { server: "x", onEnd: (problem) => problems.push(problem) },
+    { server: { name: "x" }, onEnd: (problem) => problems.push(problem) },
   );
   await assert.rejects(response.text(), { kind: "protocol" });
   assert.ok(sent <= MAX_LINE_BYTES / MIB + 4);
@@ -215,7 +215,7 @@ Deno.test("boundResponse ends an event without end (H27)", async () => {
 Deno.test("boundResponse bounds a body and cuts that of an error (H27)", async () => {
   const endless = () =>
     new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(MIB).fill(32)) });
-  const options = { server: "x", onEnd: () => {} };
+  const options = { server: { name: "x" }, onEnd: () => {} };
   await assert.rejects(boundResponse(new Response(endless()), options), {
     kind: "protocol",
     message: 'Server "x" sent a body over the limit of 32 MiB',
@@ -230,7 +230,7 @@ Deno.test("boundResponse leaves a proper body as it is", async () => {
   const response = new Response(text, {
     headers: { "x-a": "1", "content-type": "application/json" },
   });
-  const bounded = await boundResponse(response, { server: "x", onEnd: () => {} });
+  const bounded = await boundResponse(response, { server: { name: "x" }, onEnd: () => {} });
   assert.equal(bounded.headers.get("x-a"), "1");
   assert.equal(await bounded.text(), text);
 });
