@@ -14,12 +14,15 @@ const ROWS: readonly (readonly string[])[] = [
     ...words("type_model type_text shared_types template template_generated"),
     ...words("source source_lexer source_nesting source_scan source_map"),
     ...words("fuel loader asset engine web_globals prelude messages verdict"),
-    ...words("integrity front_matter skill_folders skill_metadata skill_places skill_roots"),
+    ...words(
+      "integrity front_matter plain_yaml skill_folders skill_metadata skill_places skill_roots",
+    ),
   ],
   [
     ...words(
       "channel stdio http transport introspect catalog bridge validate journal config skill_code tool_changes",
     ),
+    ...words("clients discovery trust"),
     ...words(
       "vfs plan reference codegen documents declarations difference modules run guest sandbox workspace",
     ),
@@ -29,7 +32,7 @@ const ROWS: readonly (readonly string[])[] = [
   ),
   [
     ...words(
-      "render flags complete demo_program demo_server demo_tools demo_issue_tools demo_tracker",
+      "render flags run_output skill_runs skill_saving complete demo_program demo_server demo_tools demo_issue_tools demo_tracker",
     ),
     ...words("demo_data demo_views"),
   ],
