@@ -45,7 +45,6 @@ const NEIGHBOURS: Record<string, { specifier: string; make(module: unknown): Gen
         for (const tool of tools) {
           // It writes into the schema it is given.
           await compile(structuredClone(tool.inputSchema), tool.name, options);
-          await compile(structuredClone(tool.outputSchema!), `${tool.name}Result`, options);
         }
       };
     },
@@ -68,20 +67,10 @@ function serverOf(count: number): ServerInfo {
           count: { type: "integer", description: "How many there are", default: 1 },
           labels: { type: "array", items: { type: "string" }, description: "Its labels" },
           state: { type: "string", enum: ["open", "closed"], description: "Where it stands" },
-          owner: {
-            type: "object",
-            properties: { name: { type: "string" }, id: { type: "number" } },
-            required: ["name"],
-            additionalProperties: false,
-          },
+          urgent: { type: "boolean" },
         },
         required: ["title", "count"],
         additionalProperties: false,
-      },
-      outputSchema: {
-        type: "object",
-        properties: { id: { type: "string" }, url: { type: "string", format: "uri" } },
-        required: ["id"],
       },
       annotations: { readOnlyHint: false },
       digest: "blake3:0" as ServerInfo["tools"][0]["digest"],

@@ -2,7 +2,7 @@
 // the same tools in any order give the same bytes, and nothing in the output holds a time, a
 // policy or text of a server that was not escaped for its place.
 
-import { docComment, docTagText, jsonText, plainLine, stringLiteral } from "./escape.ts";
+import { docComment, docTagText, jsonLine, jsonText, plainLine, stringLiteral } from "./escape.ts";
 import { MAX_MANIFEST_TYPE_CHARS } from "./limits.ts";
 import {
   docOf,
@@ -208,11 +208,15 @@ export function describeServer({ info, tools, warnings }: ServerPlan): Manifest 
   };
 }
 
+// A line a tool, so that a change of one shows as one line.
 function manifestOf(plan: ServerPlan, tokens: readonly Cost[] | undefined): string {
-  const manifest = describeServer(plan);
-  if (tokens === undefined) return jsonText(manifest);
-  const tools = manifest.tools.map((tool, at) => ({ ...tool, tokens: tokens[at] }));
-  return jsonText({ ...manifest, tools, tokens: tokens.reduce(addCosts, NO_COST) });
+  const { tools, ...server } = describeServer(plan);
+  const sum = tokens && { tokens: tokens.reduce(addCosts, NO_COST) };
+  const head = jsonText({ ...server, ...sum }).replace(/\n\}\n$/, "");
+  const lines = tools.map((tool, at) =>
+    `    ${jsonLine(tokens === undefined ? tool : { ...tool, tokens: tokens[at] })}`
+  );
+  return `${head},\n  "tools": [${lines.length === 0 ? "" : `\n${lines.join(",\n")}\n  `}]\n}\n`;
 }
 
 // A type as far as it helps to tell what changed; the digest covers the rest.

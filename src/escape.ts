@@ -53,10 +53,15 @@ export function jsonText(value: unknown): string {
   return PLAIN.test(text) ? text : text.replace(/[^\n\x20-\x7e]/gu, escapeUnsafe);
 }
 
+/** A JSON value as text on one line, unsafe characters as escapes. */
+export function jsonLine(value: unknown): string {
+  const text = JSON.stringify(value);
+  return PLAIN_LINE.test(text) ? text : text.replace(/[^\x20-\x7e]/gu, escapeUnsafe);
+}
+
 /** `text` as a double-quoted literal, valid in TypeScript and JSON, of exactly that value. */
 export function stringLiteral(text: string): string {
-  const quoted = JSON.stringify(text);
-  return PLAIN_LINE.test(quoted) ? quoted : quoted.replace(/[^\x20-\x7e]/gu, escapeUnsafe);
+  return jsonLine(text);
 }
 
 /** `text` as the key of a type member: bare when it is a plain ASCII name, else a literal. */

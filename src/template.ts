@@ -159,6 +159,10 @@ function render(name: keyof typeof compiled, parts: object): string {
 function createEngine(): typeof Handlebars {
   if (engine !== undefined) return engine;
   engine = Handlebars.create();
+  // Every call of a template wraps every helper there is.
+  for (const name of Object.keys(engine.helpers)) {
+    if (name !== "if") engine.unregisterHelper(name);
+  }
   // The one that comes with the package prints nothing for a list that is missing.
   engine.registerHelper("each", (items: unknown, options: Handlebars.HelperOptions) => {
     if (!Array.isArray(items)) throw new TypeError("A list of the template is missing");

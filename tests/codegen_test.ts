@@ -201,7 +201,7 @@ Deno.test("generateTypescript gives a schema that admits no object no parameters
   assert.match(byName.get("referred")!, /^referred\(params\?: /);
 });
 
-Deno.test("generateTypescript lets a schema that is refused cost that one type (H9, G5)", () => {
+Deno.test("generateTypescript lets a schema that is refused cost that one type (H17, G5)", () => {
   const deep = (depth: number): JsonObject =>
     depth === 0 ? { type: "string" } : { type: "object", properties: { a: deep(depth - 1) } };
   const field = (schema: JsonObject): JsonObject => ({

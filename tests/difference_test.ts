@@ -119,10 +119,10 @@ Deno.test("readManifest gives nothing for a text that is no manifest", () => {
   assert.ok(readManifest(text));
   const broken = [
     ...["", "{", "null", "[]", '{"format_version": 1, "tools": []}'],
-    text.replace('"tool": ', '"tol": '),
-    text.replace('"required": true', '"required": 1'),
-    text.replace('"annotations": {', '"annotations": 1, "x": {'),
-    text.replace('"server": ', '"serve": '),
+    text.replace('"tool":', '"tol":'),
+    text.replace('"required":true', '"required":1'),
+    text.replace('"annotations":{', '"annotations":1,"x":{'),
+    text.replace('"server":', '"serve":'),
   ];
   for (const item of broken) assert.equal(readManifest(item), undefined, item.slice(0, 60));
 });
