@@ -49,8 +49,9 @@ export interface CallTrace {
   /** Sizes of the parameters and of the value handed to the program, as JSON. */
   readonly sentBytes: number;
   readonly receivedBytes: number;
-  /** Tokens of the value, where the bridge was asked to count them. */
-  readonly tokens?: number;
+  /** Tokens of both, where the bridge was asked to count them. */
+  readonly sentTokens?: number;
+  readonly receivedTokens?: number;
   readonly error?: { readonly kind: string; readonly message: string };
 }
 
@@ -103,14 +104,17 @@ export interface BridgeOptions {
   readonly warn: (message: string) => void;
   /** Told before a server is connected to. */
   readonly onConnect?: (name: ServerName) => void;
-  /** Counts the tokens of each value, for reports that show them. */
+  /** Counts the tokens of parameters and values, for reports that show them. */
   readonly countTokens?: (text: string) => number;
+  /** Once it is aborted, whatever is under way ends and nothing more is opened. */
+  readonly signal?: AbortSignal;
 }
 
 /** What `openConnection` needs of a bridge's options. */
-export type OpenOptions = Pick<BridgeOptions, "catalog" | "env" | "warn" | "onConnect"> & {
-  readonly signal?: AbortSignal;
-};
+export type OpenOptions = Pick<
+  BridgeOptions,
+  "catalog" | "env" | "warn" | "onConnect" | "signal"
+>;
 
 /**
  * Connects to one server: refuses an entry nobody trusted (`untrusted`), puts in variables and
@@ -150,6 +154,9 @@ export function createBridge(options: BridgeOptions): McpBridge {
   const described = new Map<ServerName, Promise<ServerInfo>>();
   const slots = createSlots(MAX_CALLS_IN_FLIGHT);
   const closing = new AbortController();
+  const ending = options.signal === undefined
+    ? closing.signal
+    : AbortSignal.any([closing.signal, options.signal]);
 
   function specOf(server: string, only: ReadonlySet<ServerName> | undefined): ServerSpec {
     const name = server as ServerName;
@@ -172,7 +179,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
 
   /** The server's open connection; a lost one is replaced, one attempt for all who wait. */
   async function connectionTo(spec: ServerSpec): Promise<Connection> {
-    if (closing.signal.aborted) throw interruption(closing.signal);
+    if (ending.aborted) throw interruption(ending);
     const current = pool.get(spec.name);
     if (current !== undefined) {
       const connection = await current;
@@ -181,7 +188,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
       connected.delete(spec.name);
       return await connectionTo(spec);
     }
-    const opening = openConnection(spec, { ...options, signal: closing.signal });
+    const opening = openConnection(spec, { ...options, signal: ending });
     pool.set(spec.name, opening);
     try {
       const connection = await opening;
@@ -197,7 +204,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
     const connection = await connectionTo(spec);
     const info = {
       ...await introspect(connection, {
-        signal: closing.signal,
+        signal: ending,
         reconnect: () => connectionTo(spec),
       }),
       name: spec.name,
@@ -262,9 +269,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
     const params = { name: call.tool, arguments: call.params };
     const raw = await connection.request("tools/call", params, {
       timeoutMs: spec.timeoutMs ?? CALL_TIMEOUT_MS,
-      signal: call.signal === undefined
-        ? closing.signal
-        : AbortSignal.any([call.signal, closing.signal]),
+      signal: call.signal === undefined ? ending : AbortSignal.any([call.signal, ending]),
     });
     return checkResult(spec.name, call.tool, raw);
   }
@@ -289,7 +294,10 @@ export function createBridge(options: BridgeOptions): McpBridge {
           ms,
           sentBytes: sent.bytes,
           receivedBytes,
-          ...(options.countTokens && result && { tokens: options.countTokens(result.json) }),
+          ...(options.countTokens && {
+            sentTokens: options.countTokens(sent.json),
+            ...(result !== undefined && { receivedTokens: options.countTokens(result.json) }),
+          }),
           ...(error !== undefined && { error: { kind: error.kind, message: error.message } }),
         });
         if (call.run === undefined) return;

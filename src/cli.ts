@@ -288,7 +288,8 @@ function helpOf(name: string, command: Command<Invocation>, text: ApplicationTex
   });
   const width = Math.max(...rows.map(([names]) => names.length));
   const lines = rows.map(([names, brief]) => `  ${names.padEnd(width)}  ${brief}`);
-  return `${whole.slice(0, whole.indexOf("\nFLAGS\n"))}\nFLAGS\n${lines.join("\n")}\n`;
+  const body = whole.split("\nFLAGS\n", 1)[0]!.replace(/ +$/gm, "");
+  return lines.length === 0 ? body : `${body}\nFLAGS\n${lines.join("\n")}\n`;
 }
 
 function show(output: Output, kind: "help" | "version", text: string): ExitCode {

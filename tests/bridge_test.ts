@@ -717,7 +717,7 @@ Deno.test("callTool reports each call to its caller and to the journal", async (
     assert.equal(first!.bytesIn, 43);
     assert.equal(first!.bytesOut, 10);
     assert.deepEqual([traces[0]!.sentBytes, traces[0]!.receivedBytes], [43, 10]);
-    assert.equal(traces[0]!.tokens, 9);
+    assert.deepEqual([traces[0]!.sentTokens, traces[0]!.receivedTokens], [42, 9]);
     assert.ok(first!.definition?.startsWith("blake3:"));
     assert.equal(calls[3]!.definition, undefined);
     assert.equal(calls[2]!.tool, "nothing\\u{1b}[31m");

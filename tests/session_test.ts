@@ -431,6 +431,18 @@ Deno.test("run does not wait for a server that never answers once it is interrup
   }, { servers: { specs: new Map([[silent.name, silent]]) } });
 });
 
+Deno.test("openSession gives a bridge that ends what is under way on an interrupt (A8)", async () => {
+  const silent = stdio("silent", ["hostile.ts", "silent"]);
+  await withSession(async ({ session, interrupt }) => {
+    const asked = [
+      failure(session.bridge.describe("silent")),
+      failure(session.bridge.callTool("silent", "echo", {})),
+    ];
+    interrupt.abort(new AppError("interrupted", "Interrupted"));
+    for (const error of await Promise.all(asked)) assert.equal(error.message, "Interrupted");
+  }, { servers: { specs: new Map([[silent.name, silent]]) } });
+});
+
 Deno.test("run works without a data folder, at the price of a warning", async () => {
   await withSession(async ({ session, value, shown }) => {
     assert.equal(await value(`return await callTool("honest", "echo", { text: "a" })`), "a");

@@ -106,9 +106,11 @@ async function runLoop({ note }: Invocation, session: Session): Promise<Demo> {
       listing,
       ...views.filter(({ tool }) => called.has(tool.name)).map((view) => view.module),
     ],
-    // What a model would have had to write for each call is left out: it only adds to the direct way.
-    calls: 0,
-    results: outcome.calls.reduce((sum, call) => sum + (call.tokens ?? 0), 0),
+    calls: outcome.calls.reduce(
+      (sum, call) => sum + stats.estimateTokens(call.tool) + (call.sentTokens ?? 0),
+      0,
+    ),
+    results: outcome.calls.reduce((sum, call) => sum + (call.receivedTokens ?? 0), 0),
     program: DEMO_PROGRAM,
     answer: JSON.stringify(outcome.value ?? null),
   });
@@ -150,12 +152,10 @@ function demoText(demo: Demo, { style }: Output): string {
     style.bold("answer"),
     toJson(outcome.value, 2),
     "",
-    `${
-      style.bold("tokens")
-    } (${demo.tokenizer}; the same calls both ways, without their arguments)`,
-    `  tool by tool  ${count(direct.definitions)} schemas + ${count(direct.results)} results = ${
-      count(direct.total)
-    }`,
+    `${style.bold("tokens")} (${demo.tokenizer}; the same calls both ways)`,
+    `  tool by tool  ${count(direct.definitions)} schemas + ${count(direct.calls)} calls + ${
+      count(direct.results)
+    } results = ${count(direct.total)}`,
     `  one program   ${count(spent.read)} to read + ${count(spent.source)} program + ${
       count(spent.answer)
     } answer = ${count(spent.total)}`,
