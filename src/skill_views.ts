@@ -5,6 +5,7 @@ import { readManifest } from "./difference.ts";
 import type { Digest } from "./hash.ts";
 import { formatBytes, type RunLimits } from "./limits.ts";
 import { CODE_FILE, readCode } from "./skill_code.ts";
+import { programSignature } from "./skill_programs.ts";
 import type { Skill } from "./skills.ts";
 import { cleanLine, maskHome } from "./text.ts";
 
@@ -65,6 +66,7 @@ export function describeSkill(
       tools: tools.map((tool) => cleanLine(tool.name, 256)),
     })),
     ...(program !== undefined && {
+      signature: programSignature(metadata.name, program),
       limits: program.limits,
       ...(program.skills.length > 0 && { skills: program.skills }),
     }),

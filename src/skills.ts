@@ -214,7 +214,7 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
     throw new AppError("usage", `There is no skill ${quoteText(name)}`, {
       hint: near.length > 0
         ? `did you mean ${near.map((item) => quoteText(item)).join(" or ")}?`
-        : "mcp-exec skill list shows all of them",
+        : `mcp-exec skill list shows all of them; a file has an ending or a slash, as ./${name}`,
     });
   }
 
@@ -395,7 +395,11 @@ interface Before {
 
 // The same server's skill may be written again; a program is somebody's work.
 function mayReplace(before: SkillMetadata, after: SkillFacts): boolean {
-  if (before.kind !== "server" || after.kind !== "server") return false;
+  if (before.kind !== "server" || after.kind !== "server") {
+    throw new AppError("usage", `Skill ${quoteText(after.name)} is there already and differs`, {
+      hint: "choose another name, or replace it with --force",
+    });
+  }
   const [old, current] = [before, after].map(({ servers }) => servers[0]?.name ?? "");
   if (old === current) return true;
   throw new AppError(

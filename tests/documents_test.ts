@@ -65,8 +65,9 @@ Deno.test("generateSkill teaches to find a tool, read its signature and run a pr
 });
 
 Deno.test("generateSkill teaches no command that is switched off", () => {
-  const plain = skillOf(serverOf([ISSUE])).files.get("SKILL.md")!;
-  assert.doesNotMatch(plain, /mcp-exec (?:result|skill)|--session/);
+  const none = { search: false, results: false, sessions: false, saving: false };
+  const plain = skillOf(serverOf([ISSUE]), { lessons: none }).files.get("SKILL.md")!;
+  assert.doesNotMatch(plain, /mcp-exec (?:result|skill|search)|--session/);
   const lessons = { search: false, results: true, sessions: true, saving: true };
   const all = skillOf(serverOf([ISSUE]), { lessons }).files.get("SKILL.md")!;
   assert.match(

@@ -215,7 +215,7 @@ Deno.test("SkillStore replaces its own skill of a server, and nothing else witho
     const draftOf = (text: string) => draft(text, { kind: "program", program });
     await place.store.save(draftOf("a"), { folder, force: true });
     await place.store.save(draftOf("a"), options);
-    await fails(place.store.save(draftOf("b"), options), "usage", /exists and was not made/);
+    await fails(place.store.save(draftOf("b"), options), "usage", /is there already and differs$/);
   });
 });
 

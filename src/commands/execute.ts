@@ -20,10 +20,12 @@ import {
   textFlag,
   withSession,
 } from "../flags.ts";
+import type { Digest } from "../hash.ts";
+import { toRoot } from "../integrity.ts";
 import { MAX_SOURCE_BYTES } from "../limits.ts";
-import { callLines, logLines, runDocument, runLine } from "../render.ts";
-import type { RunOutcome } from "../session.ts";
-import { quoteText } from "../text.ts";
+import { logLines } from "../render.ts";
+import { showRun, showTrace } from "../run_output.ts";
+import { type SessionId, toSessionId } from "../names.ts";
 import type { WorkspaceOptions } from "../workspace.ts";
 
 interface Flags extends ServerFlagValues, LimitFlagValues {
@@ -31,19 +33,25 @@ interface Flags extends ServerFlagValues, LimitFlagValues {
   readonly entry?: string | undefined;
   readonly args?: string | undefined;
   readonly server?: readonly string[] | undefined;
+  readonly session?: SessionId | undefined;
   readonly trace?: boolean | undefined;
   readonly workspace?: string | undefined;
   readonly workspaceWrite?: string | undefined;
+  readonly acceptRoot?: Digest | undefined;
+  readonly strictTools?: boolean | undefined;
 }
 
 /** The command `execute`. */
 export const command = buildCommand<Flags, [file?: string], Invocation>({
   docs: {
     brief: "Run a TypeScript program in the sandbox, with servers to call",
-    customUsage: ["(FILE | - | -e CODE) [--args JSON] [--server NAME]... [limits] [server flags]"],
+    customUsage: [
+      "(FILE | SKILL | - | -e CODE) [--args JSON] [--server NAME]... [limits] [server flags]",
+    ],
     fullDescription: `Runs a program and prints its result: the default export, or what a body that
 ends in "return" gives. A function is called with --args. The program may call every configured
-server, or only those named with --server; it reaches nothing else.
+server, or only those named with --server; it reaches nothing else. A name without a slash or an
+ending is that of a skill: its program runs once its files and the tools it uses are found unchanged.
 
   import { listIssues } from "mcp:demo";      // typed functions of a server
   import { callTool } from "mcp:host";        // also a global: callTool(server, tool, params)
@@ -53,6 +61,7 @@ Text prints a string as it is and anything else as JSON; console and progress go
 EXAMPLES
   mcp-exec execute program.ts --args '{"days": 7}'
   mcp-exec execute -e 'return (await callTool("demo", "list_users")).length'
+  mcp-exec execute weekly-report --args '{"days": 7}'
   mcp-exec execute - --server github --timeout 2m < program.ts
   mcp-exec execute -e 'return listFiles("/workspace")' --workspace .`,
   },
@@ -62,20 +71,40 @@ EXAMPLES
       entry: textFlag("Export that is the result, instead of the default one", "NAME"),
       args: textFlag("JSON value for a result that is a function", "JSON"),
       server: listFlag("Let the program call this server only", "NAME"),
+      session: {
+        ...textFlag("Keep what setState is given under this name for later runs", "ID"),
+        parse: toSessionId,
+      },
       trace: switchFlag("List every tool call on stderr"),
       workspace: textFlag("Folder that the program may read as /workspace", "DIR"),
       workspaceWrite: textFlag("The same, and it may write there with writeFile", "DIR"),
+      acceptRoot: {
+        ...textFlag("Accept the skill if this is its root", "blake3:HEX"),
+        parse: toRoot,
+      },
+      strictTools: switchFlag("Run the skill only if no tool it uses has changed at all"),
       ...LIMIT_FLAGS,
       ...SERVER_FLAGS,
     },
     aliases: { e: "code" },
     positional: {
       kind: "tuple",
-      parameters: [{ ...argument('File, or "-" for standard input', "file"), optional: true }],
+      parameters: [{
+        ...argument('File, "-" for standard input, or a skill', "program"),
+        optional: true,
+      }],
     },
   },
   async func(flags, file) {
     const args = flags.args === undefined ? undefined : await parseJsonText(flags.args, "--args");
+    if (flags.code === undefined && file !== undefined && isSkillName(file)) {
+      return await executeSkill(this, file, { flags, args });
+    }
+    for (const flag of ["acceptRoot", "strictTools"] as const) {
+      if (flags[flag] === undefined) continue;
+      const name = flag === "acceptRoot" ? "--accept-root" : "--strict-tools";
+      throw new AppError("usage", `${name} goes with a skill`);
+    }
     const program = await readProgram(this, flags.code, file);
     const workspace = workspaceOf(flags);
     const servers = await openServers(this, flags);
@@ -92,14 +121,34 @@ EXAMPLES
           ...(choices !== undefined && { servers: choices.map((choose) => choose(session)) }),
           onLog: (entry) => this.note(logLines(entry)),
         });
-        if (flags.trace) {
-          this.note(callLines(outcome.calls, Infinity).map((line) => `[call] ${line}`));
-        }
+        if (flags.trace) showTrace(this, outcome);
         showRun(this, outcome);
       },
     });
   },
 });
+
+// A slash or an ending makes it a file.
+function isSkillName(text: string): boolean {
+  return text !== "-" && !/[/\\]|\.[A-Za-z]+$/.test(text);
+}
+
+async function executeSkill(
+  invocation: Invocation,
+  name: string,
+  { flags, args }: { readonly flags: Flags; readonly args: unknown },
+): Promise<void> {
+  if (flags.entry !== undefined) {
+    throw new AppError("usage", "--entry goes with a file: a skill has its own");
+  }
+  const { loadSkill, runSkill } = await import("../skill_runs.ts");
+  const skill = await loadSkill(invocation, name, { accept: flags.acceptRoot });
+  const workspace = workspaceOf(flags);
+  const command = "execute";
+  const outcome = await runSkill(invocation, { skill, flags, args, workspace, command });
+  if (flags.trace) showTrace(invocation, outcome);
+  showRun(invocation, outcome);
+}
 
 function workspaceOf({ workspace, workspaceWrite }: Flags): WorkspaceOptions | undefined {
   const folder = workspaceWrite ?? workspace;
@@ -133,29 +182,5 @@ async function readProgram(
       throw new AppError("invalid", "Program on standard input is not valid UTF-8 text");
     }
   }
-  if (!/[/\\]|\.[A-Za-z]+$/.test(file!)) {
-    throw new AppError("usage", `Program ${quoteText(file!)} is not a file name`, {
-      hint: `a file has an ending or a slash: ./${file}`,
-    });
-  }
   return { source: await readTextFile(file!, { maxBytes: MAX_SOURCE_BYTES }), path: file! };
-}
-
-/** Prints the result of a run; throws why it failed, with the calls that had succeeded by then. */
-function showRun({ output, log }: Invocation, outcome: RunOutcome): void {
-  for (const line of [...outcome.warnings, ...outcome.truncated]) log.warn(line);
-  if (output.format === "json") output.document(runDocument(outcome, output.mask));
-  else if (outcome.ok && outcome.hasValue) output.value(outcome.value);
-  log.info(runLine(outcome));
-  if (outcome.error === undefined) return;
-  const succeeded = outcome.calls.filter((call) => call.ok);
-  if (succeeded.length === 0) throw outcome.error;
-  throw new AppError(outcome.error.kind, outcome.error.message, {
-    ...outcome.error,
-    detail: [
-      ...outcome.error.detail ?? [],
-      `calls that had succeeded: ${succeeded.length}`,
-      ...callLines(succeeded).map((line) => `  ${line}`),
-    ],
-  });
 }

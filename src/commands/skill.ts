@@ -3,9 +3,27 @@
 
 import { buildCommand } from "@stricli/core";
 import { AppError, toAppError } from "../errors.ts";
-import { argument, type CommandGroup, type Invocation, switchFlag, textFlag } from "../flags.ts";
+import {
+  argument,
+  type CommandGroup,
+  type Invocation,
+  LIMIT_FLAGS,
+  type LimitFlagValues,
+  limitsOf,
+  openServers,
+  parseJsonText,
+  SERVER_FLAGS,
+  type ServerFlagValues,
+  switchFlag,
+  textFlag,
+  withSession,
+} from "../flags.ts";
+import type { Digest } from "../hash.ts";
 import { toRoot } from "../integrity.ts";
 import { formatBytes } from "../limits.ts";
+import { toSkillName } from "../names.ts";
+import { countOf, runLine } from "../render.ts";
+import { scopedPlace, type SkillScope } from "../skill_places.ts";
 import { describeSkill, type SkillDescription, skillLines, toolsOf } from "../skill_views.ts";
 import type { Skill, SkillEntry, SkillStore } from "../skills.ts";
 import { cleanLine, cleanText, maskHome, quoteText } from "../text.ts";
@@ -94,56 +112,80 @@ function print({ output }: Invocation, description: SkillDescription): void {
   else output.print(skillLines(description).join("\n"));
 }
 
-interface LoadFlags {
-  readonly acceptRoot?: string | undefined;
+interface LoadFlags extends ServerFlagValues, LimitFlagValues {
+  readonly args?: string | undefined;
+  readonly acceptRoot?: Digest | undefined;
+  readonly strictTools?: boolean | undefined;
+  readonly trace?: boolean | undefined;
 }
 
 const load = buildCommand<LoadFlags, [skill: string], Invocation>({
   docs: {
-    brief: "Verify a skill, then print what it offers",
-    customUsage: ["<skill> [--accept-root blake3:HEX]"],
-    fullDescription: `Verifies a skill and prints the tools it offers, one signature a line.
+    brief: "Verify a skill, then run its program or print what it offers",
+    customUsage: ["<skill> [--args JSON] [--accept-root blake3:HEX] [limits] [server flags]"],
+    fullDescription: `Verifies a skill. The program of one that is a program is run with --args, as
+"execute" does; of another the tools are printed, one signature a line.
 
 EXAMPLES
-  mcp-exec skill load github`,
+  mcp-exec skill load github
+  mcp-exec skill load weekly-report --args '{"days": 7}'`,
   },
   parameters: {
     flags: {
-      acceptRoot: { ...textFlag("Accept the skill if this is its root", "ROOT"), parse: toRoot },
+      args: textFlag("JSON value that the program is called with", "JSON"),
+      acceptRoot: {
+        ...textFlag("Accept the skill if this is its root", "blake3:HEX"),
+        parse: toRoot,
+      },
+      strictTools: switchFlag("Run only if no tool it uses has changed at all"),
+      trace: switchFlag("List every tool call on stderr"),
+      ...LIMIT_FLAGS,
+      ...SERVER_FLAGS,
     },
     positional: ONE,
   },
-  async func({ acceptRoot }, name) {
-    const skill = await withStore(
-      this,
-      (store) => store.load(name, acceptRoot === undefined ? {} : { accept: toRoot(acceptRoot) }),
-    );
-    warn(this, skill);
+  async func(flags, name) {
+    const args = flags.args === undefined ? undefined : await parseJsonText(flags.args, "--args");
+    const { loadSkill, runSkill } = await import("../skill_runs.ts");
+    const skill = await loadSkill(this, name, { accept: flags.acceptRoot });
+    if (skill.metadata.kind === "program") {
+      const outcome = await runSkill(this, { skill, flags, args, command: "skill load" });
+      const { showRun, showTrace } = await import("../run_output.ts");
+      if (flags.trace) showTrace(this, outcome);
+      return showRun(this, outcome);
+    }
+    if (args !== undefined) {
+      throw new AppError("usage", `Skill "${skill.name}" is no program: it takes no --args`);
+    }
     const tools = toolsOf(skill);
     const { output } = this;
     if (output.format === "json") {
       output.document({ ok: true, skill: describeSkill(skill, this.context.paths), tools });
-    } else output.print(tools.map(({ signature }) => cleanLine(signature, 4_000)).join("\n"));
+    } else output.print(tools.map(({ signature }) => signature).join("\n"));
   },
 });
 
-interface VerifyFlags {
+interface VerifyFlags extends ServerFlagValues, LimitFlagValues {
   readonly accept?: string | undefined;
+  readonly run?: boolean | undefined;
+  readonly strictTools?: boolean | undefined;
 }
 
 const verify = buildCommand<VerifyFlags, string[], Invocation>({
   docs: {
     brief: "Check that skills are what was written and accepted; accept one",
-    customUsage: ["[skill]... [--accept [blake3:HEX]]"],
+    customUsage: ["[skill]... [--accept [blake3:HEX]] [--run [--strict-tools] [server flags]]"],
     fullDescription: `Checks every file of the skills named, or of all that mcp-exec wrote, against
 its digest, and whether their content was accepted on this machine. A skill that came with a
 checkout or was changed on purpose is accepted with --accept: on a terminal after a look at what it
-holds, elsewhere by its root.
+holds, elsewhere by its root. With --run the program of the skill named is run with the arguments it
+was kept with, and must end well.
 
 EXAMPLES
   mcp-exec skill verify
   mcp-exec skill verify weekly-report --accept
-  mcp-exec skill verify weekly-report --accept blake3:6f3d...`,
+  mcp-exec skill verify weekly-report --accept blake3:6f3d...
+  mcp-exec skill verify weekly-report --run`,
   },
   parameters: {
     flags: {
@@ -152,13 +194,18 @@ EXAMPLES
         parse: (text: string) => text === "" ? text : toRoot(text),
         inferEmpty: true,
         brief: "Accept the content of the one skill named",
-        placeholder: "[ROOT]",
+        placeholder: "[blake3:HEX]",
         optional: true,
       },
+      run: switchFlag("Run the program of the one skill named with its recorded arguments"),
+      strictTools: switchFlag("With --run: only if no tool it uses has changed at all"),
+      ...LIMIT_FLAGS,
+      ...SERVER_FLAGS,
     },
     positional: { kind: "array", parameter: NAME },
   },
-  async func({ accept }, ...names) {
+  async func({ accept, run, ...flags }, ...names) {
+    if (run && names.length !== 1) throw new AppError("usage", "--run goes with one skill");
     if (accept !== undefined && names.length !== 1) {
       throw new AppError("usage", "--accept goes with one skill", {
         hint: "write it behind the name: mcp-exec skill verify NAME --accept",
@@ -170,10 +217,28 @@ EXAMPLES
         if (accept === "") await askToAccept(this, skill);
         await store.accept(skill, accept === "" ? skill.root : toRoot(accept));
       }
-      await verifyAll(this, store, names);
+      if (!run) await verifyAll(this, store, names);
     });
+    if (run) await replay(this, names[0]!, flags);
   },
 });
+
+async function replay(invocation: Invocation, name: string, flags: VerifyFlags): Promise<void> {
+  const { loadSkill, runSkill } = await import("../skill_runs.ts");
+  const skill = await loadSkill(invocation, name);
+  const args = skill.metadata.program?.example?.args;
+  const outcome = await runSkill(invocation, { skill, flags, args, command: "skill verify" });
+  if (outcome.error !== undefined) throw outcome.error;
+  const { output, note } = invocation;
+  const { root } = skill;
+  if (output.format === "json") {
+    const { run, value, ms } = outcome;
+    output.document({ ok: true, skills: [{ skill: skill.name, root, run, result: value, ms }] });
+  } else {
+    output.print(`${skill.name} ${root}`);
+    note([`${skill.name} ran well with its recorded arguments: ${runLine(outcome)}`]);
+  }
+}
 
 async function askToAccept({ context }: Invocation, skill: Skill): Promise<void> {
   const { root, name } = skill;
@@ -272,6 +337,97 @@ EXAMPLES
   },
 });
 
+interface SaveFlags extends ServerFlagValues, LimitFlagValues {
+  readonly run?: string | undefined;
+  readonly file?: string | undefined;
+  readonly args?: string | undefined;
+  readonly entry?: string | undefined;
+  readonly description?: string | undefined;
+  readonly scope?: SkillScope | undefined;
+  readonly output?: string | undefined;
+  readonly force?: boolean | undefined;
+}
+
+const save = buildCommand<SaveFlags, [name: string], Invocation>({
+  docs: {
+    brief: "Keep a program that worked as a skill, to run it again by name",
+    customUsage: ["<name> (--run ID | --run last | --file FILE) [--args JSON] [--scope user]"],
+    fullDescription: `Keeps the program of a run, out of the journal, or of a file as a skill: its
+text, what it is called with, and the tools it uses as they are now. It does not run again for
+that. --args is an example of what it is called with; a program that exports a JSON Schema as
+"input" says so itself. "mcp-exec execute NAME --args JSON" runs it.
+
+EXAMPLES
+  mcp-exec skill save weekly-report --run last --args '{"days": 7}'
+  mcp-exec skill save weekly-report --file report.ts --scope user`,
+  },
+  parameters: {
+    flags: {
+      run: textFlag('Run to keep: its id, or "last"', "ID"),
+      file: textFlag("Program to keep, instead of a run", "FILE"),
+      args: textFlag("Example of what the program is called with", "JSON"),
+      entry: textFlag("Export that is the result, instead of the default one", "NAME"),
+      description: textFlag("What the skill is for and when to use it", "TEXT"),
+      scope: {
+        ...textFlag("Keep it for this project or for all of yours (project)", "project|user"),
+        parse: parseScope,
+      },
+      output: textFlag("Folder of the skill; its last part is the name", "DIR"),
+      force: switchFlag("Replace a program of that name"),
+      ...LIMIT_FLAGS,
+      ...SERVER_FLAGS,
+    },
+    positional: { kind: "tuple", parameters: [argument("Name of the skill", "name")] },
+  },
+  async func(flags, text) {
+    const name = toSkillName(text);
+    const { output, scope } = flags;
+    if (output !== undefined && scope !== undefined) {
+      throw new AppError("usage", "--output and --scope exclude each other");
+    }
+    const args = flags.args === undefined ? undefined : await parseJsonText(flags.args, "--args");
+    const servers = await openServers(this, flags);
+    await withStore(this, (store) =>
+      withSession(this, servers, {
+        work: async (session) => {
+          const { draftProgram } = await import("../skill_saving.ts");
+          const { home } = this.context.paths;
+          const request = { ...flags, name, args, limits: limitsOf(flags) };
+          const draft = await draftProgram({ session, store, home }, request);
+          const place = scopedPlace(this.context, scope ?? "project");
+          const saved = await store.save(draft, {
+            folder: output ?? `${place.folder}/${name}`,
+            force: flags.force === true,
+            ...(output === undefined && { within: place.within }),
+          });
+          const skill = await store.load(saved.folder);
+          showSaved(this, skill, saved.unchanged ? "unchanged" : "written");
+        },
+      }));
+  },
+});
+
+function parseScope(text: string): SkillScope {
+  if (text === "project" || text === "user") return text;
+  throw new AppError("usage", `Value ${quoteText(text)} is not project or user`);
+}
+
+function showSaved(
+  { context, output, note }: Invocation,
+  skill: Skill,
+  state: "written" | "unchanged",
+): void {
+  const description = describeSkill(skill, context.paths);
+  if (output.format === "json") {
+    return output.document({ ok: true, state, skill: description });
+  }
+  const count = description.servers.reduce((sum, { tools }) => sum + tools.length, 0);
+  output.print(
+    `${skill.name}: program, ${countOf(count, "tool")}, ${state}: ${cleanLine(description.folder)}`,
+  );
+  note([`call it as ${description.signature}: mcp-exec execute ${skill.name}`]);
+}
+
 // A warning names a path in the middle of its text.
 function maskPaths(text: string, home: string | undefined): string {
   return home === undefined || home === "/" ? text : text.replaceAll(`${home}/`, "~/");
@@ -281,11 +437,12 @@ function maskPaths(text: string, home: string | undefined): string {
 export const command: CommandGroup = {
   description: `Skills are folders that agents read and programs that mcp-exec runs. What mcp-exec
 wrote is used only as it was written: every file has a digest, and the content as a whole must have
-been accepted on this machine. "generate" writes the skills of servers.
+been accepted on this machine. "generate" writes the skills of servers, "skill save" keeps programs.
 
 EXAMPLES
   mcp-exec skill list
+  mcp-exec skill save weekly-report --run last
   mcp-exec skill verify github
   mcp-exec skill remove github`,
-  commands: { list, load, info, remove, verify },
+  commands: { list, load, info, remove, verify, save },
 };

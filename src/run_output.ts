@@ -1,0 +1,30 @@
+// What every command that runs a program prints of the run. Decides nothing about it.
+
+import { AppError } from "./errors.ts";
+import type { Invocation } from "./flags.ts";
+import { callLines, runDocument, runLine } from "./render.ts";
+import type { RunOutcome } from "./session.ts";
+
+/** Prints the result of a run; throws why it failed, with the calls that had succeeded by then. */
+export function showRun({ output, log }: Invocation, outcome: RunOutcome): void {
+  for (const line of [...outcome.warnings, ...outcome.truncated]) log.warn(line);
+  if (output.format === "json") output.document(runDocument(outcome, output.mask));
+  else if (outcome.ok && outcome.hasValue) output.value(outcome.value);
+  log.info(runLine(outcome));
+  if (outcome.error === undefined) return;
+  const succeeded = outcome.calls.filter((call) => call.ok);
+  if (succeeded.length === 0) throw outcome.error;
+  throw new AppError(outcome.error.kind, outcome.error.message, {
+    ...outcome.error,
+    detail: [
+      ...outcome.error.detail ?? [],
+      `calls that had succeeded: ${succeeded.length}`,
+      ...callLines(succeeded).map((line) => `  ${line}`),
+    ],
+  });
+}
+
+/** Lists every call of a run on stderr, as `--trace` asks for. */
+export function showTrace({ note }: Invocation, { calls }: Pick<RunOutcome, "calls">): void {
+  note(callLines(calls, Infinity).map((line) => `[call] ${line}`));
+}

@@ -1,0 +1,161 @@
+// Runs a program that is kept as a skill: verified, accepted, with arguments that fit and tools that
+// are as they were. It may call the servers it was kept with and no other.
+
+import { AppError } from "./errors.ts";
+import {
+  type Invocation,
+  type LimitFlagValues,
+  limitsOf,
+  openServers,
+  type ServerFlagValues,
+  withSession,
+} from "./flags.ts";
+import type { Digest } from "./hash.ts";
+import type { ServerName } from "./names.ts";
+import { logLines } from "./render.ts";
+import type { RunOutcome, RunRequest, Session } from "./session.ts";
+import type { SkillProgram } from "./skill_metadata.ts";
+import { checkServer, PROGRAM_FILE, programSignature, recordedServers } from "./skill_programs.ts";
+import { openSkillStore, type Skill } from "./skills.ts";
+import { cleanLine, quoteText } from "./text.ts";
+
+/** The values of the flags that a run of a skill heeds. */
+export interface SkillRunFlags extends ServerFlagValues, LimitFlagValues {
+  readonly acceptRoot?: Digest | undefined;
+  readonly strictTools?: boolean | undefined;
+  /** Narrows the servers further. */
+  readonly server?: readonly string[] | undefined;
+}
+
+/** What to run, and what with. */
+export interface SkillRun {
+  readonly skill: Skill;
+  readonly flags: SkillRunFlags;
+  /** The command that runs it, for the journal. */
+  readonly command: string;
+  readonly args?: unknown;
+  readonly workspace?: RunRequest["workspace"] | undefined;
+}
+
+/** A skill verified and accepted; its warnings have been told. */
+export async function loadSkill(
+  { context, log }: Invocation,
+  nameOrPath: string,
+  options: { readonly accept?: Digest | undefined } = {},
+): Promise<Skill> {
+  const store = openSkillStore(context, { warn: (message) => log.warn(message) });
+  try {
+    const skill = await store.load(nameOrPath, options);
+    for (const warning of skill.warnings) log.warn(warning);
+    return skill;
+  } finally {
+    store.close();
+  }
+}
+
+/**
+ * Runs the program of a skill. Throws a `usage` error for a skill that is none, `invalid` for
+ * arguments that do not fit, and `integrity` when a tool it uses has changed so that it may break.
+ */
+export async function runSkill(
+  invocation: Invocation,
+  { skill, flags, args, workspace, command }: SkillRun,
+): Promise<RunOutcome> {
+  const { program } = skill.metadata;
+  const source = skill.files.get(PROGRAM_FILE);
+  if (program === undefined || source === undefined) {
+    throw new AppError("usage", `Skill "${skill.name}" is no program: it offers a server's tools`, {
+      hint: `import them from "/mcp-tools/skills/${skill.name}/index.ts"`,
+    });
+  }
+  await checkArguments(skill, program, args);
+  const servers = await openServers(invocation, flags);
+  return await withSession(invocation, servers, {
+    async work(session) {
+      const only = await checkServers(invocation, session, { skill, flags });
+      return await session.run({
+        source,
+        path: `${skill.name}/${PROGRAM_FILE}`,
+        command,
+        servers: only,
+        limits: { ...program.limits, ...limitsOf(flags) },
+        ...(program.entry !== undefined && { entry: program.entry }),
+        ...(args !== undefined && { args }),
+        ...(workspace !== undefined && { workspace }),
+        onLog: (entry) => invocation.note(logLines(entry)),
+      });
+    },
+  });
+}
+
+// The servers the run may call, once their tools were found to be as the program knows them.
+async function checkServers(
+  { log, context }: Invocation,
+  session: Session,
+  { skill, flags }: Pick<SkillRun, "skill" | "flags">,
+): Promise<ServerName[]> {
+  const needed = skill.metadata.servers;
+  for (const { name, reach } of needed) {
+    if (session.specs.has(name)) continue;
+    throw new AppError("usage", `Skill "${skill.name}" needs the server "${name}"`, {
+      hint: reach === undefined
+        ? "add it to the configuration, or give it by flag"
+        : `it was reached as: ${cleanLine(reach)}`,
+    });
+  }
+  const strange = flags.server?.find((name) => needed.every((server) => server.name !== name));
+  if (strange !== undefined) {
+    throw new AppError("usage", `Skill "${skill.name}" does not use ${quoteText(strange)}`);
+  }
+  const only = needed.map(({ name }) => name).filter((name) =>
+    flags.server === undefined || flags.server.includes(name)
+  );
+  await Promise.all(
+    recordedServers(skill).map(async (before) => {
+      if (!only.includes(before.name) || before.tools.length === 0) return;
+      const after = await session.bridge.describe(before.name, { signal: context.signal });
+      const warning = checkServer(skill, { before, after, strict: flags.strictTools === true });
+      if (warning !== undefined) log.warn(warning);
+    }),
+  );
+  return only;
+}
+
+async function checkArguments(skill: Skill, program: SkillProgram, args: unknown): Promise<void> {
+  const { input } = program;
+  const signature = programSignature(skill.name, program);
+  if (input === undefined) return;
+  if (args === undefined) {
+    const required = input["required"];
+    if (!Array.isArray(required) || required.length === 0) return;
+    throw new AppError("invalid", `Skill "${skill.name}" needs --args`, {
+      hint: `it is called as ${signature}`,
+    });
+  }
+  const { Ajv2020 } = await import("ajv/dist/2020.js");
+  const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
+  let problems: string[];
+  try {
+    const check = ajv.compile(withoutPatterns(input) as object);
+    if (check(args)) return;
+    problems = (check.errors ?? []).map(({ instancePath, message }) =>
+      cleanLine(`${instancePath === "" ? "input" : instancePath.slice(1)} ${message ?? ""}`, 200)
+    );
+  } catch {
+    return; // a schema that cannot be compiled promises nothing
+  }
+  throw new AppError("invalid", `Arguments do not fit skill "${skill.name}": ${problems[0]}`, {
+    ...(problems.length > 1 && { detail: problems.slice(0, 10) }),
+    hint: `it is called as ${signature}`,
+  });
+}
+
+// No regular expression of a skill runs here: it may take for ever.
+function withoutPatterns(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withoutPatterns);
+  if (typeof schema !== "object" || schema === null) return schema;
+  const kept = Object.entries(schema).filter(([key, value]) =>
+    !(key === "pattern" && typeof value === "string") && key !== "patternProperties"
+  );
+  return Object.fromEntries(kept.map(([key, value]) => [key, withoutPatterns(value)]));
+}
