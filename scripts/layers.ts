@@ -32,7 +32,7 @@ const ROWS: readonly (readonly string[])[] = [
   ),
   [
     ...words(
-      "render flags run_output skill_runs skill_saving complete demo_program demo_server demo_tools demo_issue_tools demo_tracker",
+      "render flags run_output skill_runs skill_saving complete demo_server demo_issue_tools demo_tracker",
     ),
     ...words("demo_data demo_views"),
   ],

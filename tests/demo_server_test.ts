@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Client } from "@modelcontextprotocol/client";
 import { generateTypescript } from "../src/codegen.ts";
 import { DEMO_NOW } from "../src/demo_data.ts";
-import { DEMO_PROGRAM } from "../src/demo_program.ts";
+import { DEMO_PROGRAM } from "../src/commands/demo.ts";
 import { openDemoServer } from "../src/demo_server.ts";
 import { parseTools } from "../src/introspect.ts";
 import { DEMO_SERVER } from "../src/names.ts";

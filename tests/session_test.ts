@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { EMPTY_CONFIG } from "../src/config.ts";
 import type { Context } from "../src/context.ts";
-import { DEMO_PATH, DEMO_PROGRAM } from "../src/demo_program.ts";
+import { DEMO_PATH, DEMO_PROGRAM } from "../src/commands/demo.ts";
 import { openDemoServer } from "../src/demo_server.ts";
 import { AppError } from "../src/errors.ts";
 import { MAX_STATE_KEYS } from "../src/limits.ts";
