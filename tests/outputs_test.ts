@@ -127,6 +127,12 @@ Deno.test("mcp-exec runs every command that SKILL.md teaches, as it is written t
     const program = /```sh\n(.*?)```/s.exec(text)![1]!;
     const ran = await shell(program);
     assert.deepEqual([ran.code, ran.stdout], [0, '{"tool":"search","params":{}}\n'], ran.stderr);
+    // What is taught in passing is there too, with its flags.
+    for (const [, command, rest] of text.matchAll(/mcp-exec ([a-z]+)([^`\n]*)/g)) {
+      const { code, stdout } = await run(command!, "--help");
+      assert.equal(code, 0, command);
+      for (const [flag] of rest!.matchAll(/--[a-z-]+/g)) assert.ok(stdout.includes(flag), flag);
+    }
     // The example of the reference, put where the program has its call.
     const example = /\/\/ Example\nawait (createIssue\(.*\));/.exec(
       files.get("REFERENCE.md")!,
