@@ -126,7 +126,7 @@ export async function openConnection(spec: ServerSpec, options: OpenOptions): Pr
       "untrusted",
       `Server "${spec.name}" of ${quoteText(spec.file ?? "a project file")} is not trusted`,
       {
-        hint: "read the command, then give --trust to start it",
+        hint: `look at it and trust it: mcp-exec server trust ${spec.name}`,
         detail: [cleanLine(describeSpec(spec))],
       },
     );

@@ -43,6 +43,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     brief: "List, verify, run, save and remove skills",
     load: async () => (await import("./commands/skill.ts")).command,
   },
+  server: {
+    brief: "List servers and where they come from, and trust those of a project",
+    load: async () => (await import("./commands/server.ts")).command,
+  },
   completions: {
     brief: "Print a script that completes commands, flags, servers and tools",
     load: async () => (await import("./commands/completions.ts")).command,

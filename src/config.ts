@@ -17,7 +17,11 @@ import { cleanLine, maskUrl, quoteText, Secret } from "./text.ts";
 
 /** A configuration file as far as it was valid. */
 export interface Config {
+  /** The file as it is shown; absent when there is none. */
+  readonly file?: string;
   readonly servers: ReadonlyMap<ServerName, ServerSpec>;
+  /** Entries that are switched off. */
+  readonly disabled: ReadonlySet<ServerName>;
   /** Why an entry was left out, by its name: for whoever asks for that server. */
   readonly unusable: ReadonlyMap<ServerName, AppError>;
   /** The file's own bounds for runs; absent ones keep their defaults. */
@@ -31,6 +35,7 @@ export interface Config {
 /** What a file says nothing about. */
 export const EMPTY_CONFIG: Config = {
   servers: new Map(),
+  disabled: new Set(),
   unusable: new Map(),
   limits: {},
   journalPayloads: false,
@@ -55,6 +60,7 @@ export async function readConfig(
     }
   }
   return {
+    file: options.shownPath,
     ...readServers(document["mcpServers"], { ...options, warn }),
     limits: readLimits(document["limits"], warn),
     journalPayloads: readJournal(document["journal"], warn),
@@ -64,8 +70,8 @@ export async function readConfig(
 
 const CONFIG_KEYS = new Set(["$schema", "mcpServers", "limits", "journal"]);
 
-/** JSON with comments to an object; an `invalid` error names `shownPath`, line and column. */
-async function parseDocument(text: string, shownPath: string): Promise<JsonObject> {
+/** JSON with comments as an object; an `invalid` error names `shownPath`, line and column. */
+export async function parseDocument(text: string, shownPath: string): Promise<JsonObject> {
   const name = `Config ${quoteText(shownPath)}`;
   await checkJson(text, { name, file: shownPath, comments: true });
   const { parse } = await import("jsonc-parser");
@@ -113,14 +119,19 @@ function positionAt(text: string, offset: number): { line: number; column: numbe
   return { line: before.split("\n").length, column: offset - lineStart + 1 };
 }
 
-interface EntryPlace {
+/** Where an entry stands, and who is told of what is odd in it. */
+export interface EntryPlace {
   readonly origin: Origin;
   readonly shownPath: string;
   readonly warn: (message: string) => void;
 }
 
-function readServers(value: unknown, place: EntryPlace): Pick<Config, "servers" | "unusable"> {
+function readServers(
+  value: unknown,
+  place: EntryPlace,
+): Pick<Config, "servers" | "disabled" | "unusable"> {
   const servers = new Map<ServerName, ServerSpec>();
+  const disabled = new Set<ServerName>();
   const unusable = new Map<ServerName, AppError>();
   const file = quoteText(place.shownPath);
   const entries = asObject(value);
@@ -134,17 +145,25 @@ function readServers(value: unknown, place: EntryPlace): Pick<Config, "servers" 
     try {
       const spec = readEntry(name, entry, place);
       if (spec !== undefined) servers.set(name, spec);
+      else disabled.add(name);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       place.warn(prefixError(`server "${name}" is left out`, error).message);
       unusable.set(name, prefixError(`Server "${name}" of ${file} is left out`, error));
     }
   }
-  return { servers, unusable };
+  return { servers, disabled, unusable };
 }
 
-/** One entry of `mcpServers` as a spec; undefined when it is disabled. */
-function readEntry(name: ServerName, value: unknown, place: EntryPlace): ServerSpec | undefined {
+/**
+ * One entry of `mcpServers` as a spec; undefined when it is disabled. Throws `invalid`, `usage` and
+ * `denied` errors that say what is wrong in it.
+ */
+export function readEntry(
+  name: ServerName,
+  value: unknown,
+  place: EntryPlace,
+): ServerSpec | undefined {
   const entry = asObject(value);
   if (entry === undefined) throw new AppError("invalid", "an entry must be an object");
   if (entry["disabled"] === true || entry["enabled"] === false) return undefined;

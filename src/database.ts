@@ -70,6 +70,10 @@ const MIGRATIONS: readonly string[] = [
   `create table skill_roots (
      root text primary key, skill text not null, accepted integer not null
    ) without rowid;`,
+  `create table trusted_entries (
+     folder text not null, digest text not null, server text not null, trusted integer not null,
+     primary key (folder, digest)
+   ) without rowid;`,
 ];
 
 /** The version of the schema this program writes; a file with a higher one is left alone. */

@@ -16,10 +16,10 @@ import {
 import type { Log } from "./log.ts";
 import type { ServerName } from "./names.ts";
 import type { Output } from "./render.ts";
-import { findServer, loadServers, type ServerSet } from "./servers.ts";
-import type { ServerSpec } from "./server.ts";
+import { describeSpec, type ServerSpec } from "./server.ts";
+import { findServer, loadServers, type ServerSet, withTrustStore } from "./servers.ts";
 import type { Session, SessionOptions } from "./session.ts";
-import { quoteText } from "./text.ts";
+import { cleanLine, quoteText } from "./text.ts";
 import { scanJson } from "./wire.ts";
 
 /** What the function of a command gets as `this`. */
@@ -81,7 +81,7 @@ export const SERVER_FLAGS = {
   http: listFlag("Use the server at a URL", "[NAME=]URL"),
   env: listFlag("Variable for the --stdio server", "NAME=VALUE"),
   header: listFlag("Header for the --http server", '"NAME: VALUE"'),
-  trust: switchFlag("Use servers of the project's .mcp.json in this command"),
+  trust: switchFlag("Use servers of the project's files without asking"),
   serverTimeout: durationFlag("Deadline for connecting and for each call (30s and 60s)"),
 } satisfies { [Name in keyof ServerFlagValues]-?: TypedFlagParameter<ServerFlagValues[Name]> };
 
@@ -126,15 +126,19 @@ export function isServerUrl(text: string): boolean {
 }
 
 /**
- * The servers of a command: flags, URLs given as arguments, configuration, the built-in one.
- * Throws what `loadServers` throws.
+ * The servers of a command: flags, URLs given as arguments, configuration, those of clients and of
+ * the project, the built-in one. `named` are the only ones, by name or URL, that the command can
+ * mean besides those of flags; a person is asked about those of a project. Throws what
+ * `loadServers` throws.
  */
 export async function openServers(
   { context, config, log }: Pick<Invocation, "context" | "config" | "log">,
   flags: ServerFlagValues,
-  urls: readonly string[] = [],
+  named?: readonly string[],
 ): Promise<ServerSet> {
-  const http = [...flags.http ?? [], ...urls];
+  const http = [...flags.http ?? [], ...(named ?? []).filter(isServerUrl)];
+  const isAny = named?.length === 0 && http.length === 0 && flags.stdio === undefined;
+  const wanted = isAny ? undefined : named?.filter((name) => !isServerUrl(name));
   const servers = await loadServers(context, {
     ...(flags.stdio && { stdio: flags.stdio }),
     ...(http.length > 0 && { http }),
@@ -142,11 +146,57 @@ export async function openServers(
     ...(flags.header && { header: flags.header }),
     ...(flags.trust && { trust: flags.trust }),
     ...(config !== undefined && { config }),
-  }, { embedded: async () => await (await import("./demo_server.ts")).openDemoServer(), log });
+  }, {
+    embedded: async () => await (await import("./demo_server.ts")).openDemoServer(),
+    log,
+    ...(wanted !== undefined && { wanted }),
+  });
+  const specs = new Map(servers.specs);
+  for (const name of wanted ?? []) {
+    const spec = specs.get(name as ServerName);
+    if (spec?.untrusted && await askForTrust(context, spec)) {
+      const { untrusted: _, ...trusted } = spec;
+      specs.set(spec.name, trusted);
+    }
+  }
   const timeoutMs = flags.serverTimeout;
-  if (timeoutMs === undefined) return servers;
-  const specs = [...servers.specs].map(([name, spec]) => [name, { ...spec, timeoutMs }] as const);
-  return { ...servers, specs: new Map<ServerName, ServerSpec>(specs) };
+  if (timeoutMs !== undefined) {
+    for (const [name, spec] of specs) specs.set(name, { ...spec, timeoutMs });
+  }
+  return { ...servers, specs };
+}
+
+/** Asks on a terminal whether an entry of a project may be started, and remembers a yes. */
+async function askForTrust(context: Context, spec: ServerSpec): Promise<boolean> {
+  if (context.confirm === undefined || spec.digest === undefined) return false;
+  context.writeError(`${trustLines(spec).join("\n")}\n`);
+  if (!await context.confirm("Trust it in this folder?")) return false;
+  const { digest, name } = spec;
+  await withTrustStore(context, {
+    warn: () => {},
+    work: (store) => store.trust({ folder: context.cwd, digest, server: name }),
+  });
+  return true;
+}
+
+/** What somebody has to see of a project's entry before trusting it. */
+export function trustLines(spec: ServerSpec): string[] {
+  const names = spec.transport === "stdio"
+    ? Object.keys(spec.env)
+    : spec.transport === "http"
+    ? Object.keys(spec.headers)
+    : [];
+  const what = spec.transport === "stdio" ? "variables" : "headers";
+  return [
+    `Server "${spec.name}" of ${quoteText(spec.file ?? "the project")} ${
+      spec.transport === "stdio" ? "runs" : "is reached at"
+    }`,
+    `  ${cleanLine(describeSpec(spec), 2_000)}`,
+    ...(names.length === 0
+      ? []
+      : [`  ${what}: ${names.map((name) => cleanLine(name)).join(", ")}`]),
+    `  ${spec.digest ?? ""}`,
+  ];
 }
 
 /**

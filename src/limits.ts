@@ -185,6 +185,8 @@ export const MAX_CONFIG_BYTES = 4 * MIB;
 /** A client's file, which may hold its whole history, and the servers looked at in one. */
 export const MAX_CLIENT_FILE_BYTES = 64 * MIB;
 export const MAX_CLIENT_SERVERS = 1_000;
+/** Entries of projects that are remembered as trusted; the oldest leave first. */
+export const MAX_TRUSTED_ENTRIES = 10_000;
 /** How long runs stay in the journal, and its size. */
 export const JOURNAL_DAYS = 30;
 export const MAX_JOURNAL_BYTES = 256 * MIB;

@@ -23,6 +23,10 @@ interface SpecBase {
   readonly origin: Origin;
   /** The file the entry stands in, for messages. */
   readonly file?: string;
+  /** The client whose file it is, when it is not ours. */
+  readonly client?: string;
+  /** Over the whole entry, of those that have to be trusted: changes when anything in it does. */
+  readonly digest?: Digest;
   /** Overrides the deadline of connecting and of a call, in milliseconds. */
   readonly timeoutMs?: number;
   /** Set on an entry of a project's file that nobody has trusted yet: it may not be connected to. */

@@ -1,5 +1,5 @@
-// Which servers there are for a command: flags, our own configuration, the project's `.mcp.json`
-// and the built-in one, as one set of names. Nothing is connected to, expanded or started here.
+// Which servers there are for a command: flags, our own configuration, the files of clients and of
+// the project, and the built-in one. Nothing is connected to, expanded or started here.
 
 import {
   type Config,
@@ -8,8 +8,10 @@ import {
   readConfig,
   refuseLoaderVariables,
 } from "./config.ts";
-import type { Context } from "./context.ts";
+import { type Context, dataFile } from "./context.ts";
+import { discoverServers, type NamedEntry, nameEntries, NOTHING_FOUND } from "./discovery.ts";
 import { AppError } from "./errors.ts";
+import type { Digest } from "./hash.ts";
 import type { Log } from "./log.ts";
 import {
   DEMO_SERVER,
@@ -20,6 +22,7 @@ import {
 } from "./names.ts";
 import type { ServerSpec, StdioSpec } from "./server.ts";
 import { maskHome, quoteText, Secret } from "./text.ts";
+import type { TrustStore } from "./trust.ts";
 
 /** The flags that say which servers there are. */
 export interface ServerFlags {
@@ -31,7 +34,7 @@ export interface ServerFlags {
   readonly env?: readonly string[];
   /** `Name: value`, for the one ad hoc server. */
   readonly header?: readonly string[];
-  /** Whether entries of the project's `.mcp.json` may be used in this command. */
+  /** Whether entries of the project's files may be used in this command. */
   readonly trust?: boolean;
   /** Instead of the configuration file in its usual place. */
   readonly config?: string;
@@ -46,30 +49,56 @@ export interface ServerSet {
   readonly unnamed: ReadonlySet<ServerName>;
   /** Configured servers that cannot be used, with the reason. */
   readonly unusable: ReadonlyMap<ServerName, AppError>;
+  /** What the files of clients and of the project hold; empty when they were not read. */
+  readonly found: readonly NamedEntry[];
   readonly config: Config;
 }
 
 /**
- * Collects the servers of a command. Ad hoc ones come first, then our own configuration, then
- * `.mcp.json` in the current folder; of two entries with one name the first stands. Warns of what
- * was left out. Throws `usage` and `invalid` errors for flags and for an own file that is unusable.
+ * Collects the servers of a command. Ad hoc ones come first, then our own configuration, then those
+ * of clients and of the project, whose files are read only when a server of `wanted` (all, when it
+ * is absent) is in neither. Warns of what was left out. Throws `usage` and `invalid` errors for
+ * flags and for an own file that is unusable.
  */
 export async function loadServers(
   context: Context,
   flags: ServerFlags,
-  options: { embedded: () => Promise<unknown>; log: Log },
+  options: { embedded: () => Promise<unknown>; log: Log; wanted?: readonly string[] },
 ): Promise<ServerSet> {
+  const { log, wanted } = options;
   const config = await readOwnConfig(context, flags.config);
-  for (const warning of config.warnings) options.log.warn(warning);
-  const project = await readProject(context, options.log);
+  for (const warning of config.warnings) log.warn(warning);
+  const own = new Set([
+    ...config.servers.keys(),
+    ...config.disabled,
+    ...config.unusable.keys(),
+  ]);
+  const known = new Set<string>([...own, ...givenNames(flags), DEMO_SERVER]);
+  const isNeeded = wanted === undefined || wanted.some((name) => !known.has(name));
+  const discovery = isNeeded ? await discoverServers(context) : NOTHING_FOUND;
+  for (const warning of discovery.warnings) log.warn(warning);
+  const { entries: found, ambiguous } = nameEntries(discovery.entries, own);
+  const trusted = await trustedEntries(context, found, flags);
+
   const specs = new Map<ServerName, ServerSpec>();
-  const configured = new Set([...config.servers.keys(), ...project.servers.keys()]);
-  const { adHoc, unnamed } = addFlagServers(specs, flags, { log: options.log, configured });
+  const configured = new Set([...own, ...found.map(({ name }) => name)]);
+  const { adHoc, unnamed } = addFlagServers(specs, flags, { log, configured });
   for (const [name, spec] of config.servers) addSpec(specs, name, spec);
-  for (const [name, spec] of project.servers) {
-    // An own entry holds its name even while it is unusable: a project must not slip in there.
-    if (config.unusable.has(name)) continue;
-    addSpec(specs, name, flags.trust === true ? spec : { ...spec, untrusted: true });
+  const unusable = new Map<ServerName, AppError>();
+  for (const { name, state, spec, problem, file } of found) {
+    if (problem !== undefined) {
+      if (!unusable.has(name)) unusable.set(name, problem);
+      // A person's other clients are not this command's business, its project is.
+      if (file.scope === "project") log.warn(problem.message);
+    } else if (state === "used" && spec !== undefined) {
+      const isTrusted = file.scope === "user" || trusted.has(spec.digest!);
+      addSpec(specs, name, isTrusted ? spec : { ...spec, untrusted: true });
+    }
+  }
+  for (const [name, others] of ambiguous) {
+    const choice = others.map((other) => `"${other}"`).join(" or ");
+    const message = `Server "${name}" is configured differently by several clients`;
+    unusable.set(name, new AppError("usage", message, { hint: `name ${choice}` }));
   }
   specs.set(DEMO_SERVER, {
     transport: "embedded",
@@ -77,8 +106,50 @@ export async function loadServers(
     origin: "built-in",
     open: options.embedded,
   });
-  const unusable = new Map([...project.unusable, ...config.unusable]);
-  return { specs, adHoc, unnamed, unusable, config };
+  for (const [name, reason] of config.unusable) unusable.set(name, reason);
+  return { specs, adHoc, unnamed, unusable, found, config };
+}
+
+/** The names that were given to ad hoc servers. */
+function givenNames({ stdio = [], http = [] }: ServerFlags): string[] {
+  return [...stdio, ...http].flatMap((text) => splitNamed(text).name ?? []);
+}
+
+/** The digests of the project's entries that may be started. */
+async function trustedEntries(
+  context: Context,
+  found: readonly NamedEntry[],
+  flags: ServerFlags,
+): Promise<Set<Digest>> {
+  const asked = found.filter(({ file, state }) => file.scope === "project" && state === "used")
+    .map(({ digest }) => digest);
+  // No store is opened where there is nothing to look up.
+  if (flags.trust === true || asked.length === 0) return new Set(asked);
+  const { isTrustedByEnvironment } = await import("./trust.ts");
+  const trusted = new Set(asked.filter((digest) => isTrustedByEnvironment(context.env, digest)));
+  if (trusted.size === asked.length) return trusted;
+  await withTrustStore(context, {
+    warn: () => {}, // told by whoever uses the database for more than a look
+    work: (store) => {
+      for (const digest of asked) if (store.has(context.cwd, digest)) trusted.add(digest);
+    },
+  });
+  return trusted;
+}
+
+/** Runs `work` with the store of trusted entries, which is closed afterwards. */
+export async function withTrustStore<Result>(
+  context: Context,
+  { warn, work }: { warn: (message: string) => void; work: (store: TrustStore) => Result },
+): Promise<Result> {
+  const { openDatabase } = await import("./database.ts");
+  const { createTrustStore } = await import("./trust.ts");
+  const database = openDatabase(dataFile(context.paths, "mcp-exec.db"), { warn });
+  try {
+    return work(createTrustStore(database, { now: context.now }));
+  } finally {
+    database.close();
+  }
 }
 
 /**
@@ -108,22 +179,6 @@ async function readOwnConfig(context: Context, flag: string | undefined): Promis
   // Only a file that was asked for has to be there.
   if (asked === undefined && !await isThere(path)) return EMPTY_CONFIG;
   return await readConfig(path, { origin: "user", shownPath: maskHome(path, context.paths.home) });
-}
-
-async function readProject(context: Context, log: Log): Promise<Config> {
-  const path = `${context.cwd}/.mcp.json`;
-  if (!await isThere(path)) return EMPTY_CONFIG;
-  try {
-    const config = await readConfig(path, { origin: "project", shownPath: ".mcp.json" });
-    for (const warning of config.warnings) log.warn(warning);
-    return config;
-  } catch (error) {
-    // A project's broken file must not cost a command that may not even need it.
-    if (!(error instanceof AppError)) throw error;
-    const at = error.at === undefined ? "" : ` at line ${error.at.line}, column ${error.at.column}`;
-    log.warn(`${error.message}${at}; its servers are left out`);
-    return EMPTY_CONFIG;
-  }
 }
 
 async function isThere(path: string): Promise<boolean> {

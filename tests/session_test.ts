@@ -89,6 +89,7 @@ async function withSession(work: (bench: Bench) => Promise<void>, setup: Setup =
       adHoc: adHoc.map(({ name }) => name),
       unnamed: new Set(adHoc.map(({ name }) => name)),
       unusable: new Map(),
+      found: [],
       config: EMPTY_CONFIG,
       ...servers,
     }, { ...options, log: createLog((text) => shown += text) });

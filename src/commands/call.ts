@@ -62,8 +62,9 @@ EXAMPLES
     },
   },
   async func(flags, ...words) {
-    const url = words.find((word, index) => index === 0 && isServerUrl(word));
-    const servers = await openServers(this, flags, url === undefined ? [] : [url]);
+    const isAdHoc = (flags.stdio ?? []).length + (flags.http ?? []).length === 1;
+    const isNamed = !isAdHoc || (words[1] !== undefined && !PARAMETER.test(words[1]));
+    const servers = await openServers(this, flags, isNamed ? words.slice(0, 1) : []);
     const { server, tool, rest } = splitWords(words, servers);
     const choose = chooseServer(servers, server);
     const params = await readParams(rest, flags.args);

@@ -39,7 +39,7 @@ EXAMPLES
   parameters: {},
   async func() {
     const { estimateTokens } = await import("../stats.ts");
-    const servers = await openServers(this, {});
+    const servers = await openServers(this, {}, [DEMO_SERVER]);
     await withSession(this, servers, {
       countTokens: estimateTokens,
       work: (session) => showLoop(this, session),

@@ -107,7 +107,7 @@ EXAMPLES
     }
     const program = await readProgram(this, flags.code, file);
     const workspace = workspaceOf(flags);
-    const servers = await openServers(this, flags);
+    const servers = await openServers(this, flags, flags.server);
     const choices = flags.server?.map((name) => chooseServer(servers, name));
     await withSession(this, servers, {
       work: async (session) => {

@@ -82,8 +82,7 @@ EXAMPLES
   },
   async func(flags, ...names) {
     checkFlags(flags, names);
-    const urls = names.filter(isServerUrl);
-    const servers = await openServers(this, flags, urls);
+    const servers = await openServers(this, flags, flags.all ? undefined : names);
     const named = names.filter((name) => !isServerUrl(name));
     const choices = named.map((name) => chooseServer(servers, name));
     if (choices.length === 0 && servers.adHoc.length === 0 && !flags.all) {

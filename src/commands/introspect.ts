@@ -7,7 +7,6 @@ import {
   argument,
   chooseServer,
   type Invocation,
-  isServerUrl,
   openServers,
   SERVER_FLAGS,
   type ServerFlagValues,
@@ -59,8 +58,8 @@ EXAMPLES
     if (flags.all && (server !== undefined || flags.tool !== undefined)) {
       throw new AppError("usage", "--all goes neither with a server nor with --tool");
     }
-    const urls = server !== undefined && isServerUrl(server) ? [server] : [];
-    const servers = await openServers(this, flags, urls);
+    const named = flags.all ? undefined : server === undefined ? [] : [server];
+    const servers = await openServers(this, flags, named);
     const choose = flags.all ? undefined : chooseServer(servers, server);
     await withSession(this, servers, {
       work: async (session) => {

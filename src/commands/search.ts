@@ -59,7 +59,7 @@ EXAMPLES
     positional: { kind: "array", parameter: argument("Words to look for", "words"), minimum: 1 },
   },
   async func(flags, ...words) {
-    const servers = await openServers(this, flags);
+    const servers = await openServers(this, flags, flags.server);
     const names = chooseServers(servers, flags.server);
     const infos = await loadInfos(this, servers, names);
     const found = await find(infos, words.join(" "), flags.limit ?? DEFAULT_LIMIT);

@@ -1,0 +1,333 @@
+// The one table of the programs that keep MCP servers in files of their own: where those files are
+// on each platform, and how an entry of theirs reads in our shape. Opens nothing.
+
+import type { Context, Environment } from "./context.ts";
+import { AppError } from "./errors.ts";
+import type { JsonObject } from "./server.ts";
+
+/** A file in which a client may keep servers. */
+export interface ClientFile {
+  readonly client: string;
+  /** What the client calls itself. */
+  readonly title: string;
+  /** Files of a project are not the person's own: what they name has to be trusted first. */
+  readonly scope: "user" | "project";
+  /** Tells entries of one name apart: the client, or where in a project the file is. */
+  readonly tag: string;
+  readonly path: string;
+  readonly syntax: "json" | "toml" | "yaml";
+  /** The client's entries by name, the ones that hold in `cwd` included. */
+  entriesOf(document: JsonObject): JsonObject;
+  /**
+   * An entry in our shape; undefined for what is no server of its own, such as an extension of the
+   * client. Throws an `invalid` error for what only the client can start.
+   */
+  toEntry(entry: JsonObject): JsonObject | undefined;
+}
+
+/** What the files of clients depend on. */
+export type ClientPlace = Pick<Context, "env" | "cwd" | "platform" | "paths">;
+
+interface Folders {
+  readonly env: Environment;
+  readonly home: string;
+  /** Where applications of the platform keep settings. */
+  readonly application: string;
+  /** Where programs keep settings that follow XDG on every system but Windows. */
+  readonly config: string;
+  readonly isWindows: boolean;
+}
+
+interface Client {
+  readonly id: string;
+  readonly title: string;
+  readonly user: (folders: Folders) => readonly string[];
+  /** Paths below a project. */
+  readonly project: readonly string[];
+  readonly syntax?: ClientFile["syntax"];
+  readonly entriesOf: (document: JsonObject, cwd: string) => JsonObject;
+  readonly toEntry: ClientFile["toEntry"];
+}
+
+const CLIENTS: readonly Client[] = [
+  {
+    id: "mcp-exec",
+    title: "mcp-exec",
+    user: () => [],
+    project: [".mcp-exec.json"],
+    entriesOf: under("mcpServers"),
+    toEntry: (entry) => entry,
+  },
+  {
+    id: "claude-code",
+    title: "Claude Code",
+    user: ({ env, home }) => [`${env.get("CLAUDE_CONFIG_DIR") || home}/.claude.json`],
+    project: [".mcp.json"],
+    // What was added for this folder alone goes before what holds everywhere.
+    entriesOf: (document, cwd) => ({
+      ...at(document, "mcpServers"),
+      ...at(document, "projects", cwd.replaceAll("\\", "/"), "mcpServers"),
+      ...at(document, "projects", cwd, "mcpServers"),
+    }),
+    toEntry: (entry) => withMilliseconds(entry),
+  },
+  {
+    id: "claude-desktop",
+    title: "Claude Desktop",
+    user: ({ application }) => [`${application}/Claude/claude_desktop_config.json`],
+    project: [],
+    entriesOf: under("mcpServers"),
+    toEntry: (entry) => withMilliseconds(entry),
+  },
+  {
+    id: "cursor",
+    title: "Cursor",
+    user: ({ home }) => [`${home}/.cursor/mcp.json`],
+    project: [".cursor/mcp.json"],
+    entriesOf: under("mcpServers"),
+    toEntry: (entry) => withMilliseconds(entry),
+  },
+  {
+    id: "vscode",
+    title: "VS Code",
+    user: ({ application }) => [`${application}/Code/User/mcp.json`],
+    project: [".vscode/mcp.json"],
+    entriesOf: under("servers"),
+    toEntry: (entry) => withMilliseconds(entry),
+  },
+  {
+    id: "windsurf",
+    title: "Windsurf",
+    user: ({ home }) => [`${home}/.codeium/windsurf/mcp_config.json`],
+    project: [],
+    entriesOf: under("mcpServers"),
+    toEntry: (entry) => withMilliseconds(entry),
+  },
+  {
+    id: "codex",
+    title: "Codex",
+    user: ({ env, home }) => [`${env.get("CODEX_HOME") || `${home}/.codex`}/config.toml`],
+    project: [".codex/config.toml"],
+    syntax: "toml",
+    entriesOf: under("mcp_servers"),
+    toEntry: fromCodex,
+  },
+  {
+    id: "gemini",
+    title: "Gemini CLI",
+    user: ({ home }) => [`${home}/.gemini/settings.json`],
+    project: [".gemini/settings.json"],
+    entriesOf: under("mcpServers"),
+    toEntry: (entry) =>
+      mapTexts(
+        withMilliseconds(entry),
+        (text) => text.replace(/\$(?=[A-Za-z_])([A-Za-z0-9_]+)/g, "${$1}"),
+      ),
+  },
+  {
+    id: "zed",
+    title: "Zed",
+    user: ({ application, config, isWindows }) => [
+      isWindows ? `${application}/Zed/settings.json` : `${config}/zed/settings.json`,
+    ],
+    project: [".zed/settings.json"],
+    entriesOf: under("context_servers"),
+    toEntry: fromZed,
+  },
+  {
+    id: "opencode",
+    title: "OpenCode",
+    user: ({ home, config, isWindows }) =>
+      ["opencode.json", "opencode.jsonc"].map((name) =>
+        `${isWindows ? `${home}/.config` : config}/opencode/${name}`
+      ),
+    project: ["opencode.json", "opencode.jsonc", ".opencode/opencode.json"],
+    // Its second version moved the servers one level down.
+    entriesOf: (document) => {
+      const servers = at(document, "mcp", "servers");
+      return "type" in servers || Object.keys(servers).length === 0 ? at(document, "mcp") : servers;
+    },
+    toEntry: fromOpenCode,
+  },
+  {
+    id: "goose",
+    title: "Goose",
+    user: ({ application, home, isWindows }) => [
+      isWindows
+        ? `${application}/Block/goose/config/config.yaml`
+        : `${home}/.config/goose/config.yaml`,
+    ],
+    project: [],
+    syntax: "yaml",
+    entriesOf: under("extensions"),
+    toEntry: fromGoose,
+  },
+];
+
+/** Every file that may hold servers: the person's own first, then those of the project in `cwd`. */
+export function clientFiles(place: ClientPlace): ClientFile[] {
+  const folders = foldersOf(place);
+  const files = (scope: ClientFile["scope"]) =>
+    CLIENTS.flatMap((client) => {
+      const paths = scope === "project"
+        ? client.project.map((path) => `${place.cwd}/${path}`)
+        : folders === undefined
+        ? []
+        : client.user(folders);
+      return paths.map((path): ClientFile => ({
+        client: client.id,
+        title: client.title,
+        scope,
+        tag: scope === "user"
+          ? client.id
+          : /^(?:mcp-exec|claude-code)$/.test(client.id)
+          ? "project"
+          : `${client.id}-project`,
+        path,
+        syntax: client.syntax ?? "json",
+        entriesOf: (document) => client.entriesOf(document, place.cwd),
+        toEntry: (entry) => client.toEntry(withPlaces(entry, place)),
+      }));
+    });
+  return [...files("user"), ...files("project")];
+}
+
+function foldersOf({ env, platform, paths }: ClientPlace): Folders | undefined {
+  const { home } = paths;
+  if (home === undefined) return undefined;
+  const config = env.get("XDG_CONFIG_HOME") || `${home}/.config`;
+  const application = platform === "windows"
+    ? env.get("APPDATA") || `${home}/AppData/Roaming`
+    : platform === "darwin"
+    ? `${home}/Library/Application Support`
+    : config;
+  return { env, home, application, config, isWindows: platform === "windows" };
+}
+
+function under(key: string): Client["entriesOf"] {
+  return (document) => at(document, key);
+}
+
+/** The object at a path of keys; an empty one where there is none. */
+function at(document: JsonObject, ...keys: string[]): JsonObject {
+  let value: unknown = document;
+  for (const key of keys) {
+    value = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+  }
+  return isObject(value) ? value : {};
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** `value` with every text in it changed, names of members not. Depth is bounded by the reader. */
+function mapTexts<Value>(value: Value, change: (text: string) => string): Value {
+  const map = (item: unknown): unknown =>
+    typeof item === "string"
+      ? change(item)
+      : Array.isArray(item)
+      ? item.map(map)
+      : isObject(item)
+      ? Object.fromEntries(Object.entries(item).map(([key, member]) => [key, map(member)]))
+      : item;
+  return map(value) as Value;
+}
+
+// Editors know where they are; what they would ask a person for is known to them alone.
+function withPlaces(entry: JsonObject, { cwd, paths }: ClientPlace): JsonObject {
+  return mapTexts(entry, (text) => {
+    if (/\$\{(?:input|command|config):/.test(text)) {
+      throw new AppError("invalid", "it takes a value that only its client can ask for", {
+        hint: "add it to your own configuration, with a variable in place of the value",
+      });
+    }
+    return text.replaceAll("${workspaceFolder}", cwd).replaceAll("${userHome}", paths.home ?? "~");
+  });
+}
+
+/** An entry whose `timeout` is in milliseconds, as it is with most clients. */
+function withMilliseconds(entry: JsonObject): JsonObject {
+  if (typeof entry["envFile"] === "string") {
+    throw new AppError("invalid", `its "envFile" is read by its client alone`);
+  }
+  const { timeout, ...rest } = entry;
+  return { ...rest, ...deadline(timeout, 1) };
+}
+
+// Longer deadlines than a day are the same as none.
+function deadline(value: unknown, unitMs: number): { timeout?: string } {
+  const ms = typeof value === "number" ? Math.floor(value * unitMs) : 0;
+  return ms >= 1 && ms <= 24 * 3_600_000 ? { timeout: `${ms}ms` } : {};
+}
+
+function fromCodex(entry: JsonObject): JsonObject {
+  const { env_vars: names, bearer_token_env_var: token, ...rest } = entry;
+  const forwarded = (Array.isArray(names) ? names : []).map((item) =>
+    isObject(item) ? item["name"] : item
+  ).filter((name) => typeof name === "string");
+  const seconds = entry["tool_timeout_sec"] ?? entry["startup_timeout_sec"];
+  const fromVariables = Object.entries(at(entry, "env_http_headers")).map(([name, variable]) =>
+    [name, `\${${variable}}`] as const
+  );
+  return {
+    ...rest,
+    env: {
+      ...Object.fromEntries(forwarded.map((name) => [name, `\${${name}:-}`])),
+      ...at(entry, "env"),
+    },
+    headers: {
+      ...at(entry, "http_headers"),
+      ...Object.fromEntries(fromVariables),
+      ...(typeof token === "string" && { Authorization: `Bearer \${${token}}` }),
+    },
+    ...deadline(seconds, 1000),
+  };
+}
+
+function fromZed(entry: JsonObject): JsonObject | undefined {
+  const { command, timeout: _, ...rest } = entry;
+  // What an extension brings along is not in the file.
+  if (command === undefined && rest["url"] === undefined) return undefined;
+  return isObject(command)
+    ? {
+      ...rest,
+      command: command["path"],
+      args: command["args"] ?? [],
+      env: command["env"] ?? {},
+    }
+    : { ...rest, ...(command !== undefined && { command }) };
+}
+
+function fromOpenCode(entry: JsonObject): JsonObject {
+  const { command, environment, ...rest } = mapTexts(entry, (text) => {
+    if (text.includes("{file:")) {
+      throw new AppError("invalid", "it takes a value from a file that its client reads");
+    }
+    return text.replace(/\{env:([A-Za-z_][A-Za-z0-9_]*)\}/g, "${$1:-}");
+  });
+  const [program, ...args] = Array.isArray(command) ? command : [command];
+  return withMilliseconds({
+    ...rest,
+    ...(program !== undefined && { command: program, args }),
+    ...(environment !== undefined && { env: environment }),
+  });
+}
+
+function fromGoose(entry: JsonObject): JsonObject | undefined {
+  // Older files have everything but `enabled` one level down.
+  const { type, cmd, uri, envs, env_keys: keys, timeout, ...rest } = {
+    ...entry,
+    ...at(entry, "config"),
+  } as JsonObject;
+  if (!["stdio", "sse", "streamable_http"].includes(String(type))) return undefined;
+  const secrets = (Array.isArray(keys) ? keys : []).map((key) => [key, `\${${key}}`] as const);
+  return {
+    ...rest,
+    enabled: entry["enabled"],
+    ...(cmd !== undefined && { command: cmd }),
+    ...(uri !== undefined && { url: uri }),
+    env: { ...Object.fromEntries(secrets), ...(isObject(envs) ? envs : {}) },
+    ...deadline(timeout, 1000),
+  };
+}

@@ -1,0 +1,162 @@
+// What there is to say of configured servers without connecting: where each stands, how it is
+// reached and whether it may be used. Every text of a file is made safe, every secret masked.
+
+import type { NamedEntry } from "./discovery.ts";
+import type { AppError } from "./errors.ts";
+import type { ServerName } from "./names.ts";
+import { describeSpec, type ServerSpec } from "./server.ts";
+import type { ServerSet } from "./servers.ts";
+import { cleanLine } from "./text.ts";
+
+/** Whether a server can be used, and why not. */
+export type ServerState =
+  | "ready"
+  | "trusted"
+  | "untrusted"
+  | "disabled"
+  | "shadowed"
+  | "unusable";
+
+/** One configured server. */
+export interface ServerView {
+  readonly name: string;
+  /** The name its client gives it, where that is another one. */
+  readonly clientName?: string;
+  readonly state: ServerState;
+  readonly transport?: ServerSpec["transport"];
+  /** Whose configuration it is: ours, a client's, the project's, or built in. */
+  readonly origin: string;
+  readonly file?: string;
+  /** Command or URL, masked. */
+  readonly target?: string;
+  /** Names of its variables or headers. */
+  readonly secrets?: readonly string[];
+  /** Why it cannot be used, or under which name it can. */
+  readonly note?: string;
+  /** What trust in an entry of a project is bound to. */
+  readonly digest?: string;
+}
+
+/** Every server of a set, own ones first; those that cannot be used with the reason. */
+export function viewServers(servers: ServerSet): ServerView[] {
+  const { config } = servers;
+  const file = config.file === undefined ? {} : { file: config.file };
+  const own = [...config.servers.values()].map((spec): ServerView => ({
+    ...viewSpec(spec),
+    state: "ready",
+    origin: "mcp-exec",
+  }));
+  const off = [...config.disabled].map((name): ServerView => ({
+    name,
+    state: "disabled",
+    origin: "mcp-exec",
+    ...file,
+  }));
+  const bad = [...config.unusable].map(([name, error]): ServerView => ({
+    name,
+    state: "unusable",
+    origin: "mcp-exec",
+    ...file,
+    note: noteOf(error),
+  }));
+  const builtIn = [...servers.specs.values()].filter((spec) => spec.origin === "built-in").map((
+    spec,
+  ): ServerView => ({ ...viewSpec(spec), state: "ready", origin: "built in" }));
+  return [
+    ...own,
+    ...off,
+    ...bad,
+    ...servers.found.map((entry) => viewFound(entry, servers)),
+    ...builtIn,
+  ];
+}
+
+function viewSpec(spec: ServerSpec): Omit<ServerView, "state" | "origin"> {
+  const secrets = spec.transport === "stdio"
+    ? Object.keys(spec.env)
+    : spec.transport === "http"
+    ? Object.keys(spec.headers)
+    : [];
+  return {
+    name: spec.name,
+    transport: spec.transport,
+    ...(spec.file !== undefined && { file: spec.file }),
+    ...(spec.transport !== "embedded" && { target: cleanLine(describeSpec(spec)) }),
+    ...(secrets.length > 0 && { secrets: secrets.map((name) => cleanLine(name, 80)) }),
+  };
+}
+
+function viewFound(entry: NamedEntry, servers: ServerSet): ServerView {
+  const { name, rawName, file, shownPath, spec, problem } = entry;
+  const isProject = file.scope === "project";
+  const note = problem !== undefined
+    ? noteOf(problem)
+    : entry.state === "shadowed"
+    ? shadowNote(name, servers)
+    : undefined;
+  return {
+    ...(spec !== undefined && viewSpec(spec)),
+    name,
+    ...(rawName !== name && { clientName: cleanLine(rawName, 80) }),
+    state: entry.state !== "used"
+      ? entry.state
+      : !isProject
+      ? "ready"
+      : servers.specs.get(name)?.untrusted
+      ? "untrusted"
+      : "trusted",
+    origin: isProject ? `project (${file.title})` : file.title,
+    file: shownPath,
+    ...(note !== undefined && { note }),
+    ...(isProject && problem === undefined && { digest: entry.digest }),
+  };
+}
+
+function shadowNote(name: ServerName, { config }: ServerSet): string {
+  return config.servers.has(name) || config.disabled.has(name) || config.unusable.has(name)
+    ? "your own entry of that name is used"
+    : "the same server as another one of that name";
+}
+
+// The message of an entry that was left out begins with what the other columns say.
+function noteOf(error: AppError): string {
+  return error.message.replace(/^Server "[^"]*" of "[^"]*" is left out: /, "");
+}
+
+/** Servers as the lines of a table, at most `width` columns wide. */
+export function serverTable(views: readonly ServerView[], width: number): string[] {
+  const rows = views.map((view) => [
+    view.name,
+    view.transport ?? "-",
+    view.state,
+    view.origin,
+    [
+      view.target,
+      view.clientName === undefined ? undefined : `named "${view.clientName}" there`,
+      view.note,
+    ].filter((part) => part !== undefined).join("; "),
+  ]);
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) => {
+    const line = row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd();
+    return line.length > width ? `${line.slice(0, width - 3)}...` : line;
+  });
+}
+
+/** A server as lines of `key  value`. */
+export function serverLines(view: ServerView): string[] {
+  const rows: (readonly [string, string | undefined])[] = [
+    ["name", view.name],
+    ["named there", view.clientName],
+    ["state", view.state],
+    ["note", view.note],
+    ["transport", view.transport],
+    ["reached at", view.target],
+    [view.transport === "http" ? "headers" : "variables", view.secrets?.join(", ")],
+    ["from", view.file === undefined ? view.origin : `${view.origin}, ${view.file}`],
+    ["digest", view.digest],
+  ];
+  return rows.filter(([, value]) => value !== undefined).map(([key, value]) =>
+    `${key.padEnd(12)}${value}`
+  );
+}
