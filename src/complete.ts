@@ -2,7 +2,7 @@
 // tools and skills as they are known here. Connects to nothing, warns of nothing and never fails.
 
 import type { Command } from "@stricli/core";
-import type { Context } from "./context.ts";
+import { type Context, dataFile } from "./context.ts";
 import type { CommandGroup, Invocation } from "./flags.ts";
 import type { Log } from "./log.ts";
 import { MAX_SKILLS } from "./limits.ts";
@@ -327,7 +327,7 @@ async function knownTools(place: Place, name?: string): Promise<readonly ToolDef
   const { openDatabase } = await import("./database.ts");
   const { createCatalog } = await import("./catalog.ts");
   const { context } = place;
-  const database = openDatabase(`${context.paths.data}/mcp-exec.db`, { warn() {} });
+  const database = openDatabase(dataFile(context.paths, "mcp-exec.db"), { warn() {} });
   try {
     return createCatalog(database, { now: context.now }).load(spec)?.info.tools ?? [];
   } finally {

@@ -74,6 +74,16 @@ const MIGRATIONS: readonly string[] = [
      folder text not null, digest text not null, server text not null, trusted integer not null,
      primary key (folder, digest)
    ) without rowid;`,
+  `create index state_sizes on state (session, saved, bytes);
+   create table run_tokens (
+     run text primary key, version integer not null, tokenizer text not null,
+     definitions integer not null, results integer not null, program integer not null,
+     answer integer not null
+   ) without rowid;
+   create trigger run_tokens_fixed before update on run_tokens begin
+     select raise(abort, 'runs are written once'); end;
+   create table marks (name text primary key, value integer not null) without rowid;
+   alter table servers add column tokens integer;`,
 ];
 
 /** The version of the schema this program writes; a file with a higher one is left alone. */

@@ -13,6 +13,7 @@ import { planServer, type ToolPlan } from "./plan.ts";
 import type { HostCall, HostFunctions, MissingFunction, ServerFunctions } from "./sandbox.ts";
 import { type SearchableTool, searchTools } from "./search.ts";
 import type { ServerInfo, ServerSpec } from "./server.ts";
+import type { StateStorage } from "./state.ts";
 import { cleanLine, quoteText } from "./text.ts";
 import type { FileSet } from "./vfs.ts";
 import { normalizePath } from "./vfs.ts";
@@ -21,14 +22,6 @@ import { type Workspace, WORKSPACE_FOLDER } from "./workspace.ts";
 
 /** Where programs see the packages of servers. */
 export const SERVERS_FOLDER = "/mcp-tools/servers";
-
-/** Values that programs keep between runs; all JSON text. */
-export interface StateStorage {
-  /** The value under a key of a session, as JSON; undefined when there is none. */
-  get(session: SessionId, key: string): string | undefined;
-  /** Keeps a value; throws a `limit` error beyond the bounds, and the state is then unchanged. */
-  set(session: SessionId, key: string, json: string): void;
-}
 
 /** What the host functions of one run are made of. */
 export interface HostParts {

@@ -124,6 +124,9 @@ export const MAX_WORKSPACE_NAMES = 10_000;
 export const MAX_STATE_VALUE_BYTES = 1 * MIB;
 export const MAX_STATE_KEYS = 1_000;
 export const MAX_STATE_BYTES = 16 * MIB;
+/** Sessions that keep state, and how many days after its last use a session is gone. */
+export const MAX_STATE_SESSIONS = 1_000;
+export const STATE_DAYS = 30;
 /** A search is a few words, and its answer a page of tools; a guest may ask as often as it likes. */
 export const MAX_QUERY_CHARS = 1_000;
 export const MAX_FOUND_TOOLS = 50;

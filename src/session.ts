@@ -14,21 +14,9 @@ import { openDatabase } from "./database.ts";
 import { writeFileAtomic } from "./disk.ts";
 import { AppError, ExitCode, toAppError } from "./errors.ts";
 import { digestOf } from "./hash.ts";
-import {
-  createHostFunctions,
-  functionsOf,
-  SERVERS_FOLDER,
-  type StateStorage,
-} from "./host_functions.ts";
+import { createHostFunctions, functionsOf, SERVERS_FOLDER } from "./host_functions.ts";
 import { createJournal, type Journal, type RunId } from "./journal.ts";
-import {
-  DEFAULT_RUN_LIMITS,
-  formatBytes,
-  MAX_STATE_BYTES,
-  MAX_STATE_KEYS,
-  MAX_STATE_VALUE_BYTES,
-  type RunLimits,
-} from "./limits.ts";
+import { DEFAULT_RUN_LIMITS, type RunLimits } from "./limits.ts";
 import type { Log } from "./log.ts";
 import {
   isServerName,
@@ -48,11 +36,9 @@ import type { ServerInfo, ServerSpec } from "./server.ts";
 import { freeName, type ServerSet } from "./servers.ts";
 import { mountSkills } from "./skill_mount.ts";
 import { type Skill, skillStoreOver } from "./skills.ts";
-import { quoteText } from "./text.ts";
+import { createMemoryState, createSessionState, type StateStorage } from "./state.ts";
 import type { Connection } from "./transport.ts";
 import { openWorkspace, WORKSPACE_FOLDER, type WorkspaceOptions } from "./workspace.ts";
-
-export type { StateStorage } from "./host_functions.ts";
 
 /** What to run. */
 export interface RunRequest {
@@ -69,6 +55,8 @@ export interface RunRequest {
   readonly workspace?: WorkspaceOptions;
   /** The command that runs it, for the journal. */
   readonly command: string;
+  /** Whose state the program sees and keeps; without it state ends with the run. */
+  readonly session?: SessionId;
   readonly onLog?: (entry: LogEntry) => void;
 }
 
@@ -141,7 +129,7 @@ export async function openSession(
     now: context.now,
     ...(options.countTokens && { countTokens: options.countTokens }),
   });
-  const state = createMemoryState();
+  const lasting = createSessionState(database, { now: context.now });
   let executor: CodeExecutor | undefined;
   return {
     bridge,
@@ -158,7 +146,7 @@ export async function openSession(
         journal,
         executor,
         limits,
-        state,
+        state: request.session === undefined ? createMemoryState() : lasting,
         specs: named.specs,
         loadSkill: (name) => skillStoreOver(context, database).load(name),
         signal: context.signal,
@@ -227,6 +215,7 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
     servers: [...only ?? parts.specs.keys()],
     limits,
     command: request.command,
+    ...(request.session !== undefined && { session: request.session }),
   });
   try {
     // A source that cannot be read fails as a program does: with a report.
@@ -241,7 +230,7 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
       ...parts,
       run,
       // Without a session that lasts, state lives as long as the run.
-      session: run as string as SessionId,
+      session: request.session ?? run as string as SessionId,
       only,
       listed: servers,
       workspace: request.workspace && await openWorkspace(request.workspace),
@@ -304,48 +293,6 @@ export function importedServers(specifiers: readonly string[]): ServerName[] {
   return names.filter((name) =>
     name !== undefined && name !== "host" && isServerName(name)
   ) as ServerName[];
-}
-
-/** State in memory, bounded; for runs that belong to no lasting session. */
-export function createMemoryState(): StateStorage {
-  const sessions = new Map<SessionId, Map<string, string>>();
-  return {
-    get: (session, key) => sessions.get(session)?.get(key),
-    set(session, key, json) {
-      const values = sessions.get(session) ?? new Map<string, string>();
-      checkState(values, key, json);
-      values.set(key, json);
-      sessions.set(session, values);
-    },
-  };
-}
-
-function checkState(values: ReadonlyMap<string, string>, key: string, json: string): void {
-  const refuse = (what: string, limit: number, value: number) => {
-    throw new AppError("limit", `State of ${what}`, { limit: { name: "state", limit, value } });
-  };
-  const size = key.length + json.length;
-  if (size > MAX_STATE_VALUE_BYTES) {
-    refuse(
-      `${quoteText(key)} is ${formatBytes(size)}, over the limit of ${
-        formatBytes(MAX_STATE_VALUE_BYTES)
-      }`,
-      MAX_STATE_VALUE_BYTES,
-      size,
-    );
-  }
-  if (!values.has(key) && values.size >= MAX_STATE_KEYS) {
-    refuse(`more than ${MAX_STATE_KEYS} keys`, MAX_STATE_KEYS, values.size + 1);
-  }
-  let total = size;
-  for (const [name, value] of values) if (name !== key) total += name.length + value.length;
-  if (total > MAX_STATE_BYTES) {
-    refuse(
-      `${formatBytes(total)} in all, over the limit of ${formatBytes(MAX_STATE_BYTES)}`,
-      MAX_STATE_BYTES,
-      total,
-    );
-  }
 }
 
 function executorOptions({ paths }: Context): ExecutorOptions {

@@ -11,7 +11,7 @@ import {
   withSession,
 } from "./flags.ts";
 import type { Digest } from "./hash.ts";
-import type { ServerName } from "./names.ts";
+import type { ServerName, SessionId } from "./names.ts";
 import { logLines } from "./render.ts";
 import type { RunOutcome, RunRequest, Session } from "./session.ts";
 import type { SkillProgram } from "./skill_metadata.ts";
@@ -23,6 +23,7 @@ import { cleanLine, quoteText } from "./text.ts";
 export interface SkillRunFlags extends ServerFlagValues, LimitFlagValues {
   readonly acceptRoot?: Digest | undefined;
   readonly strictTools?: boolean | undefined;
+  readonly session?: SessionId | undefined;
   /** Narrows the servers further. */
   readonly server?: readonly string[] | undefined;
 }
@@ -81,6 +82,7 @@ export async function runSkill(
         limits: { ...program.limits, ...limitsOf(flags) },
         ...(program.entry !== undefined && { entry: program.entry }),
         ...(args !== undefined && { args }),
+        ...(flags.session !== undefined && { session: flags.session }),
         ...(workspace !== undefined && { workspace }),
         onLog: (entry) => invocation.note(logLines(entry)),
       });

@@ -4,13 +4,11 @@ import type { Context } from "../src/context.ts";
 import { DEMO_PATH, DEMO_PROGRAM } from "../src/commands/demo.ts";
 import { openDemoServer } from "../src/demo_server.ts";
 import { AppError } from "../src/errors.ts";
-import { MAX_STATE_KEYS } from "../src/limits.ts";
 import { createLog } from "../src/log.ts";
-import type { ServerName, SessionId } from "../src/names.ts";
+import type { ServerName } from "../src/names.ts";
 import type { ServerSpec, StdioSpec } from "../src/server.ts";
 import type { ServerSet } from "../src/servers.ts";
 import {
-  createMemoryState,
   importedServers,
   openSession,
   type RunOutcome,
@@ -537,32 +535,4 @@ Deno.test("importedServers finds the servers among a program's imports", () => {
     ]),
     ["github", "files", "files"],
   );
-});
-
-Deno.test("createMemoryState keeps sessions apart and within their bounds (C1, S16)", () => {
-  const state = createMemoryState();
-  const [one, two] = ["one", "two"] as SessionId[];
-  state.set(one!, "a", "1");
-  assert.equal(state.get(one!, "a"), "1");
-  assert.equal(state.get(two!, "a"), undefined);
-  assert.equal(state.get(one!, "__proto__"), undefined);
-  state.set(one!, "__proto__", "2");
-  assert.equal(state.get(one!, "__proto__"), "2");
-  const limited = (name: string, limit: number) => (error: unknown) =>
-    error instanceof AppError && error.kind === "limit" && error.limit!.limit === limit &&
-    error.message.includes(name);
-  const mib = 1024 * 1024;
-  assert.throws(() => state.set(one!, "a", "x".repeat(mib)), limited(`"a"`, mib));
-  assert.equal(state.get(one!, "a"), "1");
-  const full = createMemoryState();
-  for (let key = 0; key < MAX_STATE_KEYS; key++) full.set(one!, `k${key}`, "1");
-  assert.throws(() => full.set(one!, "more", "1"), limited("keys", MAX_STATE_KEYS));
-  full.set(one!, "k0", "2");
-  full.set(two!, "more", "1");
-  const heavy = createMemoryState();
-  for (let key = 0; key < 15; key++) heavy.set(one!, `${key}`, "x".repeat(mib - 10));
-  heavy.set(one!, "15", "x".repeat(mib - 200));
-  assert.throws(() => heavy.set(one!, "16", "x".repeat(1000)), limited("in all", 16 * mib));
-  heavy.set(one!, "15", "x".repeat(1000));
-  heavy.set(one!, "16", "x".repeat(1000));
 });

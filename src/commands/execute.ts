@@ -117,6 +117,7 @@ EXAMPLES
           limits: limitsOf(flags),
           ...(flags.entry !== undefined && { entry: flags.entry }),
           ...(args !== undefined && { args }),
+          ...(flags.session !== undefined && { session: flags.session }),
           ...(workspace !== undefined && { workspace }),
           ...(choices !== undefined && { servers: choices.map((choose) => choose(session)) }),
           onLog: (entry) => this.note(logLines(entry)),
