@@ -16,7 +16,7 @@ import {
   MAX_PARAMS_BYTES,
   MAX_RESULT_BYTES,
 } from "./limits.ts";
-import { nearestNames, type ServerName, type ToolName, toToolName } from "./names.ts";
+import { nearestHint, type ServerName, type ToolName, toToolName } from "./names.ts";
 import {
   describeSpec,
   type JsonObject,
@@ -144,6 +144,16 @@ export async function openConnection(spec: ServerSpec, options: OpenOptions): Pr
   return connection;
 }
 
+/** The error for a tool that a server does not have, with the nearest names or where they are. */
+export function unknownTool(tool: string, { name, tools }: ServerInfo): AppError {
+  return new AppError("invalid", `Server "${name}" has no tool ${quoteText(tool)}`, {
+    hint: nearestHint(tool, {
+      known: tools.map((item) => item.name),
+      otherwise: `mcp-exec introspect ${name} lists its tools`,
+    }),
+  });
+}
+
 /** A bridge over `specs`; opens nothing until something is asked of it. */
 export function createBridge(options: BridgeOptions): McpBridge {
   const pool = new Map<ServerName, Promise<Connection>>();
@@ -169,11 +179,11 @@ export function createBridge(options: BridgeOptions): McpBridge {
     }
     const reason = options.unusable?.get(name);
     if (reason !== undefined) throw reason;
-    const near = nearestNames(server, only ?? options.specs.keys());
     throw new AppError("usage", `Server ${quoteText(server)} is not configured`, {
-      hint: near.length > 0
-        ? `did you mean ${near.map((item) => `"${item}"`).join(" or ")}?`
-        : "give it with --stdio or --http, or add it to the configuration",
+      hint: nearestHint(server, {
+        known: only ?? options.specs.keys(),
+        otherwise: "give it with --stdio or --http, or add it to the configuration",
+      }),
     });
   }
 
@@ -253,12 +263,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
     const info = await whenConnected(spec, call, () => describeSpecified(spec));
     const live = named(info);
     if (live !== undefined) return live;
-    const near = nearestNames(tool, info.tools.map((item) => item.name));
-    throw new AppError("invalid", `Server "${spec.name}" has no tool ${quoteText(tool)}`, {
-      hint: near.length > 0
-        ? `did you mean ${near.map((item) => quoteText(item)).join(" or ")}?`
-        : `mcp-exec introspect ${spec.name} lists its tools`,
-    });
+    throw unknownTool(tool, info);
   }
 
   async function send(

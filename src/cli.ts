@@ -7,7 +7,7 @@ import { AppError, changeTexts, ExitCode, prefixError, toAppError } from "./erro
 import { type CommandGroup, type Invocation, literalArguments } from "./flags.ts";
 import { INTERRUPT_GRACE_MS } from "./limits.ts";
 import { createLog } from "./log.ts";
-import { nearestNames } from "./names.ts";
+import { nearestHint } from "./names.ts";
 import { createOutput, createStyle, errorLines, type Output } from "./render.ts";
 import { quoteText } from "./text.ts";
 import { VERSION } from "./version.ts";
@@ -358,10 +358,9 @@ function readGlobals(context: Context): Globals {
       if (attached === "" || attached?.includes("\n")) rest.push(name, attached);
       else rest.push(arg);
     } else if (arg.startsWith("-")) {
-      const near = nearestNames(name, GLOBAL_FLAGS);
       refuse(
         `Flag ${quoteText(name || arg)} is not a global one`,
-        near.length > 0 ? `did you mean ${near.join(" or ")}?` : "write it after the command",
+        nearestHint(name, { known: GLOBAL_FLAGS, otherwise: "write it after the command" }),
       );
       break;
     } else {
@@ -452,10 +451,7 @@ function flagName(key: string): string {
 function unknown(
   what: string,
   wanted: string,
-  { known, otherwise }: { known: readonly string[]; otherwise: string },
+  names: { known: readonly string[]; otherwise: string },
 ): AppError {
-  const near = nearestNames(wanted, known);
-  return new AppError("usage", `${what} is not known`, {
-    hint: near.length > 0 ? `did you mean ${near.join(" or ")}?` : otherwise,
-  });
+  return new AppError("usage", `${what} is not known`, { hint: nearestHint(wanted, names) });
 }

@@ -117,6 +117,15 @@ export function nearestNames(wanted: string, known: Iterable<string>): string[] 
   return scored.slice(0, 3).map((entry) => entry.name);
 }
 
+/** A hint that asks whether one of the nearest names was meant; `otherwise` where none is near. */
+export function nearestHint(
+  wanted: string,
+  { known, otherwise }: { known: Iterable<string>; otherwise: string },
+): string {
+  const near = nearestNames(wanted, known).map((name) => quoteText(name));
+  return near.length > 0 ? `did you mean ${near.join(" or ")}?` : otherwise;
+}
+
 // Optimal string alignment distance: insert, delete, replace and swap of neighbours cost one.
 function editDistance(a: string, b: string): number {
   let before: number[] = [];

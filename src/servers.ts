@@ -15,7 +15,7 @@ import type { Digest } from "./hash.ts";
 import type { Log } from "./log.ts";
 import {
   DEMO_SERVER,
-  nearestNames,
+  nearestHint,
   type ServerName,
   slugServerName,
   toServerName,
@@ -161,11 +161,11 @@ export function findServer(servers: ServerSet, text: string): ServerSpec {
   if (spec !== undefined) return spec;
   const reason = servers.unusable.get(text as ServerName);
   if (reason !== undefined) throw reason;
-  const near = nearestNames(text, servers.specs.keys());
   throw new AppError("usage", `Server ${quoteText(text)} is not configured`, {
-    hint: near.length > 0
-      ? `did you mean ${near.map((name) => `"${name}"`).join(" or ")}?`
-      : `add it to "mcpServers" of your configuration, or give it with --stdio or --http`,
+    hint: nearestHint(text, {
+      known: servers.specs.keys(),
+      otherwise: `add it to "mcpServers" of your configuration, or give it with --stdio or --http`,
+    }),
   });
 }
 

@@ -9,7 +9,7 @@ import { readFrontMatter } from "./front_matter.ts";
 import type { Digest } from "./hash.ts";
 import { CHECKSUM_FILE, checksumOf, verifyFiles } from "./integrity.ts";
 import { MAX_SKILL_BYTES, MAX_SKILL_FILES, MAX_SKILLS } from "./limits.ts";
-import { nearestNames, type SkillName, toSkillName } from "./names.ts";
+import { nearestHint, type SkillName, toSkillName } from "./names.ts";
 import { type FileOperations, quotePath } from "./read.ts";
 import {
   METADATA_FILE,
@@ -210,11 +210,12 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
       const entry = lookAt(folder, { name, origin: place.origin });
       if (entry !== undefined) return entry;
     }
-    const near = nearestNames(name, (await list()).skills.map((skill) => skill.name));
     throw new AppError("usage", `There is no skill ${quoteText(name)}`, {
-      hint: near.length > 0
-        ? `did you mean ${near.map((item) => quoteText(item)).join(" or ")}?`
-        : `mcp-exec skill list shows all of them; a file has an ending or a slash, as ./${name}`,
+      hint: nearestHint(name, {
+        known: (await list()).skills.map((skill) => skill.name),
+        otherwise:
+          `mcp-exec skill list shows all of them; a file has an ending or a slash, as ./${name}`,
+      }),
     });
   }
 

@@ -3,6 +3,7 @@ import type { AppError } from "../src/errors.ts";
 import {
   isPathSegment,
   isServerName,
+  nearestHint,
   nearestNames,
   slugServerName,
   toServerName,
@@ -125,4 +126,6 @@ Deno.test("nearestNames gives the three nearest, best first", () => {
   deepStrictEqual(nearestNames("lst", known), ["list"]);
   deepStrictEqual(nearestNames("zzz", known), []);
   deepStrictEqual(nearestNames("", known), []);
+  strictEqual(nearestHint("lst", { known, otherwise: "look" }), 'did you mean "list"?');
+  strictEqual(nearestHint("zzz", { known, otherwise: "look" }), "look");
 });

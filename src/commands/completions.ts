@@ -5,7 +5,7 @@ import { buildCommand } from "@stricli/core";
 import { COMPLETE_WORD } from "../complete.ts";
 import { AppError } from "../errors.ts";
 import { argument, type Invocation } from "../flags.ts";
-import { nearestNames } from "../names.ts";
+import { nearestHint } from "../names.ts";
 import { quoteText } from "../text.ts";
 
 const BASH = `# bash completion for mcp-exec
@@ -87,11 +87,9 @@ EXAMPLES
   },
   func(_flags, shell) {
     if (!Object.hasOwn(SCRIPTS, shell)) {
-      const near = nearestNames(shell, Object.keys(SCRIPTS));
+      const known = Object.keys(SCRIPTS);
       throw new AppError("usage", `Shell ${quoteText(shell)} is not known`, {
-        hint: near.length > 0
-          ? `did you mean ${near.join(" or ")}?`
-          : `it is one of ${Object.keys(SCRIPTS).join(", ")}`,
+        hint: nearestHint(shell, { known, otherwise: `it is one of ${known.join(", ")}` }),
       });
     }
     const script = SCRIPTS[shell]!;

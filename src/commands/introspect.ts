@@ -14,10 +14,9 @@ import {
   textFlag,
   withSession,
 } from "../flags.ts";
-import { nearestNames, type ServerName } from "../names.ts";
+import type { ServerName } from "../names.ts";
 import { formatAge, serverDocument, serverText, viewTools } from "../render.ts";
 import type { Session } from "../session.ts";
-import { quoteText } from "../text.ts";
 
 interface Flags extends ServerFlagValues {
   readonly detailed?: boolean | undefined;
@@ -124,12 +123,7 @@ async function showTool(
   const info = fromIndex?.info ?? await session.bridge.describe(name);
   const view = (await viewTools(info)).find(({ tool }) => tool.name === flags.tool);
   if (view === undefined) {
-    const near = nearestNames(flags.tool, info.tools.map((tool) => tool.name));
-    throw new AppError("invalid", `Server "${name}" has no tool ${quoteText(flags.tool)}`, {
-      hint: near.length > 0
-        ? `did you mean ${near.map((item) => quoteText(item)).join(" or ")}?`
-        : `mcp-exec introspect ${name} lists its tools`,
-    });
+    throw (await import("../bridge.ts")).unknownTool(flags.tool, info);
   }
   if (fromIndex !== undefined) {
     const age = formatAge(context.now() - fromIndex.savedAt);
