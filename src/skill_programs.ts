@@ -179,13 +179,13 @@ description: ${yamlString(description)}
 
 ${markdownText(description, 1_024)}
 
-## Run it
+## Usage
 
 ${codeBlock(`mcp-exec execute ${name}${command}`, "sh")}
 - It is called as ${codeSpan(programSignature(name, program), 2_000)}.
 - Its text is in [${PROGRAM_FILE}](${PROGRAM_FILE}); a changed file is not run.
 - Exit code 6 means that a tool it uses has changed, and says how. \`mcp-exec skill info ${name}\` shows what it needs.
-${tools.length === 0 ? "" : `\n## Tools it uses\n\n${tools.join("\n")}\n`}`;
+${tools.length === 0 ? "" : `\n## Tools\n\n${tools.join("\n")}\n`}`;
 }
 
 function writeTools(servers: readonly UsedServer[]): string {

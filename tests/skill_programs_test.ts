@@ -1,0 +1,396 @@
+// Programs kept as skills: what is found out of their text, and the full circle through the program
+// as a process with a server whose tools change.
+
+import assert from "node:assert/strict";
+import { generateSkill, skillNameOf } from "../src/documents.ts";
+import type { AppError } from "../src/errors.ts";
+import { checksumOf } from "../src/integrity.ts";
+import type { SkillName } from "../src/names.ts";
+import { mountSkills } from "../src/skill_mount.ts";
+import { skillServer } from "../src/skill_metadata.ts";
+import {
+  exportedInput,
+  importedSkills,
+  namedTools,
+  programDraft,
+  programSignature,
+  schemaOf,
+} from "../src/skill_programs.ts";
+import { completeSkill, createSkillStore } from "../src/skills.ts";
+import { estimateTokens } from "../src/stats.ts";
+import { ISSUE, type RawTool, recordedServers, SEARCH, serverOf } from "./server_fixtures.ts";
+import { skillProblems } from "./skill_check.ts";
+import { freshPlace, PROGRAM, ROOT } from "./specs/run.ts";
+
+const NAME = "weekly-report" as SkillName;
+
+Deno.test("schemaOf gives a schema that the value fits, with all members required", () => {
+  assert.deepEqual(schemaOf({ days: 7, who: null, tags: ["a"], none: [], deep: { yes: true } }), {
+    type: "object",
+    properties: {
+      days: { type: "number" },
+      who: { type: "null" },
+      tags: { type: "array", items: { type: "string" } },
+      none: { type: "array" },
+      deep: { type: "object", properties: { yes: { type: "boolean" } }, required: ["yes"] },
+    },
+    required: ["days", "who", "tags", "none", "deep"],
+  });
+});
+
+Deno.test("exportedInput finds the whole object, whatever its texts and comments hold", () => {
+  const object = `{ a: "}", b: '{', c: \`}\`, // }\n d: { /* } */ e: "\\"}" } }`;
+  assert.equal(exportedInput(`x;\nexport const input = ${object} as const;\nexport {};`), object);
+  assert.equal(exportedInput(`export const input: Schema = ${object};`), object);
+  assert.equal(exportedInput("const input = { a: 1 };"), undefined);
+  assert.equal(exportedInput("export const input = schema;\nconst x = {};"), undefined);
+  assert.equal(exportedInput("export const inputs = {};"), undefined);
+  assert.equal(exportedInput("export const input = { a: 1"), undefined);
+});
+
+Deno.test("namedTools takes functions by word and exact names in quotes", () => {
+  const info = serverOf([ISSUE, SEARCH, { ...SEARCH, name: "find-all" }]);
+  const names = (source: string) => namedTools(source, info).map((tool) => tool.name);
+  assert.deepEqual(names('import { createIssue } from "mcp:demo";'), ["create_issue"]);
+  assert.deepEqual(names('callTool("demo", "find-all")'), ["find-all"]);
+  assert.deepEqual(names("const research = createIssues;"), []);
+});
+
+Deno.test("importedSkills gives each skill once, and refuses names that are none (V1)", () => {
+  const path = (name: string) => `/mcp-tools/skills/${name}/index.ts`;
+  assert.deepEqual(importedSkills([path("b"), "mcp:x", path("a"), path("b")]), ["a", "b"]);
+  assert.throws(() => importedSkills([path("..")]), { kind: "usage" });
+});
+
+Deno.test("programSignature names the program as a function with its parameters", () => {
+  const program = { limits: {}, skills: [] };
+  assert.equal(programSignature(NAME, program), "weeklyReport()");
+  const input = schemaOf({ days: 7 });
+  assert.equal(
+    programSignature(NAME, { ...program, input }),
+    "weeklyReport(input: { days: number })",
+  );
+});
+
+function draft(source: string, tools: readonly RawTool[] = [ISSUE]) {
+  const info = serverOf(tools, "tracker");
+  return programDraft({
+    name: NAME,
+    source,
+    servers: [{ info, tools: info.tools }],
+    input: schemaOf({ days: 7 }),
+    example: { args: { days: 7, text: "it's <b>`x`</b>\n---\n# no" } },
+    limits: { calls: 5, fuel: 1e9 },
+    home: "/home/me",
+  });
+}
+
+Deno.test("programDraft makes a skill that obeys the rules for skills, whatever the tools are called", () => {
+  const hostile = { ...ISSUE, name: "x`\n---\n# y <b>" };
+  for (
+    const tools of [
+      [ISSUE],
+      [hostile],
+      Array.from({ length: 300 }, (_, n) => ({
+        ...ISSUE,
+        name: `tool_with_a_long_name_${n}`,
+      })),
+    ]
+  ) {
+    const files = completeSkill(draft("export default 1;", tools), "2026-01-01T00:00:00.000Z");
+    assert.deepEqual(skillProblems(NAME, files), []);
+  }
+});
+
+Deno.test("programDraft keeps only limits that differ, and a module without types", () => {
+  const { facts, files } = draft(
+    'import { type Issue, createIssue } from "mcp:tracker";\nexport default (n: number): number => n;',
+  );
+  assert.deepEqual(facts.program?.limits, { calls: 5 });
+  assert.doesNotMatch(files.get("module.js")!, /: number|type Issue/);
+  assert.match(files.get("program.ts")!, /: number/);
+});
+
+Deno.test("mountSkills gives what skills import through others, each once, and no more than the bound", async () => {
+  const skill = (module: string, more: [string, string][] = []) => ({
+    files: new Map([["module.js", module], ["SKILL.md", "x"], ["checksum.blake3", "x"], ...more]),
+  });
+  const path = (name: string) => `/mcp-tools/skills/${name}/index.ts`;
+  const code = JSON.stringify({ format_version: 1, files: { "/index.ts": "a", "/b.ts": "b" } });
+  const skills: Record<string, ReturnType<typeof skill>> = {
+    a: skill(`import "${path("b")}"; import "mcp:one";`),
+    b: skill(`import "${path("a")}"; import "mcp:two";`, [["vfs.json", code]]),
+  };
+  const { files, imports } = await mountSkills(
+    [path("a")],
+    (name) => Promise.resolve(skills[name]!),
+  );
+  assert.deepEqual([...files.keys()].sort(), [
+    "/mcp-tools/skills/a/SKILL.md",
+    "/mcp-tools/skills/a/module.js",
+    "/mcp-tools/skills/b/SKILL.md",
+    "/mcp-tools/skills/b/b.ts",
+    "/mcp-tools/skills/b/index.ts",
+    "/mcp-tools/skills/b/module.js",
+  ]);
+  assert.deepEqual(imports.filter((item) => item.startsWith("mcp:")), ["mcp:one", "mcp:two"]);
+  const endless = (name: SkillName) =>
+    Promise.resolve(skill(`import "${path(`a${Number(name.slice(1)) + 1}`)}";`));
+  await assert.rejects(mountSkills([path("a1")], endless), { kind: "limit" });
+});
+
+Deno.test("createSkillStore keeps the skills of all recorded servers, and they obey the rules", async () => {
+  const base = await Deno.realPath(await Deno.makeTempDir({ prefix: "mcp-exec-" }));
+  const known = new Set<string>();
+  const roots = {
+    has: (root: string) => known.has(root),
+    accept: (root: string) => void known.add(root),
+  };
+  const store = createSkillStore({
+    places: [],
+    roots: () => Promise.resolve(roots),
+    now: () => 0,
+  });
+  try {
+    for (const info of recordedServers()) {
+      const name = skillNameOf(info.name);
+      const { files, description } = generateSkill(info, { name, estimateTokens });
+      const facts = {
+        name,
+        kind: "server",
+        description,
+        servers: [skillServer(info, {})],
+      } as const;
+      const folder = `${base}/${name}`;
+      await store.save({ facts, files }, { folder });
+      const skill = await store.load(folder);
+      assert.deepEqual(skillProblems(name, skill.files), []);
+      assert.equal(skill.metadata.servers[0]!.tools.length, info.tools.length);
+    }
+  } finally {
+    await Deno.remove(base, { recursive: true });
+  }
+});
+
+interface Circle {
+  readonly folder: string;
+  list(tools: readonly RawTool[]): Promise<void>;
+  run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }>;
+}
+
+/** A folder in which a server `tracker` is configured, and the program to run there. */
+async function inCircle(work: (circle: Circle) => Promise<void>): Promise<void> {
+  const { folder, env } = await freshPlace();
+  const listing = `${folder}/../listing.json`;
+  const circle: Circle = {
+    folder,
+    list: (tools) => Deno.writeTextFile(listing, JSON.stringify({ version: "1.0.0", tools })),
+    async run(...args) {
+      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: [...PROGRAM, ...args],
+        cwd: folder,
+        clearEnv: true,
+        env: { ...env, NO_COLOR: "1" },
+        stdin: "null",
+      }).output();
+      const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+      return { code, stdout: decode(stdout), stderr: decode(stderr) };
+    },
+  };
+  try {
+    await Deno.mkdir(`${folder}/../config/mcp-exec`, { recursive: true });
+    const args = ["run", "-A", `${ROOT}/tests/servers/listing.ts`, listing, `${folder}/../starts`];
+    const config = { mcpServers: { tracker: { command: Deno.execPath(), args } } };
+    await Deno.writeTextFile(`${folder}/../config/mcp-exec/config.json`, JSON.stringify(config));
+    await circle.list([ISSUE, SEARCH]);
+    await work(circle);
+  } finally {
+    await Deno.remove(folder.replace(/\/work$/, ""), { recursive: true });
+  }
+}
+
+function changed(tool: RawTool, change: (schema: Record<string, unknown>) => unknown): RawTool {
+  return {
+    ...tool,
+    inputSchema: change(structuredClone(tool.inputSchema)) as RawTool["inputSchema"],
+  };
+}
+
+const PLAIN_ISSUE = (({ outputSchema: _, ...tool }) => tool)(ISSUE);
+
+Deno.test("mcp-exec keeps a program that imports a skill, runs it by name, and sees its tools change (K17)", async () => {
+  await inCircle(async ({ folder, list, run }) => {
+    await list([PLAIN_ISSUE, SEARCH]);
+    const ok = async (...args: string[]) => {
+      const outcome = await run(...args);
+      assert.equal(outcome.code, 0, `${args.join(" ")}\n${outcome.stderr}`);
+      return outcome;
+    };
+    await ok("generate", "tracker");
+    assert.match((await ok("skill", "list")).stdout, /^tracker +server +project /);
+    assert.match(
+      (await ok("skill", "info", "tracker")).stdout,
+      /\n {2}tools: create_issue, search\n/,
+    );
+    await Deno.writeTextFile(
+      `${folder}/report.ts`,
+      `import { createIssue } from "/mcp-tools/skills/tracker/index.ts";
+export default async ({ title }: { title: string }): Promise<unknown> =>
+  await createIssue({ owner: "me", title });
+`,
+    );
+    const first = await ok("execute", "report.ts", "--args", '{"title":"one"}');
+    const answer = (title: string) =>
+      `${JSON.stringify({ tool: "create_issue", params: { owner: "me", title } })}\n`;
+    assert.equal(first.stdout, answer("one"));
+    const saved = await ok(
+      ...["skill", "save", "open-issue", "--run", "last", "--args", '{"title":"one"}'],
+    );
+    assert.equal(
+      saved.stdout,
+      "open-issue: program, 1 tool, written: " +
+        `${await Deno.realPath(folder)}/.claude/skills/open-issue\n`,
+    );
+    assert.match(saved.stderr, /call it as openIssue\(input: \{ title: string \}\)/);
+    assert.equal(
+      (await ok("execute", "open-issue", "--args", '{"title":"two"}')).stdout,
+      answer("two"),
+    );
+    assert.equal(
+      (await ok("skill", "load", "open-issue", "--args", '{"title":"three"}')).stdout,
+      answer("three"),
+    );
+    assert.match((await ok("skill", "verify", "open-issue", "--run")).stderr, /ran well with/);
+    const wrong = await run("execute", "open-issue", "--args", '{"title":1}');
+    assert.equal(wrong.code, 2);
+    assert.match(
+      wrong.stderr,
+      /^error: Arguments do not fit skill "open-issue": title must be string/,
+    );
+
+    const call = ["execute", "open-issue", "--args", '{"title":"two"}'];
+    // A tool that it does not use.
+    await list([PLAIN_ISSUE, { ...SEARCH, inputSchema: { type: "object", required: ["x"] } }]);
+    assert.doesNotMatch((await ok(...call, "--strict-tools")).stderr, /have changed/);
+    // Words, and a parameter that may be left out.
+    const milder = [
+      [
+        { ...PLAIN_ISSUE, description: "Other words." },
+        /summary was "Opens an issue\.", is now "Other words\."/,
+      ],
+      [
+        changed(PLAIN_ISSUE, (schema) => ({
+          ...schema,
+          properties: { ...schema["properties"] as object, labels: { type: "string" } },
+        })),
+        /parameter "labels" is new \(optional, string\)/,
+      ],
+    ] as const;
+    for (const [tool, message] of milder) {
+      await list([tool, SEARCH]);
+      const mild = await ok(...call);
+      assert.match(
+        mild.stderr,
+        /^warning: Tools that skill "open-issue" uses have changed: "tracker/m,
+      );
+      assert.match(mild.stderr, message);
+      assert.equal(mild.stdout, answer("two"));
+      const strict = await run(...call, "--strict-tools");
+      assert.equal(strict.code, 6, strict.stderr);
+      assert.match(strict.stderr, message);
+      assert.equal(strict.stdout, "");
+    }
+    // A new required parameter, and no tool at all.
+    await list([
+      changed(PLAIN_ISSUE, (schema) => ({ ...schema, required: ["owner", "title", "body"] })),
+      SEARCH,
+    ]);
+    const refused = await run(...call, "--format", "json");
+    assert.equal(refused.code, 6);
+    const { error } = JSON.parse(refused.stdout);
+    assert.equal(error.kind, "integrity");
+    assert.equal(
+      error.message,
+      'Tools that skill "open-issue" uses have changed: "tracker/create_issue"',
+    );
+    assert.deepEqual(error.detail, ['~ create_issue: parameter "body" is now required']);
+    await list([SEARCH]);
+    const gone = await run(...call);
+    assert.equal(gone.code, 6);
+    assert.match(gone.stderr, /\n {2}- create_issue\n/);
+  });
+});
+
+Deno.test("mcp-exec runs no skill that nobody accepted, and accepts exactly the root given (K4)", async () => {
+  await inCircle(async ({ folder, run }) => {
+    await Deno.writeTextFile(`${folder}/a.ts`, "export default 1;");
+    assert.equal((await run("skill", "save", "one", "--file", "a.ts")).code, 0);
+    const skill = `${folder}/.claude/skills/one`;
+    await Deno.writeTextFile(`${skill}/program.ts`, "export default 2;");
+    const damaged = await run("execute", "one");
+    assert.equal(damaged.code, 6);
+    assert.match(
+      damaged.stderr,
+      /^error: Skill "one" is not as it was written: "program\.ts" was changed/,
+    );
+    const files = new Map<string, Uint8Array>();
+    for await (const { name } of Deno.readDir(skill)) {
+      files.set(name, await Deno.readFile(`${skill}/${name}`));
+    }
+    const { text, root } = checksumOf(files);
+    await Deno.writeTextFile(`${skill}/checksum.blake3`, text);
+    for (const args of [["execute", "one"], ["skill", "load", "one"], ["skill", "verify"]]) {
+      const refused = await run(...args);
+      assert.equal(refused.code, 6, args.join(" "));
+      assert.match(
+        refused.stderr,
+        /error: Skill "one" was not accepted here\n {2}its root is blake3:/,
+      );
+    }
+    const importing = await run(
+      "execute",
+      "-e",
+      'import x from "/mcp-tools/skills/one/index.ts"; export default x;',
+    );
+    assert.equal(importing.code, 6);
+    const asked = await run("skill", "verify", "one", "--accept");
+    assert.equal(asked.code, 2);
+    assert.ok(asked.stderr.includes(`--accept ${root}`), asked.stderr);
+    const other = await run("execute", "one", "--accept-root", root.replace(/.{4}$/, "0000"));
+    assert.equal(other.code, 6);
+    assert.match(other.stderr, /has another root than the one given/);
+    const accepted = await run("execute", "one", "--accept-root", root);
+    assert.deepEqual([accepted.code, accepted.stdout], [0, "2\n"]);
+    assert.equal((await run("skill", "verify", "one")).stdout, `one ${root}\n`);
+  });
+});
+
+Deno.test("mcp-exec lets a kept program call the servers it was kept with and no other", async () => {
+  await inCircle(async ({ folder, run }) => {
+    await Deno.writeTextFile(
+      `${folder}/a.ts`,
+      `import { search } from "mcp:tracker";
+const parts = ["de", "mo"];
+export default async () => {
+  await search({});
+  return await callTool(parts.join(""), "list_users").catch((error) => error.message);
+};`,
+    );
+    assert.equal((await run("skill", "save", "one", "--file", "a.ts")).code, 0);
+    const { stdout } = await run("execute", "one");
+    assert.match(stdout, /^Server "demo" is not among those this run may call/);
+  });
+});
+
+Deno.test("checkServer error names the skill and how to mend it", async () => {
+  const { checkServer } = await import("../src/skill_programs.ts");
+  const [before, after] = [serverOf([ISSUE], "tracker"), serverOf([], "tracker")];
+  assert.throws(
+    () => checkServer({ name: NAME }, { before, after, strict: false }),
+    (error: AppError) => {
+      assert.equal(error.exitCode, 6);
+      assert.match(error.hint!, /mcp-exec skill save weekly-report --force/);
+      return true;
+    },
+  );
+});
