@@ -6,6 +6,7 @@ import type { Digest } from "./hash.ts";
 import { MAX_INDEX_ENTRY_BYTES, MAX_INDEX_SERVERS } from "./limits.ts";
 import type { ServerName } from "./names.ts";
 import { fingerprintOf, type ProtocolEra, type ServerInfo, type ServerSpec } from "./server.ts";
+import { countTokens } from "./stats.ts";
 
 /** One server in the index; `savedAt` is milliseconds since 1970. */
 export interface CatalogEntry {
@@ -21,6 +22,8 @@ export interface Catalog {
   save(spec: ServerSpec, info: ServerInfo): void;
   /** What was kept last and when (milliseconds since 1970); undefined when nothing fits. */
   load(spec: ServerSpec): { info: ServerInfo; savedAt: number } | undefined;
+  /** About how many tokens the definitions of a server's tools are; undefined when nothing fits. */
+  tokens(spec: ServerSpec): number | undefined;
   /** Every server in the index by name, the latest first among equal names. */
   list(): CatalogEntry[];
   /** The era of the protocol this server spoke last. */
@@ -50,13 +53,32 @@ export function createCatalog(
     const json = JSON.stringify(info);
     if (json.length > MAX_INDEX_ENTRY_BYTES) return;
     attempt(() => {
-      database.run(
-        "insert or replace into servers (name, fingerprint, version, info, saved) values (?, ?, ?, ?, ?)",
+      const fingerprint = fingerprintOf(spec);
+      const same = database.get(
+        "select 1 from servers where name = ? and fingerprint = ? and version = ? and info = ?",
         spec.name,
-        fingerprintOf(spec),
+        fingerprint,
+        INFO_VERSION,
+        json,
+      );
+      if (same !== undefined) {
+        database.run(
+          "update servers set saved = ? where name = ? and fingerprint = ?",
+          options.now(),
+          spec.name,
+          fingerprint,
+        );
+        return;
+      }
+      database.run(
+        `insert or replace into servers (name, fingerprint, version, info, saved, tokens)
+         values (?, ?, ?, ?, ?, ?)`,
+        spec.name,
+        fingerprint,
         INFO_VERSION,
         json,
         options.now(),
+        definitionTokens(info),
       );
       keepLatest("servers");
     });
@@ -71,6 +93,21 @@ export function createCatalog(
         INFO_VERSION,
       );
       return row && { info: JSON.parse(row.info) as ServerInfo, savedAt: row.saved };
+    });
+  }
+
+  function tokens(spec: ServerSpec): number | undefined {
+    return attempt(() => {
+      const row = database.get<{ tokens: number | null }>(
+        "select tokens from servers where name = ? and fingerprint = ? and version = ?",
+        spec.name,
+        fingerprintOf(spec),
+        INFO_VERSION,
+      );
+      if (row === undefined || row.tokens !== null) return row?.tokens ?? undefined;
+      // Saved before tokens were counted.
+      const info = load(spec)?.info;
+      return info && definitionTokens(info);
     });
   }
 
@@ -115,5 +152,10 @@ export function createCatalog(
     );
   }
 
-  return { save, load, list, era, rememberEra };
+  return { save, load, tokens, list, era, rememberEra };
+}
+
+/** What a client that loads every tool puts into a model's context. */
+function definitionTokens(info: ServerInfo): number {
+  return countTokens(JSON.stringify(info.tools.map(({ digest: _, ...tool }) => tool)));
 }

@@ -77,8 +77,8 @@ const MIGRATIONS: readonly string[] = [
   `create index state_sizes on state (session, saved, bytes);
    create table run_tokens (
      run text primary key, version integer not null, tokenizer text not null,
-     definitions integer not null, results integer not null, program integer not null,
-     answer integer not null
+     definitions integer not null, arguments integer not null, results integer not null,
+     program integer not null, answer integer not null
    ) without rowid;
    create trigger run_tokens_fixed before update on run_tokens begin
      select raise(abort, 'runs are written once'); end;

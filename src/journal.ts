@@ -24,6 +24,19 @@ export interface RunStart {
   readonly limits: RunLimits;
 }
 
+/** What passed by in a run, in tokens as the tokenizer named counts or estimates them. */
+export interface RunTokens {
+  readonly tokenizer: string;
+  /** Definitions of all tools of the servers that the run called or imported. */
+  readonly definitions: number;
+  /** Arguments of its calls, and their results as the program got them. */
+  readonly arguments: number;
+  readonly results: number;
+  readonly program: number;
+  /** What the program handed back. */
+  readonly answer: number;
+}
+
 /** How a run ended; `ms` is wall clock, `memory` the peak in bytes. */
 export interface RunEnd {
   readonly outcome: "ok" | ErrorKind;
@@ -31,6 +44,7 @@ export interface RunEnd {
   readonly fuel?: number;
   readonly memory?: number;
   readonly error?: ErrorDocument;
+  readonly tokens?: RunTokens;
 }
 
 /** One call of a run, allowed or not. */
@@ -192,17 +206,34 @@ export function createJournal(database: Database, options: JournalOptions): Jour
 
   function finishRun(run: RunId, end: RunEnd): void {
     write(() =>
-      database.run(
-        `insert into run_ends (run, version, outcome, fuel, memory, ms, error)
-         values (?, ?, ?, ?, ?, ?, ?)`,
-        run,
-        ROW_VERSION,
-        end.outcome,
-        end.fuel ?? null,
-        end.memory ?? null,
-        end.ms,
-        end.error === undefined ? null : JSON.stringify(end.error),
-      )
+      database.transaction(() => {
+        database.run(
+          `insert into run_ends (run, version, outcome, fuel, memory, ms, error)
+           values (?, ?, ?, ?, ?, ?, ?)`,
+          run,
+          ROW_VERSION,
+          end.outcome,
+          end.fuel ?? null,
+          end.memory ?? null,
+          end.ms,
+          end.error === undefined ? null : JSON.stringify(end.error),
+        );
+        if (end.tokens === undefined) return;
+        const { tokenizer, definitions, results, program, answer } = end.tokens;
+        database.run(
+          `insert into run_tokens
+             (run, version, tokenizer, definitions, arguments, results, program, answer)
+           values (?, ?, ?, ?, ?, ?, ?, ?)`,
+          run,
+          ROW_VERSION,
+          tokenizer,
+          definitions,
+          end.tokens.arguments,
+          results,
+          program,
+          answer,
+        );
+      })
     );
   }
 
@@ -229,6 +260,7 @@ export function createJournal(database: Database, options: JournalOptions): Jour
     database.run(`delete from runs where ${where}`, value);
     database.run("delete from calls where run not in (select id from runs)");
     database.run("delete from run_ends where run not in (select id from runs)");
+    database.run("delete from run_tokens where run not in (select id from runs)");
     database.run("delete from programs where digest not in (select program from runs)");
   }
 
@@ -300,8 +332,10 @@ function createRunId(timeMs: number): RunId {
 }
 
 const SELECT_RUNS = `select runs.*, ends.outcome, ends.fuel, ends.memory, ends.ms, ends.error,
-    (select count(*) from calls where calls.run = runs.id) as call_count
-  from runs left join run_ends as ends on ends.run = runs.id`;
+    tokens.tokenizer, tokens.definitions, tokens.arguments, tokens.results, tokens.program as program_tokens,
+    tokens.answer, (select count(*) from calls where calls.run = runs.id) as call_count
+  from runs left join run_ends as ends on ends.run = runs.id
+    left join run_tokens as tokens on tokens.run = runs.id`;
 
 interface RunRow {
   readonly id: RunId;
@@ -317,6 +351,12 @@ interface RunRow {
   readonly memory: number | null;
   readonly ms: number | null;
   readonly error: string | null;
+  readonly tokenizer: string | null;
+  readonly definitions: number | null;
+  readonly arguments: number | null;
+  readonly results: number | null;
+  readonly program_tokens: number | null;
+  readonly answer: number | null;
   readonly call_count: number;
 }
 
@@ -354,6 +394,16 @@ function toSummary(row: RunRow): RunSummary {
         ...(row.fuel !== null && { fuel: row.fuel }),
         ...(row.memory !== null && { memory: row.memory }),
         ...(row.error !== null && { error: JSON.parse(row.error) }),
+        ...(row.tokenizer !== null && {
+          tokens: {
+            tokenizer: row.tokenizer,
+            definitions: row.definitions!,
+            arguments: row.arguments!,
+            results: row.results!,
+            program: row.program_tokens!,
+            answer: row.answer!,
+          },
+        }),
       },
     }),
   };

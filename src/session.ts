@@ -15,7 +15,7 @@ import { writeFileAtomic } from "./disk.ts";
 import { AppError, ExitCode, toAppError } from "./errors.ts";
 import { digestOf } from "./hash.ts";
 import { createHostFunctions, functionsOf, SERVERS_FOLDER } from "./host_functions.ts";
-import { createJournal, type Journal, type RunId } from "./journal.ts";
+import { createJournal, type Journal, type RunId, type RunTokens } from "./journal.ts";
 import { DEFAULT_RUN_LIMITS, type RunLimits } from "./limits.ts";
 import type { Log } from "./log.ts";
 import {
@@ -36,6 +36,7 @@ import type { ServerInfo, ServerSpec } from "./server.ts";
 import { freeName, type ServerSet } from "./servers.ts";
 import { mountSkills } from "./skill_mount.ts";
 import { type Skill, skillStoreOver } from "./skills.ts";
+import { countTokens, TOKENIZER } from "./stats.ts";
 import { createMemoryState, createSessionState, type StateStorage } from "./state.ts";
 import type { Connection } from "./transport.ts";
 import { openWorkspace, WORKSPACE_FOLDER, type WorkspaceOptions } from "./workspace.ts";
@@ -127,7 +128,7 @@ export async function openSession(
     connections: named.connections,
     journal,
     now: context.now,
-    ...(options.countTokens && { countTokens: options.countTokens }),
+    countTokens: options.countTokens ?? countTokens,
   });
   const lasting = createSessionState(database, { now: context.now });
   let executor: CodeExecutor | undefined;
@@ -262,6 +263,7 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
       memory: report.memory,
       ms: report.ms,
       ...(report.error !== undefined && { error: report.error.toJSON() }),
+      tokens: tokensOf(request, parts, { calls, servers, report }),
     });
     return { ...report, run, calls, servers };
   } catch (error) {
@@ -269,6 +271,29 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
     journal.finishRun(run, { outcome: failure.kind, ms: 0, error: failure.toJSON() });
     throw failure;
   }
+}
+
+/** What passed by in a run that has ended. */
+function tokensOf(
+  { source }: RunRequest,
+  { specs, catalog }: RunParts,
+  { calls, servers, report }: Pick<RunOutcome, "calls" | "servers"> & { report: RunReport },
+): RunTokens {
+  const { value, error } = report;
+  const used = new Set<string>([
+    ...calls.map((call) => call.server),
+    ...servers.map((info) => info.name),
+  ]);
+  const known = [...used].flatMap((name) => specs.get(name as ServerName) ?? []);
+  const answer = error?.message ?? (typeof value === "string" ? value : JSON.stringify(value));
+  return {
+    tokenizer: TOKENIZER,
+    definitions: known.reduce((sum, spec) => sum + (catalog.tokens(spec) ?? 0), 0),
+    arguments: calls.reduce((sum, call) => sum + (call.sentTokens ?? 0), 0),
+    results: calls.reduce((sum, call) => sum + (call.receivedTokens ?? 0), 0),
+    program: countTokens(source),
+    answer: countTokens(answer ?? ""),
+  };
 }
 
 /** What the servers say that a program imports, asked in parallel. */

@@ -4,6 +4,7 @@ import { type Database, openDatabase } from "../src/database.ts";
 import { digestOfJson } from "../src/hash.ts";
 import { toServerName, toToolName } from "../src/names.ts";
 import { fingerprintOf, type ServerInfo, type StdioSpec } from "../src/server.ts";
+import { estimateTokens } from "../src/stats.ts";
 import { Secret } from "../src/text.ts";
 
 async function withDatabase(run: (open: () => Database) => void): Promise<void> {
@@ -157,5 +158,20 @@ Deno.test("createCatalog answers as if empty when the database fails", async () 
     deepStrictEqual(catalog.list(), []);
     strictEqual(new Set(warnings).size, 1);
     match(warnings[0]!, /^The index of servers is not used: Database is closed$/);
+  });
+});
+
+Deno.test("Catalog.tokens tells what the definitions of a server's tools cost a model", async () => {
+  await withDatabase((open) => {
+    const database = open();
+    const catalog = createCatalog(database, { now: () => 1 });
+    strictEqual(catalog.tokens(specOf("a")), undefined);
+    const info = infoOf("a", ["add", "sub"]);
+    catalog.save(specOf("a"), info);
+    const text = JSON.stringify(info.tools.map(({ name, inputSchema }) => ({ name, inputSchema })));
+    strictEqual(catalog.tokens(specOf("a")), estimateTokens(text));
+    strictEqual(catalog.tokens(specOf("a", "other")), undefined);
+    database.run("update servers set tokens = null");
+    strictEqual(catalog.tokens(specOf("a")), estimateTokens(text));
   });
 });

@@ -270,3 +270,25 @@ Deno.test("createJournal costs one warning and no run when it cannot be written"
     );
   });
 });
+
+Deno.test("createJournal keeps what passed by in a run in tokens, and removes it with the run", async () => {
+  await withDatabase((database) => {
+    let nowMs = START_MS;
+    const journal = journalOf(database, { now: () => nowMs });
+    const tokens = {
+      tokenizer: "o200k_base, estimated",
+      definitions: 5_000,
+      arguments: 30,
+      results: 70_000,
+      program: 120,
+      answer: 40,
+    };
+    const id = journal.startRun(startOf("return 1;"));
+    journal.finishRun(id, { outcome: "ok", ms: 1, tokens });
+    deepStrictEqual(journal.run(id)!.end, { outcome: "ok", ms: 1, tokens });
+    throws(() => database.run("update run_tokens set results = 0"), /written once/);
+    nowMs += 31 * DAY_MS;
+    journal.prune();
+    deepStrictEqual(database.all("select * from run_tokens"), []);
+  });
+});

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { estimateTokens, TOKENIZER, tokenLedger } from "../src/stats.ts";
+import { countTokens, estimateTokens, TOKENIZER, tokenLedger } from "../src/stats.ts";
 
 // Counted with gpt-tokenizer 3.4.0, o200k_base; bench/tokens_bench.ts compares at large.
 const COUNTED: readonly (readonly [text: string, tokens: number])[] = [
@@ -91,4 +91,12 @@ Deno.test("tokenLedger takes texts for counts, and never a negative saving", () 
   assert.equal(ledger.saved, 0);
   const nothing = { definitions: 0, read: 0, calls: 0, results: 0, program: 0, answer: 0 };
   assert.equal(tokenLedger(nothing).saved, 0);
+});
+
+Deno.test("countTokens lets the beginning of a long text stand for all of it", () => {
+  const line = '{"id":1,"title":"A title","state":"open"},';
+  assert.equal(countTokens(line), estimateTokens(line));
+  const long = line.repeat(50_000);
+  const ratio = countTokens(long) / estimateTokens(long);
+  assert.ok(ratio > 0.99 && ratio < 1.01, `${ratio}`);
 });
