@@ -5,7 +5,7 @@
 import { AppError } from "./errors.ts";
 
 /** Part of the name under which a metered module is kept; changes when the rewriting does. */
-export const METER_VERSION = 1;
+export const METER_VERSION = 2;
 
 /** The export that holds the units left, an i32: the host fills it again when asked. */
 export const FUEL_EXPORT = "mcp_exec_fuel";
@@ -34,8 +34,9 @@ const I32 = 0x7f;
 const BULK_SHIFT = 6;
 
 /**
- * The same module with the counter. The largest function is left alone but for its bulk memory:
- * it is the interpreter, which polls by itself and would cost a fifth of the speed.
+ * The same module with the counter. Of the largest function the loops that span most of it are left
+ * alone: it is the interpreter, which polls by itself, and to charge every step would cost a fifth
+ * of the speed. Its small loops count like all others: a step may walk a long chain of prototypes.
  */
 export function meterModule(wasm: Uint8Array, options: MeterOptions): MeteredModule {
   const reader = new Reader(wasm);
@@ -94,7 +95,7 @@ export function meterModule(wasm: Uint8Array, options: MeterOptions): MeteredMod
         const type = types[functions[index]!];
         if (type === undefined) throw unknown("a function without a type");
         const rewriter = new Rewriter(wasm, one, { params: type.params, counter, interrupt });
-        const code = rewriter.run(one !== largest);
+        const code = rewriter.run(one === largest);
         loops += rewriter.loops;
         bulk += rewriter.bulk;
         return join([unsigned(code.length), code]);
@@ -180,11 +181,13 @@ class Rewriter {
     this.#check = [0x23, ...this.#counter, 0x41, 0x00, 0x48, 0x04, 0x40, ...call, 0x0b];
   }
 
-  run(countLoops: boolean): Uint8Array {
+  run(isInterpreter: boolean): Uint8Array {
     const reader = this.#reader;
     const groups: { count: number; type: number }[] = [];
     reader.repeat(() => groups.push({ count: reader.unsigned(), type: reader.byte() }));
     const first = reader.at;
+    const dispatch = isInterpreter ? this.#longLoops() : NONE;
+    reader.at = first;
     const local = groups.reduce((sum, group) => sum + group.count, this.options.params);
     const take = [0x6b, 0x24, ...this.#counter, ...this.#check];
     const loopCharge = [0x23, ...this.#counter, 0x41, 0x01, ...take];
@@ -201,7 +204,7 @@ class Rewriter {
     while (reader.at < this.body.end) {
       const at = reader.at;
       const kind = skipInstruction(reader);
-      if (kind === "loop" && countLoops) {
+      if (kind === "loop" && !dispatch.has(at)) {
         insert(reader.at, loopCharge);
         this.loops++;
       } else if (kind === "bulk") {
@@ -215,7 +218,28 @@ class Rewriter {
     const locals = groups.flatMap((group) => [...unsigned(group.count), group.type]);
     return join([unsigned(groups.length), locals, ...parts]);
   }
+
+  // Where the loops begin that are longer than half of the function.
+  #longLoops(): ReadonlySet<number> {
+    const { start, end } = this.body;
+    const reader = this.#reader;
+    const open: { readonly at: number; readonly isLoop: boolean }[] = [];
+    const found = new Set<number>();
+    while (reader.at < end) {
+      const at = reader.at;
+      const opcode = this.wasm[at]!;
+      const isLoop = skipInstruction(reader) === "loop";
+      if (opcode >= 0x02 && opcode <= 0x04) open.push({ at, isLoop });
+      else if (opcode === 0x0b) {
+        const block = open.pop();
+        if (block?.isLoop && at - block.at > (end - start) / 2) found.add(block.at);
+      }
+    }
+    return found;
+  }
 }
+
+const NONE: ReadonlySet<number> = new Set();
 
 function skipInstruction(reader: Reader): "loop" | "bulk" | undefined {
   const opcode = reader.byte();

@@ -14,7 +14,8 @@ interface Parts {
 function buildModule({ body, importName = "i" }: Parts): Uint8Array {
   const section = (id: number, ...bytes: number[]) => [id, bytes.length, ...bytes];
   const code = (bytes: readonly number[]) => [bytes.length + 2, 0, ...bytes, 0x0b];
-  const largest = [0x03, 0x40, 0x0b, ...Array(100).fill(0x01)];
+  // A loop over nearly all of it, with a small one inside.
+  const largest = [0x03, 0x40, ...Array(100).fill(0x01), 0x03, 0x40, 0x0b, 0x0b];
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, 2, 0x60, 1, I32, 1, I32, 0x60, 1, I32, 0),
@@ -42,7 +43,7 @@ function start(bytes: BufferSource, interrupt: (from: number) => number) {
 
 Deno.test("meterModule takes one unit for each turn of a loop", () => {
   const { bytes, loops, bulk } = meterModule(buildModule({ body: COUNT_DOWN }), INTERRUPT);
-  assert.deepEqual({ loops, bulk }, { loops: 1, bulk: 0 });
+  assert.deepEqual({ loops, bulk }, { loops: 2, bulk: 0 });
   const { run, counter } = start(bytes, () => 0);
   assert.equal(counter.value, FUEL_AT_START);
   run(1000);
