@@ -215,7 +215,8 @@ export function chooseServer(
   }
   if (servers.adHoc.length === 1) return (session) => session.adHoc[0]!;
   const known = servers.adHoc.length > 1 ? servers.adHoc : [...servers.specs.keys()];
-  throw new AppError("usage", "It is not clear which server is meant", {
+  const isOpen = servers.adHoc.length > 1;
+  throw new AppError("usage", isOpen ? "Several servers may be meant" : "No server is named", {
     hint: `name one of ${known.slice(0, 10).map((name) => `"${name}"`).join(", ")}, or give a URL`,
   });
 }

@@ -170,7 +170,8 @@ export function serverText(
     }
   }
   for (const view of tools) {
-    lines.push("", style.bold(view.signature));
+    const { functionName, signature } = view;
+    lines.push("", style.bold(functionName) + signature.slice(functionName.length));
     if (!options.detailed) {
       if (view.summary !== "") {
         lines.push(`  ${style.dim(cut(view.summary, width))}`);

@@ -221,9 +221,10 @@ function addFlagServers(
     const name = given === undefined
       ? freeName(slugServerName(made()), isTaken)
       : toServerName(given);
-    if (specs.has(name) || name === DEMO_SERVER) {
-      throw new AppError("usage", `Server name "${name}" is given twice or reserved`);
+    if (name === DEMO_SERVER) {
+      throw new AppError("usage", `Server name "${name}" stands for the built-in server`);
     }
+    if (specs.has(name)) throw new AppError("usage", `Server name "${name}" is given twice`);
     adHoc.push(name);
     if (given === undefined) unnamed.add(name);
     return name;
