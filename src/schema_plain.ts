@@ -20,8 +20,9 @@ export interface Cost {
 export type PlainSchema = boolean | JsonObject;
 
 /**
- * `schema` rewritten, or undefined when it is in an unknown dialect or has more than
- * `MAX_CHECKED_SUBSCHEMAS` subschemas. Both draft-07 and 2020-12 become 2020-12.
+ * `schema` rewritten, or undefined when it is in an unknown dialect, has more than
+ * `MAX_CHECKED_SUBSCHEMAS` subschemas, or refers to itself without going into the value: checking
+ * against that never ends. Both draft-07 and 2020-12 become 2020-12.
  */
 export function toPlainSchema(schema: JsonObject): PlainSchema | undefined {
   const strict = new Rewriter(schema, false);
@@ -79,7 +80,7 @@ class Rewriter {
     for (let next = this.#queue.pop(); next !== undefined; next = this.#queue.pop()) {
       definitions.push([next.name, this.#rewrite(next.schema, next.scope).schema]);
     }
-    if (this.#left < 0) return undefined;
+    if (this.#left < 0 || isEndless(root, new Map(definitions))) return undefined;
     // The validator loses what a condition has evaluated.
     if (this.#hasConditions && this.#hasRest) this.isExact = false;
     if (typeof root === "boolean" || definitions.length === 0) return root;
@@ -188,6 +189,27 @@ class Rewriter {
     if (cost === undefined) return { schema: "$ref" in out ? out : true, exact };
     return { schema: { ...out, [COST_KEYWORD]: cost }, exact };
   }
+}
+
+/** Whether some definition, or the root, comes back to itself for one and the same value. */
+function isEndless(root: PlainSchema, definitions: ReadonlyMap<string, PlainSchema>): boolean {
+  const states = new Map<PlainSchema, "open" | "done">();
+  const comesBack = (schema: PlainSchema): boolean => {
+    if (typeof schema === "boolean" || states.get(schema) === "done") return false;
+    if (states.get(schema) === "open") return true;
+    states.set(schema, "open");
+    const { $ref, allOf, anyOf, oneOf, dependentSchemas } = schema;
+    const parts = [
+      ...[allOf, anyOf, oneOf].flatMap((list) => list ?? []),
+      ...["not", "if", "then", "else"].map((key) => schema[key] ?? true),
+      ...Object.values(dependentSchemas ?? {}),
+      ...(typeof $ref === "string" ? [definitions.get($ref.slice("#/$defs/".length)) ?? true] : []),
+    ] as PlainSchema[];
+    const found = parts.some(comesBack);
+    states.set(schema, "done");
+    return found;
+  };
+  return comesBack(root) || [...definitions.values()].some(comesBack);
 }
 
 // A reference alone costs nothing: what it leads to does.

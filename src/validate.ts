@@ -55,7 +55,9 @@ export function createSchemaChecker(
     };
     const plain = toPlainSchema(tool[part] ?? {});
     if (plain === undefined) {
-      giveUp("their schema is too large or in a dialect that is not known");
+      giveUp(
+        "their schema is too large, comes back to itself, or is in a dialect that is not known",
+      );
       return () => undefined;
     }
     if (plain === true) return () => undefined;
