@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import ts from "typescript";
 import { generateTypescript } from "../src/codegen.ts";
 import type { ServerName } from "../src/names.ts";
-import type { JsonObject, ServerInfo } from "../src/server.ts";
+import type { JsonObject } from "../src/server.ts";
 import { inFolder, problemsOf, STRICT } from "./compile_check.ts";
 import {
   EMPTY,
