@@ -22,7 +22,7 @@ const ROWS: readonly (readonly string[])[] = [
     ...words(
       "channel stdio http transport introspect catalog bridge validate journal config skill_code tool_changes",
     ),
-    ...words("clients discovery trust state figures"),
+    ...words("clients config_file discovery trust state figures"),
     ...words(
       "vfs plan reference codegen documents declarations difference modules run guest sandbox workspace",
     ),

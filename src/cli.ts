@@ -47,6 +47,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     brief: "List servers and where they come from, and trust those of a project",
     load: async () => (await import("./commands/server.ts")).command,
   },
+  config: {
+    brief: "Show and change settings",
+    load: async () => (await import("./commands/config.ts")).command,
+  },
   completions: {
     brief: "Print a script that completes commands, flags, servers and tools",
     load: async () => (await import("./commands/completions.ts")).command,

@@ -50,7 +50,14 @@ export async function readConfig(
   path: string,
   options: { origin: Origin; shownPath: string },
 ): Promise<Config> {
-  const text = await readTextFile(path, { maxBytes: MAX_CONFIG_BYTES });
+  return await parseConfig(await readTextFile(path, { maxBytes: MAX_CONFIG_BYTES }), options);
+}
+
+/** The configuration in `text`; throws as `readConfig` does. */
+export async function parseConfig(
+  text: string,
+  options: { origin: Origin; shownPath: string },
+): Promise<Config> {
   const document = await parseDocument(text, options.shownPath);
   const warnings: string[] = [];
   const warn = (message: string) => warnings.push(`${options.shownPath}: ${message}`);

@@ -173,12 +173,21 @@ function addSpec(specs: Map<ServerName, ServerSpec>, name: ServerName, spec: Ser
   if (!specs.has(name)) specs.set(name, spec);
 }
 
-async function readOwnConfig(context: Context, flag: string | undefined): Promise<Config> {
+/** Our own configuration file: the one that `--config` or `MCP_EXEC_CONFIG` names, or the usual. */
+export function ownConfigFile(
+  context: Pick<Context, "env" | "paths">,
+  flag: string | undefined,
+): { path: string; shownPath: string; isAsked: boolean } {
   const asked = flag ?? (context.env.get("MCP_EXEC_CONFIG") || undefined);
   const path = asked ?? `${context.paths.config}/config.json`;
+  return { path, shownPath: maskHome(path, context.paths.home), isAsked: asked !== undefined };
+}
+
+async function readOwnConfig(context: Context, flag: string | undefined): Promise<Config> {
+  const { path, shownPath, isAsked } = ownConfigFile(context, flag);
   // Only a file that was asked for has to be there.
-  if (asked === undefined && !await isThere(path)) return EMPTY_CONFIG;
-  return await readConfig(path, { origin: "user", shownPath: maskHome(path, context.paths.home) });
+  if (!isAsked && !await isThere(path)) return EMPTY_CONFIG;
+  return await readConfig(path, { origin: "user", shownPath });
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -1,0 +1,226 @@
+// `config`: shows and changes our own configuration file. Servers are shown by `server`; nothing
+// here prints a value of theirs.
+
+import { buildCommand } from "@stricli/core";
+import {
+  type ConfigFile,
+  editConfig,
+  findSetting,
+  parseSetting,
+  readConfigFile,
+  setInJson,
+  settingIn,
+  SETTINGS,
+} from "../config_file.ts";
+import { AppError } from "../errors.ts";
+import { argument, type CommandGroup, type Invocation } from "../flags.ts";
+import { countOf } from "../render.ts";
+import { ownConfigFile } from "../servers.ts";
+import { quoteText } from "../text.ts";
+
+const KEY = argument("Name of a setting", "key");
+
+function fileOf({ context, config }: Invocation): ConfigFile {
+  return ownConfigFile(context, config);
+}
+
+const show = buildCommand<Record<never, never>, [], Invocation>({
+  docs: {
+    brief: "Show every setting, its value and whether the file sets it",
+    fullDescription: `Shows the settings that hold for this user. "server list" shows the servers.
+
+EXAMPLES
+  mcp-exec config show
+  mcp-exec config show --format json`,
+  },
+  parameters: {},
+  async func() {
+    const { output } = this;
+    const file = fileOf(this);
+    const { document, exists } = await readConfigFile(file);
+    const settings = SETTINGS.map((setting) => {
+      const value = settingIn(document, setting);
+      const { key, fallback, brief } = setting;
+      return { key, value: value ?? fallback, isSet: value !== undefined, brief };
+    });
+    if (output.format === "json") {
+      return output.document({ ok: true, file: file.shownPath, exists, settings });
+    }
+    const servers = Object.keys((document["mcpServers"] ?? {}) as object).length;
+    const width = Math.max(...settings.map(({ key }) => key.length));
+    output.print([
+      `${file.shownPath}${exists ? `, ${countOf(servers, "server")}` : ", not there yet"}`,
+      ...settings.map(({ key, value, isSet, brief }) =>
+        `  ${key.padEnd(width)}  ${shown(value).padEnd(12)}${
+          isSet ? "set    " : "default"
+        }  ${brief}`
+      ),
+    ].join("\n"));
+  },
+});
+
+const get = buildCommand<Record<never, never>, [key: string], Invocation>({
+  docs: {
+    brief: "Print the value of a setting",
+    fullDescription: `Prints what holds: the file's value, or the default.
+
+EXAMPLES
+  mcp-exec config get limits.timeout`,
+  },
+  parameters: { positional: { kind: "tuple", parameters: [KEY] } },
+  async func(_flags, key) {
+    const setting = findSetting(key);
+    const { document } = await readConfigFile(fileOf(this));
+    const value = settingIn(document, setting);
+    if (this.output.format === "json") {
+      this.output.document({
+        ok: true,
+        key,
+        value: value ?? setting.fallback,
+        isSet: value !== undefined,
+      });
+    } else this.output.print(shown(value ?? setting.fallback));
+  },
+});
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? quoteText(value).slice(1, -1) : JSON.stringify(value);
+}
+
+const set = buildCommand<Record<never, never>, [key: string, value: string], Invocation>({
+  docs: {
+    brief: "Change a setting in your configuration file",
+    fullDescription: `Changes one setting; comments in the file stay. The file is made when there is
+none. A value that could not be used is refused, and the file stays as it was.
+
+EXAMPLES
+  mcp-exec config set limits.timeout 2m
+  mcp-exec config set limits.memory 512MiB
+  mcp-exec config set journal.payloads true`,
+  },
+  parameters: {
+    positional: { kind: "tuple", parameters: [KEY, argument("Its new value", "value")] },
+  },
+  async func(_flags, key, text) {
+    const setting = findSetting(key);
+    const value = parseSetting(setting, text);
+    const file = fileOf(this);
+    await editConfig(file, (before) => setInJson(before, key.split("."), value));
+    done(this, { key, value, said: `${key} is ${shown(value)} in ${file.shownPath}` });
+  },
+});
+
+const unset = buildCommand<Record<never, never>, [key: string], Invocation>({
+  docs: {
+    brief: "Go back to the default of a setting",
+    fullDescription: `Takes one setting out of the file.
+
+EXAMPLES
+  mcp-exec config unset limits.timeout`,
+  },
+  parameters: { positional: { kind: "tuple", parameters: [KEY] } },
+  async func(_flags, key) {
+    const setting = findSetting(key);
+    const file = fileOf(this);
+    const { document, exists } = await readConfigFile(file);
+    if (exists && settingIn(document, setting) !== undefined) {
+      await editConfig(file, (before) => setInJson(before, key.split("."), undefined));
+    }
+    const value = setting.fallback;
+    done(this, { key, value, said: `${key} is ${shown(value)}, the default` });
+  },
+});
+
+function done(
+  { output }: Invocation,
+  { key, value, said }: { key: string; value: unknown; said: string },
+): void {
+  if (output.format === "json") output.document({ ok: true, key, value });
+  else output.print(said);
+}
+
+const path = buildCommand<Record<never, never>, [], Invocation>({
+  docs: {
+    brief: "Print where your configuration file is",
+    fullDescription: `Prints the path, whether the file is there or not.
+
+EXAMPLES
+  mcp-exec config path
+  \${EDITOR:-vi} "$(mcp-exec config path)"`,
+  },
+  parameters: {},
+  async func() {
+    const { path, shownPath } = fileOf(this);
+    if (this.output.format !== "json") return this.output.print(path);
+    const { exists } = await readConfigFile({ path, shownPath });
+    this.output.document({ ok: true, path, exists });
+  },
+});
+
+const init = buildCommand<Record<never, never>, [], Invocation>({
+  docs: {
+    brief: "Write a configuration file with every setting explained",
+    fullDescription:
+      `Writes a file in which every setting stands in a comment with its default. On a
+terminal you are asked first. A file that is there is left alone.
+
+EXAMPLES
+  mcp-exec config init`,
+  },
+  parameters: {},
+  async func() {
+    const { context, output } = this;
+    const file = fileOf(this);
+    const { exists } = await readConfigFile(file);
+    if (exists) {
+      throw new AppError("usage", `Config ${quoteText(file.shownPath)} is there already`, {
+        hint: "mcp-exec config set changes it",
+      });
+    }
+    const chosen = new Map<string, boolean>();
+    if (context.confirm !== undefined) {
+      if (!await context.confirm(`Write ${file.shownPath}?`)) {
+        throw new AppError("usage", "Nothing was written");
+      }
+      const payloads = "Keep arguments and results of calls whole in the journal, not as digests?";
+      if (await context.confirm(payloads)) chosen.set("journal.payloads", true);
+    }
+    await editConfig(file, () => initialText(chosen));
+    if (output.format === "json") output.document({ ok: true, path: file.path });
+    else output.print(`Wrote ${file.shownPath}`);
+  },
+});
+
+/** A file that says nothing but what was chosen, with the rest as comments. */
+function initialText(chosen: ReadonlyMap<string, boolean>): string {
+  const groups = Map.groupBy(SETTINGS, ({ key }) => key.split(".")[0]!);
+  const parts = [...groups].map(([group, settings]) => {
+    const lines = settings.flatMap(({ key, brief, fallback }, index) => {
+      const name = JSON.stringify(key.slice(group.length + 1));
+      const value = JSON.stringify(chosen.get(key) ?? fallback);
+      const comma = index < settings.length - 1 ? "," : "";
+      const mark = chosen.has(key) ? "" : "// ";
+      return [`    // ${brief}`, `    ${mark}${name}: ${value}${comma}`];
+    });
+    return `  ${JSON.stringify(group)}: {\n${lines.join("\n")}\n  }`;
+  });
+  return `{
+  // Servers, as every MCP client writes them; those of other clients are found without being here.
+  // "name": { "command": "npx", "args": ["-y", "package"], "env": { "TOKEN": "\${TOKEN}" } }
+  // "name": { "url": "https://...", "headers": { "Authorization": "Bearer \${TOKEN}" } }
+  "mcpServers": {},
+${parts.join(",\n")}
+}
+`;
+}
+
+/** The commands `config ...`. */
+export const command: CommandGroup = {
+  description: `Settings stand in one file, JSON with comments, beside your servers.
+
+EXAMPLES
+  mcp-exec config show
+  mcp-exec config set limits.timeout 2m
+  mcp-exec config path`,
+  commands: { show, get, set, unset, init, path },
+};

@@ -1,0 +1,153 @@
+// Changes our own configuration file: comments stay, the file is whole at every moment, and what
+// would not be read afterwards is refused. The table of settings that have a name is here, too.
+
+import { parseConfig, parseDocument } from "./config.ts";
+import { ensureFolder, withLock, writeFileAtomic, type WriteOptions } from "./disk.ts";
+import { AppError } from "./errors.ts";
+import { MAX_CONFIG_BYTES } from "./limits.ts";
+import { nearestNames } from "./names.ts";
+import { readTextFile } from "./read.ts";
+import type { JsonObject } from "./server.ts";
+import { quoteText } from "./text.ts";
+
+/** A setting with a name. */
+export interface Setting {
+  readonly key: string;
+  readonly kind: "duration" | "size" | "count" | "boolean";
+  readonly brief: string;
+  /** What holds when the file says nothing. */
+  readonly fallback: string | number | boolean;
+}
+
+/** Every setting that `config` gets and sets. */
+export const SETTINGS: readonly Setting[] = [
+  {
+    key: "limits.timeout",
+    kind: "duration",
+    brief: "Wall clock of a run, connecting not counted",
+    fallback: "30s",
+  },
+  { key: "limits.memory", kind: "size", brief: "Memory of the sandbox", fallback: "256MiB" },
+  { key: "limits.fuel", kind: "count", brief: "Computing of a run", fallback: 1e9 },
+  { key: "limits.calls", kind: "count", brief: "Tool calls of a run", fallback: 1000 },
+  {
+    key: "journal.payloads",
+    kind: "boolean",
+    brief: "Whether the journal keeps arguments and results whole",
+    fallback: false,
+  },
+];
+
+/** The setting named `key`; throws a `usage` error with the nearest names when there is none. */
+export function findSetting(key: string): Setting {
+  const setting = SETTINGS.find((item) => item.key === key);
+  if (setting !== undefined) return setting;
+  if (/^mcpServers(?:\.|$)/.test(key)) {
+    throw new AppError("usage", `Key ${quoteText(key)} is not a setting`, {
+      hint: "servers are changed by mcp-exec server add and remove",
+    });
+  }
+  const near = nearestNames(key, SETTINGS.map((item) => item.key));
+  throw new AppError("usage", `Key ${quoteText(key)} is not known`, {
+    hint: near.length > 0
+      ? `did you mean ${near.map((name) => `"${name}"`).join(" or ")}?`
+      : "mcp-exec config show lists the keys",
+  });
+}
+
+/** `text` as the value of a setting in the file; its bounds are checked when the file is changed. */
+export function parseSetting({ key, kind }: Setting, text: string): string | number | boolean {
+  if (kind === "boolean") {
+    if (/^(?:true|false)$/.test(text)) return text === "true";
+    throw new AppError("usage", `Value of "${key}" must be true or false, got ${quoteText(text)}`);
+  }
+  if (kind !== "count") return text;
+  if (!/^\d{1,15}(?:e\d{1,2})?$/.test(text)) {
+    throw new AppError("usage", `Value of "${key}" must be a whole number, got ${quoteText(text)}`);
+  }
+  return Number(text);
+}
+
+/** What `document` has at a setting's place; undefined when it says nothing. */
+export function settingIn(document: JsonObject, { key }: Setting): unknown {
+  let value: unknown = document;
+  for (const part of key.split(".")) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, part)) {
+      return undefined;
+    }
+    value = (value as JsonObject)[part];
+  }
+  return value;
+}
+
+/** A configuration file to change, and how it is shown. */
+export interface ConfigFile {
+  readonly path: string;
+  readonly shownPath: string;
+}
+
+/** The file's text and what it holds; an empty object when it is not there. */
+export async function readConfigFile(
+  { path, shownPath }: ConfigFile,
+): Promise<{ text: string; document: JsonObject; exists: boolean }> {
+  const exists = await Deno.lstat(path).then(() => true, () => false);
+  if (!exists) return { text: "{}\n", document: {}, exists };
+  const text = await readTextFile(path, { maxBytes: MAX_CONFIG_BYTES });
+  return { text, document: await parseDocument(text, shownPath), exists };
+}
+
+/**
+ * Replaces the file's text by what `change` makes of it, one process at a time. Gives false when
+ * nothing changed. Refuses (`invalid`) a file that cannot be read, and a change that would leave
+ * something in it that is not used; the file is then as it was.
+ */
+export async function editConfig(
+  file: ConfigFile,
+  change: (text: string, document: JsonObject) => string | Promise<string>,
+  options: Pick<WriteOptions, "operations"> = {},
+): Promise<boolean> {
+  const cut = Math.max(file.path.lastIndexOf("/"), file.path.lastIndexOf("\\"));
+  const folder = cut < 0 ? "." : file.path.slice(0, cut) || "/";
+  await ensureFolder(folder, options);
+  // The lock of a write is taken anew by it; this one holds from reading to writing.
+  return await withLock(`${folder}/.${file.path.slice(cut + 1)}.edit`, async () => {
+    const { text, document, exists } = await readConfigFile(file);
+    const read = { origin: "user", shownPath: file.shownPath } as const;
+    const known = new Set((await parseConfig(text, read)).warnings);
+    const changed = await change(text, document);
+    const { warnings } = await parseConfig(changed, read);
+    const problem = warnings.find((warning) => !known.has(warning));
+    // What is odd but used costs a warning each time; it is no reason to refuse.
+    if (problem !== undefined && !/ which loads code into it$/.test(problem)) {
+      throw new AppError("invalid", `Not changed: ${problem}`);
+    }
+    if (exists && changed === text) return false;
+    await writeFileAtomic(file.path, changed, options);
+    return true;
+  }, options);
+}
+
+/** JSON text with the value at `path` put in, replaced, or taken out (`undefined`); comments stay. */
+export async function setInJson(
+  text: string,
+  path: readonly string[],
+  value: unknown,
+): Promise<string> {
+  const { applyEdits, modify } = await import("jsonc-parser");
+  const indent = /^([ \t]+)\S/m.exec(text)?.[1] ?? "  ";
+  try {
+    return applyEdits(
+      text,
+      modify(text, [...path], value, {
+        formattingOptions: {
+          insertSpaces: !indent.includes("\t"),
+          tabSize: indent.includes("\t") ? 1 : indent.length,
+          eol: text.includes("\r\n") ? "\r\n" : "\n",
+        },
+      }),
+    );
+  } catch {
+    // The only reason: something that is no object stands on the way.
+    throw new AppError("invalid", `Value of "${path[0]}" is not an object`);
+  }
+}

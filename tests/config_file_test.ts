@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { parseConfig } from "../src/config.ts";
+import {
+  type ConfigFile,
+  editConfig,
+  findSetting,
+  parseSetting,
+  readConfigFile,
+  setInJson,
+  SETTINGS,
+} from "../src/config_file.ts";
+import { AppError } from "../src/errors.ts";
+
+async function withFile(
+  text: string | undefined,
+  work: (file: ConfigFile, read: () => Promise<string>) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/made/config.json`;
+  try {
+    if (text !== undefined) {
+      await Deno.mkdir(`${folder}/made`);
+      await Deno.writeTextFile(path, text);
+    }
+    await work({ path, shownPath: "config.json" }, () => Deno.readTextFile(path));
+    for await (const { name } of Deno.readDir(`${folder}/made`)) assert.equal(name, "config.json");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const COMMENTED = `{
+    // how long
+    "limits": {
+        "timeout": "5s", // for tests
+        /* the rest is default */
+    },
+    "mcpServers": { "a": { "command": "cat" } },
+}
+`;
+
+Deno.test("editConfig keeps comments, indentation and everything else", async () => {
+  await withFile(COMMENTED, async (file, read) => {
+    const set = (path: string[], value: unknown) =>
+      editConfig(file, (text) => setInJson(text, path, value));
+    assert.equal(await set(["limits", "timeout"], "9s"), true);
+    assert.equal(await read(), COMMENTED.replace("5s", "9s"));
+    assert.equal(await set(["limits", "timeout"], "9s"), false);
+    await set(["limits", "fuel"], 7);
+    await set(["journal", "payloads"], true);
+    const text = await read();
+    for (const comment of ["// how long", "// for tests", "/* the rest is default */"]) {
+      assert.ok(text.includes(comment), text);
+    }
+    const { document } = await readConfigFile(file);
+    assert.deepEqual(document, {
+      limits: { timeout: "9s", fuel: 7 },
+      mcpServers: { a: { command: "cat" } },
+      journal: { payloads: true },
+    });
+    await set(["limits", "timeout"], undefined);
+    assert.deepEqual((await readConfigFile(file)).document["limits"], { fuel: 7 });
+  });
+});
+
+Deno.test("editConfig makes the file and its folder, for this user only", async () => {
+  await withFile(undefined, async (file, read) => {
+    await editConfig(file, (text) => setInJson(text, ["limits", "calls"], 5));
+    assert.equal(await read(), '{\n  "limits": {\n    "calls": 5\n  }\n}\n');
+    if (Deno.build.os !== "windows") {
+      assert.equal((await Deno.stat(file.path)).mode! & 0o777, 0o600);
+    }
+  });
+});
+
+Deno.test("editConfig lands both of two changes at once (A20)", async () => {
+  await withFile("{}", async (file) => {
+    const keys = Array.from({ length: 8 }, (_, index) => `s${index}`);
+    await Promise.all(
+      keys.map((key) =>
+        editConfig(file, (text) => setInJson(text, ["mcpServers", key], { command: key }))
+      ),
+    );
+    const { document } = await readConfigFile(file);
+    assert.deepEqual(Object.keys(document["mcpServers"] as object).sort(), keys);
+  });
+});
+
+Deno.test("editConfig leaves the old file where the disk takes nothing (A19)", async () => {
+  await withFile(COMMENTED, async (file, read) => {
+    for (const operation of ["open", "rename"] as const) {
+      const operations = {
+        ...Deno,
+        [operation]: (path: string, ...rest: unknown[]) =>
+          operation === "open" && !/\.tmp$/.test(path)
+            ? Deno.open(path, ...rest as [Deno.OpenOptions])
+            : Promise.reject(
+              new Deno.errors.PermissionDenied("Read-only file system (os error 30)"),
+            ),
+      };
+      const attempt = editConfig(file, (text) => setInJson(text, ["limits", "fuel"], 7), {
+        operations,
+      });
+      await assert.rejects(attempt, (error) => {
+        assert.ok(error instanceof AppError);
+        return error.exitCode === 1;
+      });
+      assert.equal(await read(), COMMENTED);
+    }
+  });
+});
+
+Deno.test("editConfig refuses what would not be used, and a file that is broken (A10)", async () => {
+  await withFile(COMMENTED, async (file, read) => {
+    for (const value of ["soon", "-1", "0", "1e999", "48h"]) {
+      const attempt = editConfig(file, (text) => setInJson(text, ["limits", "timeout"], value));
+      await assert.rejects(attempt, {
+        kind: "invalid",
+        message: /^Not changed: .*limits\.timeout/,
+      });
+    }
+    await assert.rejects(editConfig(file, (text) => setInJson(text, ["limit"], 1)), {
+      message: /unknown key "limit"/,
+    });
+    assert.equal(await read(), COMMENTED);
+  });
+  await withFile('{ "limits": 5 }', async (file) => {
+    await assert.rejects(editConfig(file, (text) => setInJson(text, ["limits", "fuel"], 1)), {
+      message: `Value of "limits" is not an object`,
+    });
+  });
+  await withFile("{ broken", async (file, read) => {
+    await assert.rejects(editConfig(file, (text) => setInJson(text, ["limits", "fuel"], 1)), {
+      kind: "invalid",
+    });
+    assert.equal(await read(), "{ broken");
+  });
+});
+
+Deno.test("editConfig never writes through a link", async () => {
+  await withFile("{}", async (file, read) => {
+    const target = `${file.path}.target`;
+    await Deno.rename(file.path, target);
+    await Deno.symlink(target, file.path);
+    const attempt = editConfig(file, (text) => setInJson(text, ["limits", "fuel"], 1));
+    await assert.rejects(attempt, { kind: "denied" });
+    assert.equal(await read(), "{}");
+    await Deno.remove(target);
+  });
+});
+
+Deno.test("SETTINGS are all known to the reader of the file, with defaults it takes", async () => {
+  for (const { key, fallback } of SETTINGS) {
+    const text = await setInJson("{}", key.split("."), fallback);
+    const { warnings } = await parseConfig(text, { origin: "user", shownPath: "x" });
+    assert.deepEqual(warnings, [], key);
+  }
+});
+
+Deno.test("findSetting names the nearest setting for one it does not know", () => {
+  assert.equal(findSetting("limits.fuel").kind, "count");
+  assert.throws(() => findSetting("limits.timout"), { hint: /^did you mean "limits.timeout"/ });
+  assert.throws(() => findSetting("mcpServers.a.env"), { hint: /server add/ });
+  assert.throws(() => findSetting("__proto__"), { kind: "usage" });
+});
+
+Deno.test("parseSetting takes the kind of value a setting has", () => {
+  assert.equal(parseSetting(findSetting("journal.payloads"), "true"), true);
+  assert.equal(parseSetting(findSetting("limits.fuel"), "1e9"), 1e9);
+  assert.equal(parseSetting(findSetting("limits.timeout"), "2m"), "2m");
+  for (
+    const [key, text] of [["journal.payloads", "yes"], ["limits.calls", "-1"], [
+      "limits.calls",
+      "1.5",
+    ]]
+  ) {
+    assert.throws(() => parseSetting(findSetting(key!), text!), { kind: "usage" });
+  }
+});
