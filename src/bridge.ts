@@ -24,10 +24,10 @@ import {
   type ServerSpec,
   type ToolDefinition,
 } from "./server.ts";
-import { cleanLine, quoteText } from "./text.ts";
+import { byteLength, cleanLine, quoteText } from "./text.ts";
 import { connect, type Connection } from "./transport.ts";
 import { VERSION } from "./version.ts";
-import { scanJson } from "./wire.ts";
+import { depthOf, scanJson } from "./wire.ts";
 
 /** What a tool answered. */
 export interface ToolResult {
@@ -371,7 +371,7 @@ function checkParams(server: ServerName, tool: ToolName, params: unknown): SentP
   if (typeof params !== "object" || params === null || Array.isArray(params)) {
     throw new AppError("invalid", `${called} needs an object as parameters`);
   }
-  if (isTooDeep(params)) {
+  if (depthOf(params) > MAX_JSON_DEPTH) {
     throw new AppError("invalid", `${called} has parameters nested deeper than ${MAX_JSON_DEPTH}`, {
       limit: { name: "depth", limit: MAX_JSON_DEPTH },
     });
@@ -439,21 +439,6 @@ export function toolValue(answer: JsonObject): unknown {
   } catch {
     return text;
   }
-}
-
-/** Whether a JSON value is nested deeper than what recursive readers are given. */
-function isTooDeep(value: unknown): boolean {
-  let level: unknown[] = [value];
-  for (let depth = 0;; depth++) {
-    const nested = level.filter((item) => typeof item === "object" && item !== null);
-    if (nested.length === 0) return false;
-    if (depth === MAX_JSON_DEPTH) return true;
-    level = nested.flatMap((item) => Object.values(item as object));
-  }
-}
-
-function byteLength(text: string): number {
-  return new TextEncoder().encode(text).length;
 }
 
 function interruption(signal: AbortSignal): AppError {

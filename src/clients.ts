@@ -3,7 +3,7 @@
 
 import type { Context, Environment } from "./context.ts";
 import { AppError } from "./errors.ts";
-import type { JsonObject } from "./server.ts";
+import { isObject, type JsonObject } from "./server.ts";
 
 /** A file in which a client may keep servers. */
 export interface ClientFile {
@@ -215,10 +215,6 @@ function at(document: JsonObject, ...keys: string[]): JsonObject {
     value = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
   }
   return isObject(value) ? value : {};
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** `value` with every text in it changed, names of members not. Depth is bounded by the reader. */

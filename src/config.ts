@@ -1,7 +1,6 @@
 // Reads configuration: our own file and the `mcpServers` of any file that has the shape every
 // client uses. Nothing is expanded, started or sent here; one bad entry does not cost the others.
 
-import { readTextFile } from "./disk.ts";
 import { AppError, prefixError, toAppError } from "./errors.ts";
 import {
   MAX_CONFIG_BYTES,
@@ -12,7 +11,15 @@ import {
 } from "./limits.ts";
 import type { RunLimits } from "./limits.ts";
 import { DEMO_SERVER, isServerName, type ServerName } from "./names.ts";
-import type { HttpSpec, JsonObject, Origin, ServerSpec, StdioSpec } from "./server.ts";
+import { readTextFile } from "./read.ts";
+import {
+  type HttpSpec,
+  isObject,
+  type JsonObject,
+  type Origin,
+  type ServerSpec,
+  type StdioSpec,
+} from "./server.ts";
 import { cleanLine, maskUrl, quoteText, Secret } from "./text.ts";
 
 /** A configuration file as far as it was valid. */
@@ -358,7 +365,5 @@ function readStrings(value: unknown, key: string): Record<string, string> {
 }
 
 function asObject(value: unknown): JsonObject | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? value as JsonObject
-    : undefined;
+  return isObject(value) ? value : undefined;
 }

@@ -4,7 +4,7 @@
 import { describeServer, type Manifest, type ManifestTool } from "./codegen.ts";
 import { MAX_DIFFERENCE_LINES } from "./limits.ts";
 import { planServer } from "./plan.ts";
-import type { ServerInfo } from "./server.ts";
+import { isObject, type ServerInfo } from "./server.ts";
 import { cleanLine, quoteText } from "./text.ts";
 
 /** What changed from one listing of a server to another, as `compareManifests` says it. */
@@ -126,29 +126,25 @@ export function readManifest(text: string): Manifest | undefined {
 }
 
 function isManifest(value: unknown): value is Manifest {
-  return isRecord(value) && typeof value["format_version"] === "number" &&
-    areTexts(value, ["server", "protocol"]) && isRecord(value["identity"]) &&
+  return isObject(value) && typeof value["format_version"] === "number" &&
+    areTexts(value, ["server", "protocol"]) && isObject(value["identity"]) &&
     areTexts(value["identity"], ["name", "version"]) && Array.isArray(value["tools"]) &&
     value["tools"].every(isTool);
 }
 
 function isTool(value: unknown): value is ManifestTool {
-  return isRecord(value) &&
+  return isObject(value) &&
     areTexts(value, ["tool", "file", "function", "signature", "result", "summary", "digest"]) &&
-    isRecord(value["annotations"]) &&
+    isObject(value["annotations"]) &&
     (value["parameters"] === undefined ||
       Array.isArray(value["parameters"]) && value["parameters"].every(isParameter));
 }
 
 function isParameter(value: unknown): boolean {
-  return isRecord(value) && areTexts(value, ["name", "type"]) &&
+  return isObject(value) && areTexts(value, ["name", "type"]) &&
     typeof value["required"] === "boolean";
 }
 
 function areTexts(value: Record<string, unknown>, keys: readonly string[]): boolean {
   return keys.every((key) => typeof value[key] === "string");
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -10,6 +10,7 @@ import { DEMO_SERVER, isServerName, type ServerName, slugServerName } from "./na
 import { readTextFile } from "./read.ts";
 import type { JsonObject, ServerSpec } from "./server.ts";
 import { maskHome, quoteText } from "./text.ts";
+import { depthOf } from "./wire.ts";
 
 /** An entry of a client's file. Holds no secret that is not wrapped. */
 export interface FoundEntry {
@@ -164,16 +165,6 @@ function readFound(
 function nameOf(rawName: string): ServerName {
   if (rawName === DEMO_SERVER) return slugServerName("demo-server");
   return isServerName(rawName) ? rawName : slugServerName(rawName);
-}
-
-function depthOf(value: unknown): number {
-  let depth = 0;
-  for (let level = [value]; level.length > 0 && depth <= MAX_JSON_DEPTH; depth++) {
-    level = level.flatMap((item) =>
-      typeof item === "object" && item !== null ? Object.values(item) : []
-    );
-  }
-  return depth;
 }
 
 /** Whether an entry starts this program as a server: it would call itself. */

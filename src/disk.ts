@@ -20,8 +20,6 @@ import {
   readFolder,
 } from "./read.ts";
 
-export { readFolder, readTextFile } from "./read.ts";
-
 /** How a write is confined. */
 export interface WriteOptions {
   /** A folder that is trusted as it is; below it every part of the path must be a real folder. */

@@ -17,9 +17,10 @@ import {
   MAX_TOOLS,
 } from "./limits.ts";
 import { type ServerName, type ToolName, toToolName } from "./names.ts";
-import type { JsonObject, ServerInfo, ToolDefinition } from "./server.ts";
-import { quoteText } from "./text.ts";
+import { isObject, type JsonObject, type ServerInfo, type ToolDefinition } from "./server.ts";
+import { byteLength, quoteText } from "./text.ts";
 import type { Connection } from "./transport.ts";
+import { depthOf } from "./wire.ts";
 
 /** Bounds and a second chance of one introspection. */
 export interface IntrospectOptions {
@@ -225,26 +226,12 @@ function readName(text: string): ToolName | undefined {
   }
 }
 
-// Depth first: measuring the size of something too deep would overflow the stack.
 function schemaProblem(schema: JsonObject): string | undefined {
-  let level: object[] = [schema];
-  for (let depth = 1; level.length > 0; depth++) {
-    if (depth > MAX_JSON_DEPTH) return `its schema is nested deeper than ${MAX_JSON_DEPTH}`;
-    level = level.flatMap((value) => Object.values(value)).filter((value) =>
-      typeof value === "object" && value !== null
-    );
-  }
+  // First: measuring the size of something too deep would overflow the stack.
+  if (depthOf(schema) > MAX_JSON_DEPTH) return `its schema is nested deeper than ${MAX_JSON_DEPTH}`;
   const bytes = byteLength(JSON.stringify(schema));
   if (bytes <= MAX_SCHEMA_BYTES) return undefined;
   return `its schema has ${formatBytes(bytes)}, over the limit of ${formatBytes(MAX_SCHEMA_BYTES)}`;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function byteLength(text: string): number {
-  return new TextEncoder().encode(text).length;
 }
 
 function cutText(text: string, maxBytes: number): string {

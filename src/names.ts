@@ -3,7 +3,7 @@
 
 import { AppError, type ErrorKind } from "./errors.ts";
 import { MAX_TOOL_NAME_BYTES } from "./limits.ts";
-import { quoteText } from "./text.ts";
+import { byteLength, quoteText } from "./text.ts";
 
 declare const brand: unique symbol;
 
@@ -54,7 +54,7 @@ export function slugServerName(text: string, fallback = "server"): ServerName {
 
 /** `text` as a tool name; throws an error of `kind` for empty, oversized or unprintable names. */
 export function toToolName(text: string, kind: ErrorKind = "usage"): ToolName {
-  const bytes = new TextEncoder().encode(text).length;
+  const bytes = byteLength(text);
   if (bytes === 0 || bytes > MAX_TOOL_NAME_BYTES || UNPRINTABLE.test(text)) {
     throw new AppError(
       kind,
@@ -94,7 +94,7 @@ export function toSessionId(text: string): SessionId {
  * text, no separator, no drive, no percent escape, no `.` or `..`, no device, no space at either end, no dot last.
  */
 export function isPathSegment(segment: string): boolean {
-  return segment.length > 0 && new TextEncoder().encode(segment).length <= 255 &&
+  return segment.length > 0 && byteLength(segment) <= 255 &&
     !/[\\/:*?"<>|]|%[0-9a-f]{2}|^ |[. ]$/i.test(segment) && !UNPRINTABLE.test(segment) &&
     !DEVICE_NAME.test(segment) && segment.normalize("NFC") === segment;
 }

@@ -3,9 +3,9 @@
 
 import type { Manifest } from "./codegen.ts";
 import { compareFiles, compareManifests, readManifest } from "./difference.ts";
-import { readFolder, readTextFile } from "./disk.ts";
 import { AppError } from "./errors.ts";
 import { MAX_VFS_BYTES } from "./limits.ts";
+import { readFolder, readTextFile } from "./read.ts";
 import { CODE_FILE, readCode } from "./skill_code.ts";
 import type { FileSet } from "./vfs.ts";
 

@@ -4,7 +4,7 @@
 import { generateTypescript } from "./codegen.ts";
 import type { Context } from "./context.ts";
 import { DECLARATIONS_MARKER, generateDeclarations } from "./declarations.ts";
-import { readTextFile, replaceFolder, writeFileAtomic } from "./disk.ts";
+import { replaceFolder, writeFileAtomic } from "./disk.ts";
 import { generateSkill, skillNameOf } from "./documents.ts";
 import { AppError } from "./errors.ts";
 import { shellWord } from "./escape.ts";
@@ -16,6 +16,7 @@ import {
   isThere,
   manifestText,
 } from "./output_folder.ts";
+import { readTextFile } from "./read.ts";
 import { describeSpec, type ServerInfo, type ServerSpec } from "./server.ts";
 import { CODE_FILE } from "./skill_code.ts";
 import { type SkillFacts, skillServer } from "./skill_metadata.ts";
@@ -28,7 +29,7 @@ import {
   type SkillStore,
 } from "./skills.ts";
 import { estimateTokens, TOKENIZER } from "./stats.ts";
-import { cleanLine, maskHome, quoteText } from "./text.ts";
+import { byteLength, cleanLine, maskHome, quoteText } from "./text.ts";
 import type { FileSet } from "./vfs.ts";
 
 /** One thing to write, and how to tell whether it has to be. */
@@ -259,8 +260,7 @@ function outputOf(
 }
 
 function sizesOf(files: FileSet): { path: string; bytes: number }[] {
-  const encoder = new TextEncoder();
-  return [...files].map(([path, text]) => ({ path, bytes: encoder.encode(text).length }));
+  return [...files].map(([path, text]) => ({ path, bytes: byteLength(text) }));
 }
 
 const MAX_REACH_CHARS = 300;

@@ -3,7 +3,7 @@
 
 import { AppError } from "./errors.ts";
 import { MAX_POLICY_RULES, MAX_RULE_CHARS } from "./limits.ts";
-import type { JsonObject } from "./server.ts";
+import { isObject, type JsonObject } from "./server.ts";
 import { cleanLine, quoteText } from "./text.ts";
 
 /** Where rules come from, the widest first. */
@@ -361,8 +361,4 @@ export function flagPolicy(flags: {
     default: allow.length > 0 ? "deny" : "allow",
     isLocked: false,
   };
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -13,8 +13,8 @@ import {
   type ObjectShape,
   type ValueSet,
 } from "./schema_shape.ts";
-import { isObject, SchemaTable } from "./schema_table.ts";
-import type { JsonObject } from "./server.ts";
+import { SchemaTable } from "./schema_table.ts";
+import { isObject, type JsonObject } from "./server.ts";
 import { quoteText } from "./text.ts";
 import {
   type Definition,

@@ -19,8 +19,8 @@ import {
   type ShapeMember,
   UNSEEN_KEYS,
 } from "./schema_shape.ts";
-import { isObject, type SchemaNode, type SchemaTable } from "./schema_table.ts";
-import type { JsonObject } from "./server.ts";
+import { type SchemaNode, type SchemaTable } from "./schema_table.ts";
+import { isObject, type JsonObject } from "./server.ts";
 
 /** The objects that the object keywords of `node` accept; none when they accept no object. */
 export function objectForm(node: SchemaNode, table: SchemaTable): ObjectShape | undefined {

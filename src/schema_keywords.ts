@@ -35,8 +35,8 @@ import {
   WIDENED_VALUES,
   withShapes,
 } from "./schema_shape.ts";
-import { Has, isObject, type SchemaNode, type SchemaTable } from "./schema_table.ts";
-import type { JsonObject } from "./server.ts";
+import { Has, type SchemaNode, type SchemaTable } from "./schema_table.ts";
+import { isObject, type JsonObject } from "./server.ts";
 
 const TYPES: ReadonlyMap<unknown, ValueSet> = new Map([
   ["null", { ...NO_VALUES, nulls: true }],

@@ -4,7 +4,7 @@
 
 import { MAX_CHECKED_SUBSCHEMAS } from "./limits.ts";
 import { References, type Scope } from "./schema_reference.ts";
-import type { JsonObject } from "./server.ts";
+import { isObject, type JsonObject } from "./server.ts";
 
 /** The keyword whose value, a `Cost`, says what it takes to check against the schema around it. */
 export const COST_KEYWORD = "cost";
@@ -310,10 +310,6 @@ function rewriteArray(schema: JsonObject, { keep, drop, scope, sub }: ScopedPart
   }
   if (tuple.length > 0) keep("prefixItems", tuple.map(sub));
   if (rest !== undefined) keep("items", sub(rest));
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isList(value: unknown): value is unknown[] {

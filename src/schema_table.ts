@@ -19,7 +19,7 @@ import {
   type ValueSet,
   WIDENED_VALUES,
 } from "./schema_shape.ts";
-import type { JsonObject } from "./server.ts";
+import { isObject, type JsonObject } from "./server.ts";
 import { quoteText } from "./text.ts";
 
 /** The groups of keywords a schema has, as bits. */
@@ -112,11 +112,6 @@ export interface SchemaNode {
   isCircular: boolean;
   /** When nothing but these alternatives decides. */
   alternatives: readonly Meet[] | undefined;
-}
-
-/** Whether `value` is a JSON object. */
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** How a table works out nodes. */

@@ -9,6 +9,11 @@ import { VERSION } from "./version.ts";
 /** A JSON object as it came off the wire. */
 export type JsonObject = { readonly [key: string]: unknown };
 
+/** Whether `value` is a JSON object: no array, not null. */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** A server as a person names it: a configured name, a URL, or ad hoc with its own name or none. */
 export type ServerTarget =
   | { readonly kind: "configured"; readonly name: ServerName }

@@ -8,6 +8,7 @@ import { MAX_JSON_DEPTH, type RunLimits } from "./limits.ts";
 import { isServerName, type ServerName, type SkillName, toSkillName } from "./names.ts";
 import {
   describeSpec,
+  isObject,
   type JsonObject,
   type ServerInfo,
   type ServerSpec,
@@ -121,7 +122,7 @@ export function readMetadata(text: string, what: string): SkillMetadata {
   } catch {
     // What is not JSON is no metadata either.
   }
-  if (!isRecord(value)) return refuse(`has a ${METADATA_FILE} that is not valid`);
+  if (!isObject(value)) return refuse(`has a ${METADATA_FILE} that is not valid`);
   const version = value["format_version"];
   if (version !== METADATA_FORMAT && typeof version === "number") {
     return refuse(
@@ -148,26 +149,22 @@ function isMetadata(value: Record<string, unknown>): value is SkillMetadata & ty
 }
 
 function isServer(value: unknown): boolean {
-  return isRecord(value) && areTexts(value, ["name", "protocol"]) &&
-    isServerName(String(value["name"])) && isRecord(value["identity"]) &&
+  return isObject(value) && areTexts(value, ["name", "protocol"]) &&
+    isServerName(String(value["name"])) && isObject(value["identity"]) &&
     areTexts(value["identity"], ["name", "version"]) && Array.isArray(value["tools"]) &&
-    value["tools"].every((tool) => isRecord(tool) && areTexts(tool, ["name", "digest"]));
+    value["tools"].every((tool) => isObject(tool) && areTexts(tool, ["name", "digest"]));
 }
 
 function isProgram(value: unknown): boolean {
-  return isRecord(value) && isRecord(value["limits"]) &&
+  return isObject(value) && isObject(value["limits"]) &&
     Object.values(value["limits"]).every((limit) => typeof limit === "number" && limit > 0) &&
     (value["entry"] === undefined || typeof value["entry"] === "string") &&
-    (value["input"] === undefined || isRecord(value["input"])) &&
-    (value["example"] === undefined || isRecord(value["example"])) &&
+    (value["input"] === undefined || isObject(value["input"])) &&
+    (value["example"] === undefined || isObject(value["example"])) &&
     Array.isArray(value["skills"]) &&
     value["skills"].every((name) => typeof name === "string");
 }
 
 function areTexts(value: Record<string, unknown>, keys: readonly string[]): boolean {
   return keys.every((key) => typeof value[key] === "string");
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

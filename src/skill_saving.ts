@@ -1,11 +1,11 @@
 // Keeps a program as a skill: finds out of the journal or its text what it uses, and makes the draft
 // of the skill. The program itself does not run again.
 
-import { readTextFile } from "./disk.ts";
 import { AppError } from "./errors.ts";
 import { type RunEntry, toRunId } from "./journal.ts";
 import { DEFAULT_RUN_LIMITS, MAX_SOURCE_BYTES, type RunLimits } from "./limits.ts";
 import type { ServerName, SkillName } from "./names.ts";
+import { readTextFile } from "./read.ts";
 import { createExecutor } from "./sandbox.ts";
 import type { JsonObject, ServerInfo, ToolDefinition } from "./server.ts";
 import { importedServers, type Session } from "./session.ts";

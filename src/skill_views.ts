@@ -7,7 +7,7 @@ import { formatBytes, type RunLimits } from "./limits.ts";
 import { CODE_FILE, readCode } from "./skill_code.ts";
 import { programSignature } from "./skill_programs.ts";
 import type { Skill } from "./skills.ts";
-import { cleanLine, maskHome } from "./text.ts";
+import { byteLength, cleanLine, maskHome } from "./text.ts";
 
 /** A skill as `skill info` shows it; its texts are cleaned. */
 export interface SkillDescription {
@@ -46,7 +46,6 @@ export function describeSkill(
   { metadata, folder, root, accepted, files }: Skill,
   { home }: { readonly home: string | undefined },
 ): SkillDescription {
-  const encoder = new TextEncoder();
   const { program } = metadata;
   return {
     name: metadata.name,
@@ -58,7 +57,7 @@ export function describeSkill(
     generator: cleanLine(metadata.generator, 100),
     writtenAt: cleanLine(metadata.written_at, 40),
     files: files.size,
-    bytes: [...files.values()].reduce((sum, text) => sum + encoder.encode(text).length, 0),
+    bytes: [...files.values()].reduce((sum, text) => sum + byteLength(text), 0),
     servers: metadata.servers.map(({ name, identity, reach, tools }) => ({
       name,
       identity: cleanLine(`${identity.name} ${identity.version}`, 200),

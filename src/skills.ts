@@ -3,14 +3,14 @@
 
 import { type Context, dataFile } from "./context.ts";
 import type { Database } from "./database.ts";
-import { readFolder, removeFolder, repairFolder, replaceFolder } from "./disk.ts";
+import { removeFolder, repairFolder, replaceFolder } from "./disk.ts";
 import { AppError, toAppError } from "./errors.ts";
 import { readFrontMatter } from "./front_matter.ts";
 import type { Digest } from "./hash.ts";
 import { CHECKSUM_FILE, checksumOf, verifyFiles } from "./integrity.ts";
 import { MAX_SKILL_BYTES, MAX_SKILL_FILES, MAX_SKILLS } from "./limits.ts";
 import { nearestHint, type SkillName, toSkillName } from "./names.ts";
-import { type FileOperations, quotePath } from "./read.ts";
+import { type FileOperations, quotePath, readFolder } from "./read.ts";
 import {
   METADATA_FILE,
   readMetadata,

@@ -44,6 +44,13 @@ function startOf(text: string, maxChars: number): string {
   return text.length > maxChars ? text.slice(0, maxChars).replace(/[\ud800-\udbff]$/, "") : text;
 }
 
+const encoder = new TextEncoder();
+
+/** The size of `text` in bytes, as UTF-8. */
+export function byteLength(text: string): number {
+  return encoder.encode(text).length;
+}
+
 const MASK = "***";
 
 /**

@@ -2,7 +2,7 @@
 // than before, or a break. Decides on the safe side: what it cannot compare counts as a break.
 
 import { canonicalJson } from "./hash.ts";
-import type { JsonObject, ToolDefinition } from "./server.ts";
+import { isObject, type JsonObject, type ToolDefinition } from "./server.ts";
 
 /** How a tool changed: other words only, in a way that old calls fit, or so that they may not. */
 export type ToolChange = "none" | "text" | "compatible" | "breaking";
@@ -33,7 +33,7 @@ const OBJECT_KEYWORDS = ["properties", "required"];
  */
 function stillFits(before: unknown, after: unknown, direction: Direction): boolean {
   if (isSame(before, after)) return true;
-  if (!isRecord(before) || !isRecord(after)) return false;
+  if (!isObject(before) || !isObject(after)) return false;
   if (!isSame(without(before, OBJECT_KEYWORDS), without(after, OBJECT_KEYWORDS))) {
     return listFits(before, after, direction) || itemsFit(before, after, direction);
   }
@@ -59,7 +59,7 @@ function listFits(before: JsonObject, after: JsonObject, direction: Direction): 
 }
 
 function itemsFit(before: JsonObject, after: JsonObject, direction: Direction): boolean {
-  return isRecord(before["items"]) && isRecord(after["items"]) &&
+  return isObject(before["items"]) && isObject(after["items"]) &&
     isSame(without(before, ["items"]), without(after, ["items"])) &&
     stillFits(before["items"], after["items"], direction);
 }
@@ -71,11 +71,11 @@ const VALUES = new Set(["enum", "const", "default", "required"]);
 // Properties may be named like keywords, so maps of schemas are told from schemas.
 function withoutTexts(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(withoutTexts);
-  if (!isRecord(schema)) return schema;
+  if (!isObject(schema)) return schema;
   const kept = Object.entries(schema).filter(([key]) => !TEXTS.has(key));
   return Object.fromEntries(kept.map(([key, value]) => {
     if (VALUES.has(key)) return [key, value];
-    if (!MAPS.has(key) || !isRecord(value)) return [key, withoutTexts(value)];
+    if (!MAPS.has(key) || !isObject(value)) return [key, withoutTexts(value)];
     const entries = Object.entries(value).map(([name, item]) => [name, withoutTexts(item)]);
     return [key, Object.fromEntries(entries)];
   }));
@@ -90,13 +90,9 @@ function isSame(a: unknown, b: unknown): boolean {
 }
 
 function recordOf(value: unknown): JsonObject {
-  return isRecord(value) ? value : {};
+  return isObject(value) ? value : {};
 }
 
 function namesOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
-}
-
-function isRecord(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

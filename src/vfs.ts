@@ -9,7 +9,7 @@ import {
   MAX_VFS_DEPTH,
   MAX_VFS_FILES,
 } from "./limits.ts";
-import { quoteText } from "./text.ts";
+import { byteLength, quoteText } from "./text.ts";
 
 /** Files by relative path, as `a/b.ts`. */
 export type FileSet = ReadonlyMap<string, string>;
@@ -202,12 +202,6 @@ function skeleton(path: string): string {
 
 function parentOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/")) || "/";
-}
-
-const encoder = new TextEncoder();
-
-function byteLength(text: string): number {
-  return encoder.encode(text).length;
 }
 
 function clash(path: string, why: string): AppError {

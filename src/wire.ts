@@ -9,6 +9,7 @@ import {
   MAX_LINE_BYTES,
   MIN_RECONNECT_MS,
 } from "./limits.ts";
+import { isObject } from "./server.ts";
 import { quoteText } from "./text.ts";
 
 /** The id of a request, as JSON-RPC has it. */
@@ -69,11 +70,6 @@ export function isMessage(value: unknown): value is Message {
 
 function isId(value: unknown): value is MessageId {
   return typeof value === "string" || Number.isSafeInteger(value);
-}
-
-/** Whether `value` is an object and no array. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function refused(idText: string | undefined, reason: string): Frame {
@@ -148,6 +144,16 @@ function endOfString(text: string, start: number): number {
     if ((end - before) % 2 === 1) return end;
   }
   return text.length;
+}
+
+/** How deeply a value of JSON is nested: 0 for a scalar, at the most one more than the bound. */
+export function depthOf(value: unknown): number {
+  let level = [value];
+  for (let depth = 0;; depth++) {
+    level = level.filter((item) => typeof item === "object" && item !== null);
+    if (level.length === 0 || depth > MAX_JSON_DEPTH) return depth;
+    level = level.flatMap((item) => Object.values(item as object));
+  }
 }
 
 // How many members the objects in `root` have; NaN when a number in it is not finite.

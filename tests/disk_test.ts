@@ -1,8 +1,6 @@
 import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert/strict";
 import {
   ensureFolder,
-  readFolder,
-  readTextFile,
   removeFolder,
   repairFolder,
   replaceFolder,
@@ -10,7 +8,7 @@ import {
   writeFileAtomic,
 } from "../src/disk.ts";
 import type { AppError, ErrorKind } from "../src/errors.ts";
-import type { FileOperations } from "../src/read.ts";
+import { type FileOperations, readFolder, readTextFile } from "../src/read.ts";
 
 const OLD = new Map([["a.ts", "old a"], ["sub/b.ts", "old b"]]);
 const NEW = new Map([["a.ts", "new a"], ["other/c.ts", "new c"]]);

@@ -2,7 +2,6 @@
 // only where the tool's schema takes nothing else, so that a numeric-looking text stays a text.
 
 import { buildCommand } from "@stricli/core";
-import { readTextFile } from "../disk.ts";
 import { AppError, toAppError } from "../errors.ts";
 import {
   argument,
@@ -20,6 +19,7 @@ import {
 import { digestOf } from "../hash.ts";
 import { DEFAULT_RUN_LIMITS, MAX_PARAMS_BYTES } from "../limits.ts";
 import type { ServerName } from "../names.ts";
+import { readTextFile } from "../read.ts";
 import { callLines } from "../render.ts";
 import type { JsonObject } from "../server.ts";
 import type { ServerSet } from "../servers.ts";

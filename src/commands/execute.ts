@@ -2,7 +2,6 @@
 // changed here, and nothing of it is evaluated outside the sandbox.
 
 import { buildCommand } from "@stricli/core";
-import { readTextFile } from "../disk.ts";
 import { AppError } from "../errors.ts";
 import {
   argument,
@@ -23,6 +22,7 @@ import {
 import type { Digest } from "../hash.ts";
 import { toRoot } from "../integrity.ts";
 import { MAX_SOURCE_BYTES } from "../limits.ts";
+import { readTextFile } from "../read.ts";
 import { logLines } from "../render.ts";
 import { showRun, showTrace } from "../run_output.ts";
 import { type SessionId, toSessionId } from "../names.ts";

@@ -26,7 +26,7 @@ import { countOf, runLine } from "../render.ts";
 import { scopedPlace, type SkillScope } from "../skill_places.ts";
 import { describeSkill, type SkillDescription, skillLines, toolsOf } from "../skill_views.ts";
 import type { Skill, SkillEntry, SkillStore } from "../skills.ts";
-import { cleanLine, cleanText, maskHome, quoteText } from "../text.ts";
+import { byteLength, cleanLine, cleanText, maskHome, quoteText } from "../text.ts";
 
 const NAME = argument("Name of a skill, or the path of its folder", "skill");
 
@@ -249,7 +249,7 @@ async function askToAccept({ context }: Invocation, skill: Skill): Promise<void>
   }
   const lines = [...skillLines(describeSkill(skill, context.paths)), "", "files:"];
   for (const [path, text] of skill.files) {
-    lines.push(`  ${cleanLine(path)} ${formatBytes(new TextEncoder().encode(text).length)}`);
+    lines.push(`  ${cleanLine(path)} ${formatBytes(byteLength(text))}`);
   }
   const program = skill.files.get("program.ts");
   if (program !== undefined) lines.push("", cleanText(program, 20_000).trimEnd());
