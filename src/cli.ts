@@ -67,7 +67,7 @@ USAGE
   mcp-exec <command> [arguments] [options]
 
 COMMANDS
-${Object.entries(COMMANDS).map(([name, { brief }]) => `  ${name.padEnd(12)}${brief}`).join("\n")}
+${Object.entries(COMMANDS).map(([name, { brief }]) => `  ${name.padEnd(13)}${brief}`).join("\n")}
 
 A server is a name from the configuration, a URL, the built-in "demo", or given in place with
 --stdio "command args" or --http URL.
