@@ -13,7 +13,7 @@ const ROWS: readonly (readonly string[])[] = [
     ...words("schema_plain schema_problems policy limiter cache"),
     ...words("type_model type_text shared_types template template_generated"),
     ...words("source source_lexer source_nesting source_scan source_map"),
-    ...words("fuel loader asset engine web_globals prelude messages verdict"),
+    ...words("fuel loader asset engine web_globals web_host prelude messages verdict"),
     ...words(
       "integrity front_matter plain_yaml skill_folders skill_metadata skill_places skill_roots",
     ),
@@ -32,7 +32,7 @@ const ROWS: readonly (readonly string[])[] = [
   ),
   [
     ...words(
-      "render flags run_output skill_runs skill_saving complete demo_server demo_issue_tools demo_tracker",
+      "render flags run_output skill_runs skill_saving complete figure_views run_views demo_server demo_issue_tools demo_tracker",
     ),
     ...words("demo_data demo_views"),
   ],

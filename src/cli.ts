@@ -51,6 +51,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     brief: "Show and change settings",
     load: async () => (await import("./commands/config.ts")).command,
   },
+  stats: {
+    brief: "Show figures of runs, calls, latencies and tokens",
+    load: async () => (await import("./commands/stats.ts")).command,
+  },
   completions: {
     brief: "Print a script that completes commands, flags, servers and tools",
     load: async () => (await import("./commands/completions.ts")).command,

@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { barOf, formatCount, sparkline, tableLines } from "../src/figure_views.ts";
+
+Deno.test("tableLines lines columns up and leaves no space at the end of a line", () => {
+  assert.deepEqual(tableLines([["tool", "n", ""], ["a", 12, "x"], ["bcdefg", 3, ""]], "lr"), [
+    "tool     n",
+    "a       12  x",
+    "bcdefg   3",
+  ]);
+  assert.deepEqual(tableLines([], "l"), []);
+});
+
+Deno.test("barOf is as long as its share and never empty above zero", () => {
+  assert.equal(barOf(10, 10, 4), "████");
+  assert.equal(barOf(5, 10, 4), "██");
+  assert.equal(barOf(1, 1_000, 4), "█");
+  assert.equal(barOf(0, 10, 4) + barOf(-3, 10, 4) + barOf(3, 0, 4), "");
+});
+
+Deno.test("sparkline shows the largest highest, and nothing for none", () => {
+  assert.equal(sparkline([0, 1, 4, 8]), " ▂▅█");
+  assert.equal(sparkline([]) + sparkline([0]), " ");
+  assert.equal(sparkline([-5, 2]), " █");
+});
+
+Deno.test("formatCount sets thousands apart", () => {
+  assert.equal(formatCount(1_234_567.8), "1,234,568");
+  assert.equal(formatCount(-1_450), "-1,450");
+});

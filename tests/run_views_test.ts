@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { freshPlace, PROGRAM } from "./specs/run.ts";
+
+/** Runs `mcp-exec` with each list of arguments in one place and gives what it printed. */
+async function runAll(lines: readonly string[][]) {
+  const { folder, env } = await freshPlace();
+  try {
+    const outputs = [];
+    for (const line of lines) {
+      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: [...PROGRAM, ...line],
+        cwd: folder,
+        clearEnv: true,
+        env,
+        stdin: "null",
+      }).output();
+      const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+      outputs.push({ code, stdout: decode(stdout), stderr: decode(stderr) });
+    }
+    return outputs;
+  } finally {
+    await Deno.remove(folder.replace(/\/work$/, ""), { recursive: true });
+  }
+}
+
+const PROGRAM_TEXT = `import { listUsers } from "mcp:demo";
+const users = await listUsers({});
+await callTool("demo", "nope", {}).catch(() => {});
+console.log("\\u001b[31m");
+export default "canary-" + JSON.stringify(users).length;`;
+
+Deno.test("stats shows what was run: code, calls, decisions, tokens, in text and as an audit trail", async () => {
+  const [ran, text, list, json, overview, tokens, calls, other, reset, after, kept] = await runAll([
+    ["execute", "-e", PROGRAM_TEXT, "--session", "s1"],
+    ["stats", "runs", "last"],
+    ["stats", "runs"],
+    ["stats", "runs", "--format", "json"],
+    ["stats"],
+    ["stats", "tokens", "--format", "json"],
+    ["stats", "calls", "--session", "s1"],
+    ["stats", "--session", "s2"],
+    ["stats", "--reset"],
+    ["stats", "--format", "json"],
+    ["stats", "runs", "--format", "json"],
+  ]);
+  assert.equal(ran!.code, 0, ran!.stderr);
+  const [id] = /(?<=^run )\w{16}/m.exec(ran!.stderr)!;
+  assert.match(text!.stdout, new RegExp(`^run ${id}: ok, `));
+  assert.match(text!.stdout, /^session {3}s1$/m);
+  assert.match(text!.stdout, /^ {2}demo\/list_users +allow +ok +.*received$/m);
+  assert.match(
+    text!.stdout,
+    /^ {2}demo\/nope +allow +invalid +.*received {2}Server "demo" has no/m,
+  );
+  assert.match(text!.stdout, /^code blake3:[0-9a-f]{64}\n {2}\| import \{ listUsers \} from/m);
+  assert.match(list!.stdout, new RegExp(`^run .*\n${id} .*execute .*ok .*2 .*s1\n$`));
+
+  const document = JSON.parse(json!.stdout);
+  assert.equal(document.ok, true);
+  const [run] = document.runs;
+  assert.equal(run.id, id);
+  assert.equal(run.code, PROGRAM_TEXT);
+  assert.deepEqual(run.calls.map((call: { tool: string }) => call.tool), ["list_users", "nope"]);
+  assert.equal(run.end.outcome, "ok");
+  const { definitions, results, program, answer } = run.end.tokens;
+  assert.ok(definitions > 1_000 && results > 100 && program > 20 && answer > 1);
+
+  assert.match(overview!.stdout, /^runs {4}1: 1 ok\n +p50 .*\ncalls {3}2: 1 failed, 0 refused/);
+  const ledger = JSON.parse(tokens!.stdout);
+  assert.equal(ledger.tokens.tokenizer, "o200k_base, estimated");
+  assert.match(ledger.tokens.formula, /^kept = definitions \+ arguments \+ results/);
+  assert.equal(
+    ledger.tokens.kept,
+    definitions + run.end.tokens.arguments + results - program - answer,
+  );
+  assert.deepEqual(ledger.runs.map((item: { id: string }) => item.id), [id]);
+  assert.match(calls!.stdout, /^demo\/list_users +1 +0 +0 /m);
+  assert.equal(other!.stdout, "");
+  assert.equal(other!.stderr, "No runs fit\n");
+  assert.equal(reset!.code, 0);
+  assert.equal(JSON.parse(after!.stdout).runs.count, 0);
+  assert.equal(JSON.parse(kept!.stdout).runs.length, 1);
+  for (const { stdout } of [text!, list!, overview!, calls!]) {
+    assert.ok(!stdout.includes("\u001b"));
+  }
+});
