@@ -83,7 +83,11 @@ async function showServer(
 }
 
 /** Shows every server that answers; throws the first failure afterwards and names the others. */
-async function showAll({ output }: Invocation, session: Session, flags: Flags): Promise<void> {
+async function showAll(
+  { context, output }: Invocation,
+  session: Session,
+  flags: Flags,
+): Promise<void> {
   const answers = await Promise.all(session.bridge.servers.map(async (name) => {
     try {
       const info = await session.bridge.describe(name);
@@ -92,6 +96,7 @@ async function showAll({ output }: Invocation, session: Session, flags: Flags): 
       return { name, error: toAppError(error) };
     }
   }));
+  context.signal.throwIfAborted();
   const failures: AppError[] = [];
   const documents = answers.map(({ name, info, views, error }) => {
     if (error === undefined) {
