@@ -33,6 +33,7 @@ export type FolderFiles = ReadonlyMap<string, string | Uint8Array>;
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 const LOCK_POLL_MS = 20;
+const WRITES_AT_ONCE = 8;
 
 /** Makes `path` and what is missing above it, for this user only; throws `failure` when it cannot. */
 export async function ensureFolder(path: string, options: WriteOptions = {}): Promise<void> {
@@ -85,6 +86,8 @@ export async function replaceFolder(
   options: WriteOptions & {
     readonly force?: boolean;
     readonly isOurs?: (names: string[]) => boolean | Promise<boolean>;
+    /** Set by who has found that the content differs: then that is not looked at again. */
+    readonly differs?: boolean;
   } = {},
 ): Promise<{ written: number; unchanged: boolean }> {
   checkFiles(files);
@@ -96,7 +99,9 @@ export async function replaceFolder(
       if (!before.isDirectory) {
         throw new AppError("usage", `${quotePath(path)} exists and is not a folder`);
       }
-      if (await holdsExactly(place.path, files, operations)) return { written: 0, unchanged: true };
+      if (!options.differs && await holdsExactly(place.path, files, operations)) {
+        return { written: 0, unchanged: true };
+      }
       const names = await listNames(place.path, operations);
       const replaceable = options.force || names.length === 0 || await options.isOurs?.(names);
       if (!replaceable) {
@@ -326,14 +331,25 @@ async function refuseWorkingFolder(place: Place): Promise<void> {
 async function stage(path: string, files: FolderFiles, operations: FileOperations): Promise<void> {
   await operations.mkdir(path, { mode: FOLDER_MODE });
   const folders = new Set<string>();
-  for (const [relative, data] of files) {
+  for (const relative of files.keys()) {
     for (let at = relative.indexOf("/"); at !== -1; at = relative.indexOf("/", at + 1)) {
       const folder = relative.slice(0, at);
       if (folders.has(folder)) continue;
       await operations.mkdir(`${path}/${folder}`, { mode: FOLDER_MODE });
       folders.add(folder);
     }
-    await writeNew(`${path}/${relative}`, data, FILE_MODE, operations);
+  }
+  // Several at a time, because most of it is waiting for the disk. All have ended before a failure
+  // is told, so that nothing is written into a folder that is being removed.
+  const entries = [...files];
+  while (entries.length > 0) {
+    const written = await Promise.allSettled(
+      entries.splice(0, WRITES_AT_ONCE).map(([relative, data]) =>
+        writeNew(`${path}/${relative}`, data, FILE_MODE, operations)
+      ),
+    );
+    const failed = written.find((item) => item.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
   }
   for (const folder of folders) await syncFolder(`${path}/${folder}`, operations);
   await syncFolder(path, operations);

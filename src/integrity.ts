@@ -21,10 +21,17 @@ const LINE = /^(blake3:[0-9a-f]{64}) {2}([^\r\n]{1,1024})$/;
 const TOTAL = /^blake3:[0-9a-f]{64}$/;
 const SHOWN_FILES = 10;
 
-/** The checksum of `files` by relative path; a checksum file among them is left out. */
-export function checksumOf(files: ReadonlyMap<string, string | Uint8Array>): Checksum {
+/**
+ * The checksum of `files` by relative path; a checksum file among them is left out. Digests that are
+ * known already are taken from `known`, which gets the others.
+ */
+export function checksumOf(
+  files: ReadonlyMap<string, string | Uint8Array>,
+  known = new Map<string, Digest>(),
+): Checksum {
   const names = [...files.keys()].filter((name) => name !== CHECKSUM_FILE).sort();
-  const lines = names.map((name) => `${digestOf(files.get(name)!)}  ${name}\n`).join("");
+  for (const name of names) if (!known.has(name)) known.set(name, digestOf(files.get(name)!));
+  const lines = names.map((name) => `${known.get(name)}  ${name}\n`).join("");
   const root = digestOf(lines);
   return { text: `${lines}${root}\n`, root };
 }

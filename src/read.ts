@@ -19,6 +19,7 @@ export type FileOperations = Pick<
 >;
 
 const CHUNK_BYTES = 64 * 1024;
+const READS_AT_ONCE = 8;
 
 /**
  * The text of a UTF-8 file without its byte order mark. Throws `invalid` errors that name the file:
@@ -67,28 +68,46 @@ export async function readFolder(
   const { maxFiles = MAX_VFS_FILES, operations = Deno, onEntry } = options;
   const files = new Map<string, Uint8Array>();
   let left = options.maxBytes ?? MAX_VFS_BYTES;
+  let count = 0;
   const refuse = (relative: string, why: string): never => {
     throw new AppError("integrity", `${quotePath(relative)} in ${quotePath(path)} ${why}`);
   };
   async function walk(prefix: string, depth: number): Promise<void> {
     if (depth > MAX_VFS_DEPTH) refuse(prefix, `is deeper than ${MAX_VFS_DEPTH} folders`);
-    for (const name of await listNames(`${path}/${prefix}`, operations)) {
-      const relative = `${prefix}${name}`;
-      if (!isPathSegment(name)) refuse(relative, "has a name that is not safe");
-      const info = await operations.lstat(`${path}/${relative}`);
-      onEntry?.(relative, info);
-      if (info.isDirectory) {
-        await walk(`${relative}/`, depth + 1);
-        continue;
+    const names = await listNames(`${path}/${prefix}`, operations);
+    while (names.length > 0) {
+      const chunk = names.splice(0, READS_AT_ONCE).map((name) => {
+        if (!isPathSegment(name)) refuse(`${prefix}${name}`, "has a name that is not safe");
+        return `${prefix}${name}`;
+      });
+      const infos = await settled(chunk.map((name) => operations.lstat(`${path}/${name}`)));
+      const found = chunk.map((relative, at) => ({ relative, info: infos[at]! }));
+      for (const { relative, info } of found) check(relative, info);
+      const plain = found.filter(({ info }) => info.isFile);
+      // A file may have grown since it was looked at.
+      const read = await settled(
+        plain.map(({ relative, info }) =>
+          readBytes(`${path}/${relative}`, info.size + left, operations, info)
+        ),
+      );
+      for (const [at, { relative, info }] of plain.entries()) {
+        left -= read[at]!.length - info.size;
+        if (left < 0) refuse(relative, "is beyond the size a folder may have");
+        files.set(relative, read[at]!);
       }
-      if (!info.isFile) refuse(relative, "is a link or a special file");
-      if ((info.nlink ?? 1) > 1) refuse(relative, "is a hard link");
-      if (files.size >= maxFiles) refuse(relative, `is beyond ${maxFiles} files`);
-      if (info.size > left) refuse(relative, "is beyond the size a folder may have");
-      const bytes = await readBytes(`${path}/${relative}`, left, operations);
-      left -= bytes.length;
-      files.set(relative, bytes);
+      for (const { relative, info } of found) {
+        if (info.isDirectory) await walk(`${relative}/`, depth + 1);
+      }
     }
+  }
+  function check(relative: string, info: Deno.FileInfo): void {
+    onEntry?.(relative, info);
+    if (info.isDirectory) return;
+    if (!info.isFile) refuse(relative, "is a link or a special file");
+    if ((info.nlink ?? 1) > 1) refuse(relative, "is a hard link");
+    if (count++ >= maxFiles) refuse(relative, `is beyond ${maxFiles} files`);
+    if (info.size > left) refuse(relative, "is beyond the size a folder may have");
+    left -= info.size;
   }
   try {
     const info = await operations.lstat(path);
@@ -101,6 +120,15 @@ export async function readFolder(
     throw diskError("read", path, error);
   }
   return files;
+}
+
+// All of them have ended before the first failure is thrown.
+async function settled<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  const results = await Promise.allSettled(work);
+  return results.map((result) => {
+    if (result.status === "rejected") throw result.reason;
+    return result.value;
+  });
 }
 
 /**

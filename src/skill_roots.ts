@@ -16,24 +16,30 @@ export interface SkillRoots {
 
 /** The index in `database`; `now` gives milliseconds since 1970. */
 export function createSkillRoots(
-  database: Pick<Database, "get" | "run">,
+  database: Pick<Database, "get" | "run" | "transaction">,
   { now }: { readonly now: () => number },
 ): SkillRoots {
   return {
     has: (root) => database.get("select 1 from skill_roots where root = ?", root) !== undefined,
     accept(root, skill) {
-      database.run(
-        `insert into skill_roots (root, skill, accepted) values (?, ?, ?)
-         on conflict (root) do update set accepted = max(accepted, excluded.accepted)`,
-        root,
-        skill,
-        now(),
-      );
-      database.run(
-        `delete from skill_roots where root in (
-           select root from skill_roots order by accepted desc limit -1 offset ?)`,
-        MAX_ACCEPTED_ROOTS,
-      );
+      database.transaction(() => {
+        database.run(
+          `insert into skill_roots (root, skill, accepted) values (?, ?, ?)
+           on conflict (root) do update set accepted = max(accepted, excluded.accepted)`,
+          root,
+          skill,
+          now(),
+        );
+        const { count } = database.get<{ count: number }>(
+          "select count(*) as count from skill_roots",
+        )!;
+        if (count <= MAX_ACCEPTED_ROOTS) return;
+        database.run(
+          `delete from skill_roots where root in (
+             select root from skill_roots order by accepted limit ?)`,
+          count - MAX_ACCEPTED_ROOTS,
+        );
+      });
     },
   };
 }

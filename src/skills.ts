@@ -7,7 +7,7 @@ import { removeFolder, repairFolder, replaceFolder } from "./disk.ts";
 import { AppError, toAppError } from "./errors.ts";
 import { readFrontMatter } from "./front_matter.ts";
 import type { Digest } from "./hash.ts";
-import { CHECKSUM_FILE, checksumOf, verifyFiles } from "./integrity.ts";
+import { CHECKSUM_FILE, checksumOf, rootOf, verifyFiles } from "./integrity.ts";
 import { MAX_SKILL_BYTES, MAX_SKILL_FILES, MAX_SKILLS } from "./limits.ts";
 import { nearestHint, type SkillName, toSkillName } from "./names.ts";
 import { type FileOperations, quotePath, readFolder } from "./read.ts";
@@ -193,7 +193,7 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
   async function find(nameOrPath: string): Promise<SkillEntry> {
     if (/[/\\]/.test(nameOrPath)) {
       const folder = nameOrPath.replace(/(?<=.)[/\\]+$/, "");
-      await repairFolder(folder, onDisk).catch(() => {});
+      if (!exists(folder)) await repairFolder(folder, onDisk).catch(() => {});
       const name = folder.split(/[/\\]/).at(-1)!;
       const entry = lookAt(folder, { name, origin: "path" });
       if (entry !== undefined) return entry;
@@ -300,17 +300,18 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
       );
     }
     const confined = save.within === undefined ? onDisk : { ...onDisk, within: save.within };
-    const { files, unchanged } = await plan(draft, folder);
-    const { root } = checksumOf(files);
+    const { files, unchanged, before, identity } = await plan(draft, folder);
+    const root = rootOf(files.get(CHECKSUM_FILE)!)!;
     // First, so that no process may die between the two: what is accepted and absent does no harm.
     (await roots()).accept(root, facts.name);
     if (!unchanged) {
       await replaceFolder(folder, files, {
         ...confined,
         force: save.force === true,
-        // Asked while the folder is locked, so what it holds now is looked at.
+        differs: true,
+        // Asked while the folder is locked: another one may have taken its place meanwhile.
         async isOurs() {
-          const now = await readBefore(folder);
+          const now = identityOf(folder) === identity ? before : await readBefore(folder);
           return now?.metadata !== undefined && mayReplace(now.metadata, facts);
         },
       });
@@ -318,12 +319,17 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
     return { folder, root, unchanged };
   }
 
-  async function plan(draft: SkillDraft, folder: string) {
+  async function plan(draft: SkillDraft, folder: string): Promise<Plan> {
+    const identity = identityOf(folder);
     const before = await readBefore(folder);
-    const files = completeSkill(draft, before?.writtenAt ?? "");
-    if (before?.checksum === files.get(CHECKSUM_FILE)) return { files, unchanged: before!.isWhole };
+    const digests = new Map<string, Digest>();
+    const old = completeSkill(draft, before?.writtenAt ?? "", digests);
+    if (before?.checksum === old.get(CHECKSUM_FILE)) {
+      return { files: old, unchanged: before!.isWhole, before, identity };
+    }
+    digests.delete(METADATA_FILE);
     const writtenAt = new Date(options.now()).toISOString();
-    return { files: completeSkill(draft, writtenAt), unchanged: false };
+    return { files: completeSkill(draft, writtenAt, digests), unchanged: false, before, identity };
   }
 
   // What stands in the folder now. Only what is whole is ours to replace: who changed a file by hand
@@ -385,6 +391,14 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
   };
 }
 
+interface Plan {
+  readonly files: ReadonlyMap<string, string>;
+  readonly unchanged: boolean;
+  readonly before: Before | undefined;
+  /** Of the folder that was looked at. */
+  readonly identity: string | undefined;
+}
+
 interface Before {
   /** Whether all files are what the checksum says. */
   readonly isWhole: boolean;
@@ -414,13 +428,14 @@ function mayReplace(before: SkillMetadata, after: SkillFacts): boolean {
 export function completeSkill(
   { facts, files }: SkillDraft,
   writtenAt: string,
+  digests?: Map<string, Digest>,
 ): Map<string, string> {
   const all = new Map([
     ...files,
     ...FIXED_FILES,
     [METADATA_FILE, writeMetadata(facts, writtenAt)],
   ]);
-  return all.set(CHECKSUM_FILE, checksumOf(all).text);
+  return all.set(CHECKSUM_FILE, checksumOf(all, digests).text);
 }
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -24,7 +24,6 @@ import { formatBytes } from "../limits.ts";
 import { toSkillName } from "../names.ts";
 import { countOf, runLine } from "../render.ts";
 import { scopedPlace, type SkillScope } from "../skill_places.ts";
-import { describeSkill, type SkillDescription, skillLines, toolsOf } from "../skill_views.ts";
 import type { Skill, SkillEntry, SkillStore } from "../skills.ts";
 import { byteLength, cleanLine, cleanText, maskHome, quoteText } from "../text.ts";
 
@@ -99,7 +98,7 @@ EXAMPLES
   async func(_flags, name) {
     const skill = await withStore(this, (store) => store.inspect(name));
     warn(this, skill);
-    print(this, describeSkill(skill, this.context.paths));
+    await print(this, skill);
   },
 });
 
@@ -107,7 +106,9 @@ function warn({ log }: Invocation, { warnings }: Pick<Skill, "warnings">): void 
   for (const warning of warnings) log.warn(warning);
 }
 
-function print({ output }: Invocation, description: SkillDescription): void {
+async function print({ context, output }: Invocation, skill: Skill): Promise<void> {
+  const { describeSkill, skillLines } = await import("../skill_views.ts");
+  const description = describeSkill(skill, context.paths);
   if (output.format === "json") output.document({ ok: true, skill: description });
   else output.print(skillLines(description).join("\n"));
 }
@@ -157,6 +158,7 @@ EXAMPLES
     if (args !== undefined) {
       throw new AppError("usage", `Skill "${skill.name}" is no program: it takes no --args`);
     }
+    const { describeSkill, toolsOf } = await import("../skill_views.ts");
     const tools = toolsOf(skill);
     const { output } = this;
     if (output.format === "json") {
@@ -247,6 +249,7 @@ async function askToAccept({ context }: Invocation, skill: Skill): Promise<void>
       hint: `read the skill, then mcp-exec skill verify ${name} --accept ${root}`,
     });
   }
+  const { describeSkill, skillLines } = await import("../skill_views.ts");
   const lines = [...skillLines(describeSkill(skill, context.paths)), "", "files:"];
   for (const [path, text] of skill.files) {
     lines.push(`  ${cleanLine(path)} ${formatBytes(byteLength(text))}`);
@@ -401,7 +404,7 @@ EXAMPLES
             ...(output === undefined && { within: place.within }),
           });
           const skill = await store.load(saved.folder);
-          showSaved(this, skill, saved.unchanged ? "unchanged" : "written");
+          await showSaved(this, skill, saved.unchanged ? "unchanged" : "written");
         },
       }));
   },
@@ -412,11 +415,12 @@ function parseScope(text: string): SkillScope {
   throw new AppError("usage", `Value ${quoteText(text)} is not project or user`);
 }
 
-function showSaved(
+async function showSaved(
   { context, output, note }: Invocation,
   skill: Skill,
   state: "written" | "unchanged",
-): void {
+): Promise<void> {
+  const { describeSkill } = await import("../skill_views.ts");
   const description = describeSkill(skill, context.paths);
   if (output.format === "json") {
     return output.document({ ok: true, state, skill: description });
