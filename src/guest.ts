@@ -39,8 +39,7 @@ scope.onmessage = ({ data }) => {
   }
   // What comes for an earlier run is late.
   if (current?.id !== data.run) return;
-  if (data.type === "answer") current.run.answer(data.id, data.json);
-  else if (data.type === "refuse") current.run.refuse(data.id, data.failure);
+  if (data.type === "answers") current.run.answer(data.answers);
   else if (data.type === "clock") current.run.holdClock(data.stands);
   else current.run.cancel();
 };

@@ -27,6 +27,18 @@ export interface GuestProgram {
   readonly limits: RunLimits;
 }
 
+/** One call of a host function, its arguments as a JSON array. */
+export interface GuestCall {
+  readonly id: number;
+  readonly name: string;
+  readonly json: string;
+}
+
+/** What became of a call: the JSON of its answer, or why there is none. */
+export type HostAnswer =
+  | { readonly id: number; readonly json: string }
+  | { readonly id: number; readonly failure: CallFailure };
+
 /** What the main thread sends. */
 export type ToWorker =
   | { readonly type: "engine"; readonly module: WebAssembly.Module; readonly memory: number }
@@ -37,13 +49,7 @@ export type ToWorker =
     /** One number that is not 0 once the run must stop, whatever the guest is doing. */
     readonly flag: Int32Array;
   }
-  | { readonly type: "answer"; readonly run: number; readonly id: number; readonly json: string }
-  | {
-    readonly type: "refuse";
-    readonly run: number;
-    readonly id: number;
-    readonly failure: CallFailure;
-  }
+  | { readonly type: "answers"; readonly run: number; readonly answers: readonly HostAnswer[] }
   | { readonly type: "stop"; readonly run: number }
   /** Whether the wall clock stands still. */
   | { readonly type: "clock"; readonly run: number; readonly stands: boolean }
@@ -80,13 +86,7 @@ export interface GuestReport {
 
 /** What the worker sends. */
 export type FromWorker =
-  | {
-    readonly type: "call";
-    readonly run: number;
-    readonly id: number;
-    readonly name: string;
-    readonly json: string;
-  }
+  | { readonly type: "calls"; readonly run: number; readonly calls: readonly GuestCall[] }
   | { readonly type: "log"; readonly run: number; readonly entries: LogEntry[] }
   | { readonly type: "done"; readonly run: number; readonly report: GuestReport }
   | {

@@ -15,11 +15,19 @@ import {
   MAX_RUN_SENT_BYTES,
   MAX_TIMERS,
 } from "./limits.ts";
-import type { FromWorker, GuestProgram, GuestReport, LogEntry } from "./messages.ts";
+import type {
+  FromWorker,
+  GuestCall,
+  GuestProgram,
+  GuestReport,
+  HostAnswer,
+  LogEntry,
+} from "./messages.ts";
 import { createModules, type GuestModules } from "./modules.ts";
-import { type CallFailure, type GuestFailure, LOG_LEVELS, ToGuest, ToHost } from "./prelude.ts";
+import { type GuestFailure, LOG_LEVELS, ToGuest, ToHost } from "./prelude.ts";
 import { cleanLine } from "./text.ts";
 import { count, stopError, type StopReason } from "./verdict.ts";
+import { randomHex, randomSeed, readUrl } from "./web_host.ts";
 
 const MAX_TEXT_BYTES = 64 * 1024;
 const MAX_WARNINGS = 20;
@@ -28,11 +36,7 @@ const HOST_UNITS = 100;
 const MODULE_UNITS = 1000;
 const JOBS_PER_TURN = 256;
 const LOG_LINES_PER_MESSAGE = 64;
-const URL_PARTS = [
-  ...["href", "protocol", "username", "password", "host", "hostname", "port", "pathname"],
-  ...["search", "hash"],
-] as ("href" | "protocol" | "username" | "password" | "host" | "pathname" | "search" | "hash")[];
-
+const CALLS_PER_MESSAGE = 64;
 /** What a run is given. */
 export interface RunStart {
   readonly run: number;
@@ -77,6 +81,8 @@ export class Run implements EngineHost {
   // While the clock stands still: since when; and how long it did so before.
   #standsSince: number | undefined;
   #stoodMs = 0;
+  // What waits to be posted at the end of the turn.
+  #asked: GuestCall[] = [];
   readonly #timers = new Map<number, Timer>();
   #lines: LogEntry[] = [];
   #logLines = 0;
@@ -108,17 +114,23 @@ export class Run implements EngineHost {
     this.#turn(() => engine.send(ToGuest.start, randomSeed(), text));
   }
 
-  /** Gives the guest the answer of a call. */
-  answer(id: number, json: string): void {
-    this.#receivedBytes += json.length;
+  /** Gives the guest the answers of calls, in order. */
+  answer(answers: readonly HostAnswer[]): void {
+    for (const one of answers) {
+      if ("json" in one) this.#receivedBytes += one.json.length;
+    }
     if (this.#receivedBytes > MAX_RUN_RECEIVED_BYTES) return this.#halt("received");
-    if (this.#close(id)) this.#turn((engine) => engine.send(ToGuest.answer, id, json));
-  }
-
-  /** Tells the guest that a call failed. */
-  refuse(id: number, failure: CallFailure): void {
-    const text = JSON.stringify(failure);
-    if (this.#close(id)) this.#turn((engine) => engine.send(ToGuest.refuse, id, text));
+    this.#turn((engine) => {
+      let isWhole = true;
+      for (const one of answers) {
+        if (!this.#close(one.id)) continue;
+        const sent = "json" in one
+          ? engine.send(ToGuest.answer, one.id, one.json)
+          : engine.send(ToGuest.refuse, one.id, JSON.stringify(one.failure));
+        isWhole &&= sent;
+      }
+      return isWhole;
+    });
   }
 
   #close(id: number): boolean {
@@ -151,6 +163,8 @@ export class Run implements EngineHost {
   }
 
   interrupts(native: boolean): boolean {
+    // A long turn must not keep back what was asked and written in it.
+    this.#flush();
     this.#stop ??= this.#due();
     if (this.#stop === undefined) return false;
     // First a polite interrupt, which tells where the program was; what swallows it is thrown out.
@@ -222,7 +236,8 @@ export class Run implements EngineHost {
     } else if (++this.#hostCalls > MAX_HOST_CALLS) this.#abandon("host calls");
     this.#open.set(id, bytes);
     this.#openBytes = together;
-    this.#post({ type: "call", run: this.#start.run, id, name, json: body.slice(space + 1) });
+    this.#asked.push({ id, name, json: body.slice(space + 1) });
+    if (this.#asked.length >= CALLS_PER_MESSAGE) this.#flush();
     return undefined;
   }
 
@@ -278,22 +293,13 @@ export class Run implements EngineHost {
   #onUrl(text: GuestText): string | undefined {
     if (text.bytes > MAX_TEXT_BYTES) return undefined;
     this.#engine!.charge(100 + text.bytes);
-    const [first, second, value] = JSON.parse(text.read()) as (string | undefined)[];
-    try {
-      const url = value === undefined ? new URL(first!, second ?? undefined) : new URL(first!);
-      const part = URL_PARTS.find((name) => name === second);
-      if (value !== undefined && part !== undefined) url[part] = value;
-      const parts = Object.fromEntries(URL_PARTS.map((name) => [name, url[name]]));
-      return JSON.stringify({ ...parts, origin: url.origin });
-    } catch {
-      return undefined;
-    }
+    return readUrl(text.read());
   }
 
   #onRandom(size: number): string {
-    const bytes = crypto.getRandomValues(new Uint8Array(Math.min(Math.max(size, 0), 65_536)));
-    this.#engine!.charge(bytes.length);
-    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    const hex = randomHex(size);
+    this.#engine!.charge(hex.length / 2);
+    return hex;
   }
 
   #due(): StopReason | undefined {
@@ -449,9 +455,11 @@ export class Run implements EngineHost {
   }
 
   #flush(): void {
-    if (this.#lines.length === 0) return;
-    this.#post({ type: "log", run: this.#start.run, entries: this.#lines });
+    const { run } = this.#start;
+    if (this.#lines.length > 0) this.#post({ type: "log", run, entries: this.#lines });
+    if (this.#asked.length > 0) this.#post({ type: "calls", run, calls: this.#asked });
     this.#lines = [];
+    this.#asked = [];
   }
 
   #post(message: FromWorker): void {
@@ -484,10 +492,4 @@ export class Run implements EngineHost {
 function tooLarge(what: string, value: number, limit: number): string {
   const message = `${what} too large: ${formatBytes(value)}, more than ${formatBytes(limit)}`;
   return JSON.stringify({ kind: "limit", message });
-}
-
-// A number costs the guest the same fuel whatever it is, a text would not.
-function randomSeed(): number {
-  const [low, high] = crypto.getRandomValues(new Uint32Array(2));
-  return (high! >>> 11) * 2 ** 32 + low!;
 }

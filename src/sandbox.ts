@@ -5,7 +5,9 @@ import { type EngineStore, loadEngine } from "./asset.ts";
 import { AppError, type ErrorDocument, toAppError } from "./errors.ts";
 import type {
   FromWorker,
+  GuestCall,
   GuestReport,
+  HostAnswer,
   LogEntry,
   MissingFunction,
   ServerFunctions,
@@ -230,6 +232,7 @@ interface ActiveRun {
   readonly log: LogEntry[];
   readonly onLog: ((entry: LogEntry) => void) | undefined;
   readonly queue: (() => void)[];
+  readonly answers: HostAnswer[];
   inFlight: number;
   readonly clock: Clock;
   readonly settle: (report: GuestReport) => void;
@@ -284,6 +287,7 @@ class GuestWorker {
       log: [],
       onLog,
       queue: [],
+      answers: [],
       inFlight: 0,
       clock: createClock((stands) => {
         if (this.#active === run) this.#post({ type: "clock", run: id, stands });
@@ -366,8 +370,18 @@ class GuestWorker {
       }
       return;
     }
-    run.queue.push(() => void this.#answer(run, message));
+    for (const call of message.calls) run.queue.push(() => void this.#answer(run, call));
     this.#startCalls(run);
+  }
+
+  // Answers that come at the same moment go together: a message costs more than a call.
+  #send(run: ActiveRun, answer: HostAnswer): void {
+    run.answers.push(answer);
+    if (run.answers.length > 1) return;
+    queueMicrotask(() => {
+      const answers = run.answers.splice(0);
+      if (this.#active === run) this.#post({ type: "answers", run: run.id, answers });
+    });
   }
 
   #startCalls(run: ActiveRun): void {
@@ -379,7 +393,7 @@ class GuestWorker {
     }
   }
 
-  async #answer(run: ActiveRun, { id, name, json }: FromWorker & { type: "call" }): Promise<void> {
+  async #answer(run: ActiveRun, { id, name, json }: GuestCall): Promise<void> {
     try {
       const { clock, calls } = run;
       const answer = await run.host.call(name, json, {
@@ -387,14 +401,14 @@ class GuestWorker {
         holdClock: () => clock.hold(),
       });
       checkAnswer(answer);
-      if (this.#active === run) this.#post({ type: "answer", run: run.id, id, json: answer });
+      this.#send(run, { id, json: answer });
     } catch (thrown) {
       const error = toAppError(thrown);
       run.errors.set(id, error);
       // Detail stays here: it may hold what a server wrote about its machine.
       const { kind, message, hint } = error;
       const failure = { kind, message, ...(hint !== undefined && { hint }) };
-      if (this.#active === run) this.#post({ type: "refuse", run: run.id, id, failure });
+      this.#send(run, { id, failure });
     }
     run.inFlight--;
     this.#startCalls(run);
