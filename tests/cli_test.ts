@@ -250,6 +250,22 @@ Deno.test("runCli gives examples in its help that work", async () => {
   }
 });
 
+Deno.test("runCli shows the home folder as ~ in warnings and errors (X6)", async () => {
+  for (const format of ["text", "json"]) {
+    const written: string[] = [];
+    const args = ["execute", "/home/u/nope.ts", "--format", format];
+    const paths = { home: "/home/u", config: "/home/u/.config", data: "/home/u/data" };
+    assert.equal(await runCli({ ...testContext(args, written), paths }), 2);
+    assert.match(written.join(""), /File \\?"~\/nope\.ts\\?" does not exist/);
+    assert.doesNotMatch(written.join(""), /home/);
+  }
+  const written: string[] = [];
+  const args = ["call", "demo", "nothing"];
+  const paths = { home: "/dev/null", config: "/dev/null/c", data: "/dev/null/d" };
+  await runCli({ ...testContext(args, written), paths });
+  assert.match(written.join(""), /^warning: The database "~\/d\/mcp-exec\.db" is not used/);
+});
+
 Deno.test("pathsOf follows XDG folders, MCP_EXEC_DATA_DIR and the platform", () => {
   const paths = (values: Record<string, string>, platform: Context["platform"] = "linux") =>
     pathsOf({ get: (name) => values[name], toObject: () => values }, { platform, cwd: "/here" });
