@@ -12,8 +12,9 @@ import {
   parseSize,
 } from "./limits.ts";
 import { fits, type Pattern, toToolPattern } from "./policy.ts";
-import type { JsonObject } from "./server.ts";
+import { isObject, type JsonObject } from "./server.ts";
 import { quoteText } from "./text.ts";
+import { orInterrupted } from "./waiting.ts";
 
 /** A result as it is kept: texts, so that nobody can change what another one gets. */
 export interface CachedResult {
@@ -126,15 +127,15 @@ function sizeOf(text: string): number {
 
 /** What tells two calls apart. */
 export interface CacheKeyParts extends CacheGroup {
-  /** Of the credentials the server is reached with; they come in as a digest alone. */
-  readonly credentials: Digest;
+  /** Of the credentials the server is reached with, which come in as a digest alone. */
+  readonly credentials: () => Digest;
   /** Of the arguments in canonical form. */
   readonly arguments: Digest;
 }
 
 /** The key of a call's result. */
 function cacheKey({ server, credentials, tool, arguments: params }: CacheKeyParts): Digest {
-  return digestOf(`${server} ${credentials} ${tool} ${params}`);
+  return digestOf(`${server} ${credentials()} ${tool} ${params}`);
 }
 
 /** What a call gave, whoever gave it. */
@@ -161,7 +162,7 @@ export interface ResultCache {
   /**
    * The answer to a call. `load` asks the server; what it throws is thrown and never kept. Of calls
    * of an opted-in tool that are the same and under way at once only the first one asks; the signal
-   * that `load` gets is aborted once nobody waits any more. Who leaves gets its signal's reason.
+   * that `load` gets is aborted once nobody waits any more. Who leaves gets `interrupted`.
    */
   ask<T extends Answer>(
     call: CacheableCall,
@@ -235,7 +236,7 @@ export function createResultCache(provider: CacheProvider): ResultCache {
       const flight = known ?? takeOff(key, (signal) => loadAndKeep(call, () => load(signal)));
       flight.waiting++;
       try {
-        const answer = await orGone(flight.answer, call.signal);
+        const answer = await orInterrupted(flight.answer, call.signal);
         return { answer, source: known === undefined ? "server" : "shared" };
       } finally {
         if (--flight.waiting === 0) {
@@ -251,20 +252,6 @@ export function createResultCache(provider: CacheProvider): ResultCache {
     },
     stats: () => provider.stats(),
   };
-}
-
-/** What `work` gives, or the reason of `signal` as soon as that is aborted. */
-async function orGone<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await work;
-  const { promise: gone, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  try {
-    return await Promise.race([work, gone]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }
 
 // Parsed for each who looks at it: most only want the text.
@@ -313,7 +300,7 @@ export function optedInFor(
  */
 export function markedFor(answer: JsonObject): number | undefined {
   const meta = answer["_meta"];
-  const inMeta = typeof meta === "object" && meta !== null ? (meta as JsonObject)["ttlMs"] : null;
+  const inMeta = isObject(meta) ? meta["ttlMs"] : undefined;
   const ttlMs = answer["ttlMs"] ?? inMeta;
   return typeof ttlMs === "number" && ttlMs > 0 ? Math.min(ttlMs, MAX_CACHE_TTL_MS) : undefined;
 }
@@ -325,11 +312,11 @@ export function markedFor(answer: JsonObject): number | undefined {
 export function parseCache(value: unknown, warn: (message: string) => void): CacheSettings {
   if (value === undefined) return DEFAULT_CACHE;
   if (value === false) return { isOn: false, rules: [] };
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+  if (!isObject(value)) {
     warn(`"cache" must be an object or false`);
     return DEFAULT_CACHE;
   }
-  const { tools = [], entries, size, ...others } = value as JsonObject;
+  const { tools = [], entries, size, ...others } = value;
   for (const key of Object.keys(others)) {
     warn(`unknown key ${quoteText(`cache.${key}`)} is not used`);
   }

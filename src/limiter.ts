@@ -10,8 +10,9 @@ import {
   MAX_RATE_WAITING,
 } from "./limits.ts";
 import { fits, type Pattern, toToolPattern } from "./policy.ts";
-import type { JsonObject, ServerSpec } from "./server.ts";
+import { isObject, type ServerSpec } from "./server.ts";
 import { quoteText } from "./text.ts";
+import { interruption } from "./waiting.ts";
 
 /** A rate: so many calls a second, and at most `burst` at once. */
 export interface Rate {
@@ -34,7 +35,7 @@ export interface RatedCall {
 export interface Limiter {
   /**
    * Settles when the call may go, in the order of asking. Throws a `limit` error at once where it
-   * would have to wait too long or too many wait, and the signal's reason when that is aborted.
+   * would have to wait too long or too many wait, and `interrupted` once the signal is aborted.
    */
   take(call: RatedCall): Promise<void>;
 }
@@ -59,7 +60,8 @@ interface Bucket {
   tokens: number;
   /** The latest time that was ever seen: only what is later brings tokens. */
   seen: number;
-  readonly waiting: { readonly go: () => void }[];
+  /** What lets each one go, in order. */
+  waiting: (() => void)[];
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
@@ -118,9 +120,14 @@ export function createLimiter(options: LimiterOptions): Limiter {
     refill(bucket);
     while (bucket.waiting.length > 0 && bucket.tokens >= 1 - ROUNDING) {
       bucket.tokens = Math.max(0, bucket.tokens - 1);
-      bucket.waiting.shift()!.go();
+      bucket.waiting[0]!();
     }
     schedule(bucket);
+  }
+
+  function stopTimer(bucket: Bucket): void {
+    clearTimeout(bucket.timer);
+    bucket.timer = undefined;
   }
 
   function schedule(bucket: Bucket): void {
@@ -131,7 +138,7 @@ export function createLimiter(options: LimiterOptions): Limiter {
 
   return {
     async take({ key, called, rate, signal }) {
-      signal?.throwIfAborted();
+      if (signal?.aborted) throw interruption(signal);
       if (rate === undefined) return;
       const bucket = bucketOf(key, rate);
       if (bucket.waiting.length === 0 && bucket.tokens >= 1) {
@@ -143,21 +150,20 @@ export function createLimiter(options: LimiterOptions): Limiter {
         throw tooFast(called, bucket.rate);
       }
       await new Promise<void>((resolve, reject) => {
-        const entry = {
-          go() {
-            signal?.removeEventListener("abort", onAbort);
-            resolve();
-          },
+        const leave = () => {
+          signal?.removeEventListener("abort", onAbort);
+          bucket.waiting = bucket.waiting.filter((other) => other !== go);
+          if (bucket.waiting.length === 0) stopTimer(bucket);
         };
         const onAbort = () => {
-          bucket.waiting.splice(bucket.waiting.indexOf(entry), 1);
-          if (bucket.waiting.length === 0) {
-            clearTimeout(bucket.timer);
-            bucket.timer = undefined;
-          }
-          reject(signal!.reason);
+          leave();
+          reject(interruption(signal!));
         };
-        bucket.waiting.push(entry);
+        const go = () => {
+          leave();
+          resolve();
+        };
+        bucket.waiting.push(go);
         signal?.addEventListener("abort", onAbort, { once: true });
         schedule(bucket);
       });
@@ -234,10 +240,10 @@ const BURST_SECONDS = 4;
 /** The rule, or what is wrong with it. */
 function readRate(value: unknown): RateRule | string {
   if (value === false) return { rate: undefined };
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+  if (!isObject(value)) {
     return `it must be false or like {"perSecond": 50, "burst": 200}`;
   }
-  const { tool, perSecond, burst } = value as JsonObject;
+  const { tool, perSecond, burst } = value;
   const unknown = Object.keys(value).find((key) => !RATE_KEYS.has(key));
   if (unknown !== undefined) return `it has the unknown key ${quoteText(unknown)}`;
   const names = typeof tool === "string" ? toToolPattern(tool) : undefined;

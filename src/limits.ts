@@ -60,6 +60,8 @@ export const MAX_DOC_TAG_CHARS = 200;
 /** Bounds of checking values against a server's schema: half a second to compile, a fifth to check. */
 export const MAX_CHECKED_SUBSCHEMAS = 1_000;
 export const MAX_CHECK_STEPS = 5_000_000;
+/** References inside one another that one check follows: each takes some of the stack. */
+export const MAX_CHECK_DEPTH = 100;
 /** Compiled schemas that are kept: more than the tools of a few large servers. */
 export const MAX_COMPILED_SCHEMAS = 1_000;
 

@@ -20,9 +20,8 @@ export interface Cost {
 export type PlainSchema = boolean | JsonObject;
 
 /**
- * `schema` rewritten, or undefined when it is in an unknown dialect, has more than
- * `MAX_CHECKED_SUBSCHEMAS` subschemas, or refers to itself without going into the value: checking
- * against that never ends. Both draft-07 and 2020-12 become 2020-12.
+ * `schema` rewritten, or undefined when it is in an unknown dialect or has more than
+ * `MAX_CHECKED_SUBSCHEMAS` subschemas. Both draft-07 and 2020-12 become 2020-12.
  */
 export function toPlainSchema(schema: JsonObject): PlainSchema | undefined {
   const strict = new Rewriter(schema, false);
@@ -53,6 +52,9 @@ export const CHARS_PER_STEP = 16;
 // item that does not fit leaves an error, and what the validator gets wrong.
 const LEFT_OUT = ["pattern", "$dynamicRef", "$recursiveRef", "contains", "unevaluatedItems"];
 
+// Code is made with a recursion for each level.
+const MAX_INLINE_DEPTH = 20;
+
 class Rewriter {
   isExact = true;
   readonly #root: JsonObject;
@@ -60,6 +62,7 @@ class Rewriter {
   readonly #isLoose: boolean;
   readonly #references: References;
   readonly #names = new Map<unknown, string>();
+  readonly #taken = new Set<string>();
   readonly #queue: { readonly name: string; readonly schema: unknown; readonly scope: Scope }[] =
     [];
   #left = MAX_CHECKED_SUBSCHEMAS;
@@ -75,22 +78,28 @@ class Rewriter {
   document(): PlainSchema | undefined {
     const { scope } = this.#references;
     if (scope.dialect === undefined) return undefined;
-    const root = this.#rewrite(this.#root, scope).schema;
+    const root = this.#rewrite(this.#root, scope, 0).schema;
     const definitions: [string, PlainSchema][] = [];
     for (let next = this.#queue.pop(); next !== undefined; next = this.#queue.pop()) {
-      definitions.push([next.name, this.#rewrite(next.schema, next.scope).schema]);
+      definitions.push([next.name, this.#rewrite(next.schema, next.scope, 0).schema]);
     }
-    if (this.#left < 0 || isEndless(root, new Map(definitions))) return undefined;
-    // The validator loses what a condition has evaluated.
-    if (this.#hasConditions && this.#hasRest) this.isExact = false;
+    if (this.#left < 0) return undefined;
+    // The validator loses what a condition or a definition has evaluated.
+    const loses = this.#hasConditions || definitions.length > 0;
+    if (loses && this.#hasRest) this.isExact = false;
     if (typeof root === "boolean" || definitions.length === 0) return root;
     return { ...root, $defs: Object.fromEntries(definitions) };
   }
 
-  #rewrite(schema: unknown, outer: Scope): Rewritten {
+  #rewrite(schema: unknown, outer: Scope, depth: number): Rewritten {
     if (typeof schema === "boolean") return { schema, exact: true };
     if (!isObject(schema)) return this.#finish({}, false);
     if (--this.#left < 0) return { schema: true, exact: true };
+    if (depth === MAX_INLINE_DEPTH) {
+      // Whether it is exact is not known yet, as with any reference.
+      const name = this.#nameOf({ schema, scope: outer });
+      return { schema: { $ref: `#/$defs/${name}` }, exact: !this.#isLoose };
+    }
     const scope = this.#references.enter(schema, outer);
     if (scope.dialect === undefined) return this.#finish({}, false);
     const out: Record<string, unknown> = {};
@@ -102,15 +111,15 @@ class Rewriter {
       exact = false;
     };
     const sub = (value: unknown): PlainSchema => {
-      const inner = this.#rewrite(value, scope);
+      const inner = this.#rewrite(value, scope, depth + 1);
       exact &&= inner.exact;
       return inner.schema;
     };
     const reference = schema["$ref"];
     if (typeof reference === "string") {
-      const name = this.#define(reference, scope);
-      if (name === undefined) drop();
-      else keep("$ref", `#/$defs/${name}`);
+      const target = this.#references.resolve(reference, scope);
+      if (target === undefined) drop();
+      else keep("$ref", `#/$defs/${this.#nameOf(target)}`);
       // What is referred to may be widened, which is not known yet.
       if (this.#isLoose) drop();
       if (scope.dialect === "draft-07") return this.#finish(out, exact);
@@ -123,7 +132,7 @@ class Rewriter {
       if (isList(list)) keep(key, list.map(sub));
       else if (list !== undefined) drop();
     }
-    this.#rewriteLogic(schema, { keep, drop, scope, sub });
+    this.#rewriteLogic(schema, { keep, drop, scope, sub, depth });
     rewriteProperties(schema, { keep, drop, sub });
     rewriteDependencies(schema, { keep, drop, scope, sub });
     rewriteArray(schema, { keep, drop, scope, sub });
@@ -133,16 +142,17 @@ class Rewriter {
   // Keywords that refuse more when a part of them accepts more: kept only where nothing was widened.
   #rewriteLogic(
     schema: JsonObject,
-    { keep, drop, scope, sub }: ScopedParts,
+    { keep, drop, scope, sub, depth }: ScopedParts & { readonly depth: number },
   ): void {
+    const judge = (value: unknown) => this.#rewrite(value, scope, depth + 1);
     if (schema["not"] !== undefined) {
-      const inner = this.#rewrite(schema["not"], scope);
+      const inner = judge(schema["not"]);
       if (inner.exact) keep("not", inner.schema);
       else drop();
     }
     const { oneOf } = schema;
     if (isList(oneOf)) {
-      const inner = oneOf.map((item) => this.#rewrite(item, scope));
+      const inner = oneOf.map(judge);
       const choices = inner.map((item) => item.schema);
       if (inner.every((item) => item.exact)) keep("oneOf", choices);
       else {
@@ -152,7 +162,7 @@ class Rewriter {
       }
     } else if (oneOf !== undefined) drop();
     if (schema["if"] !== undefined) {
-      const condition = this.#rewrite(schema["if"], scope);
+      const condition = judge(schema["if"]);
       if (condition.exact) {
         this.#hasConditions = true;
         keep("if", condition.schema);
@@ -171,15 +181,16 @@ class Rewriter {
     }
   }
 
-  /** The name in `$defs` of what `reference` leads to; none when it leads out or nowhere. */
-  #define(reference: string, scope: Scope): string | undefined {
-    const target = this.#references.resolve(reference, scope);
-    if (target === undefined) return undefined;
-    const known = this.#names.get(target.schema);
+  /** The name in `$defs` of a part that stands for itself. */
+  #nameOf({ schema, scope, hint = "" }: { schema: unknown; scope: Scope; hint?: string }): string {
+    const known = this.#names.get(schema);
     if (known !== undefined) return known;
-    const name = String(this.#names.size);
-    this.#names.set(target.schema, name);
-    this.#queue.push({ name, schema: target.schema, scope: target.scope });
+    const stem = hint.replace(/[^A-Za-z0-9_]/g, "").slice(0, 40);
+    const number = this.#names.size;
+    const name = stem === "" || this.#taken.has(stem) ? `${stem}${number}` : stem;
+    this.#taken.add(name);
+    this.#names.set(schema, name);
+    this.#queue.push({ name, schema, scope });
     return name;
   }
 
@@ -189,27 +200,6 @@ class Rewriter {
     if (cost === undefined) return { schema: "$ref" in out ? out : true, exact };
     return { schema: { ...out, [COST_KEYWORD]: cost }, exact };
   }
-}
-
-/** Whether some definition, or the root, comes back to itself for one and the same value. */
-function isEndless(root: PlainSchema, definitions: ReadonlyMap<string, PlainSchema>): boolean {
-  const states = new Map<PlainSchema, "open" | "done">();
-  const comesBack = (schema: PlainSchema): boolean => {
-    if (typeof schema === "boolean" || states.get(schema) === "done") return false;
-    if (states.get(schema) === "open") return true;
-    states.set(schema, "open");
-    const { $ref, allOf, anyOf, oneOf, dependentSchemas } = schema;
-    const parts = [
-      ...[allOf, anyOf, oneOf].flatMap((list) => list ?? []),
-      ...["not", "if", "then", "else"].map((key) => schema[key] ?? true),
-      ...Object.values(dependentSchemas ?? {}),
-      ...(typeof $ref === "string" ? [definitions.get($ref.slice("#/$defs/".length)) ?? true] : []),
-    ] as PlainSchema[];
-    const found = parts.some(comesBack);
-    states.set(schema, "done");
-    return found;
-  };
-  return comesBack(root) || [...definitions.values()].some(comesBack);
 }
 
 // A reference alone costs nothing: what it leads to does.

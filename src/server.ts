@@ -34,6 +34,8 @@ interface SpecBase {
   readonly digest?: Digest;
   /** Overrides the deadline of connecting and of a call, in milliseconds. */
   readonly timeoutMs?: number;
+  /** Whether the server's own hints about its tools may allow calls, not only refuse them. */
+  readonly trustAnnotations?: boolean;
   /** Set on an entry of a project's file that nobody has trusted yet: it may not be connected to. */
   readonly untrusted?: true;
 }

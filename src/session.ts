@@ -1,13 +1,7 @@
 // One command's working set: the bridge to its servers, the database behind it and the sandbox in
 // front, joined so that a program runs with exactly the servers it may call. Closes all it opened.
 
-import {
-  type CallTrace,
-  createBridge,
-  type McpBridge,
-  openConnection,
-  type OpenOptions,
-} from "./bridge.ts";
+import { type CallTrace, createBridge, type McpBridge } from "./bridge.ts";
 import { type Catalog, createCatalog } from "./catalog.ts";
 import { type Context, dataFile } from "./context.ts";
 import { openDatabase } from "./database.ts";
@@ -25,6 +19,7 @@ import {
   type SkillName,
   slugServerName,
 } from "./names.ts";
+import { openConnection, type OpenOptions } from "./pool.ts";
 import {
   type CodeExecutor,
   createExecutor,

@@ -11,13 +11,14 @@ import {
 } from "./channel.ts";
 import type { Environment } from "./context.ts";
 import { AppError } from "./errors.ts";
+import { type Digest, digestOfJson } from "./hash.ts";
 import { type HttpLink, openHttp } from "./http.ts";
 import { CLOSE_GRACE_MS, CONNECT_TIMEOUT_MS, formatDuration } from "./limits.ts";
 import type { ServerName } from "./names.ts";
 import { settles } from "./process.ts";
 import type { JsonObject, ProtocolEra, ServerInfo, ServerSpec } from "./server.ts";
 import { StdioTransport } from "./stdio.ts";
-import { cleanLine, maskArguments, quoteText } from "./text.ts";
+import { cleanLine, maskArguments, quoteText, type Secret } from "./text.ts";
 import { REFUSED_CODE } from "./wire.ts";
 
 export type { RequestOptions } from "./channel.ts";
@@ -363,6 +364,17 @@ function rejectOn(signal: AbortSignal): Promise<never> {
     if (signal.aborted) reject(signal.reason);
     else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
+}
+
+/** A digest of every secret value that `spec` reaches its server with; nothing else leaves here. */
+export function credentialsOf(spec: ServerSpec): Digest {
+  const revealAll = (values: Readonly<Record<string, Secret>>) =>
+    Object.fromEntries(Object.entries(values).map(([key, value]) => [key, value.reveal()]));
+  if (spec.transport === "http") {
+    return digestOfJson(["http", spec.url.reveal(), revealAll(spec.headers)]);
+  }
+  if (spec.transport === "embedded") return digestOfJson(["embedded"]);
+  return digestOfJson(["stdio", spec.command, spec.args, revealAll(spec.env)]);
 }
 
 // Shorter values stand for themselves too often: a mask for them would eat the text around.

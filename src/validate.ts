@@ -2,15 +2,22 @@
 // expression of a server runs, work is counted, and what cannot be checked passes with a warning:
 // the server has the last word. Values are never repeated in messages, they may be secrets.
 
-import type { ErrorObject } from "ajv";
+import type { ErrorObject, ValidateFunction } from "ajv";
 import type { Ajv2020 } from "ajv/dist/2020.js";
+import type { DataValidateFunction } from "ajv/dist/types/index.js";
 import { AppError } from "./errors.ts";
 import type { Digest } from "./hash.ts";
 import { canonicalJson } from "./hash.ts";
-import { MAX_CHECK_STEPS, MAX_COMPILED_SCHEMAS } from "./limits.ts";
+import { MAX_CHECK_DEPTH, MAX_CHECK_STEPS, MAX_COMPILED_SCHEMAS } from "./limits.ts";
 import type { ServerName } from "./names.ts";
 import { planServer } from "./plan.ts";
-import { CHARS_PER_STEP, type Cost, COST_KEYWORD, toPlainSchema } from "./schema_plain.ts";
+import {
+  CHARS_PER_STEP,
+  type Cost,
+  COST_KEYWORD,
+  type PlainSchema,
+  toPlainSchema,
+} from "./schema_plain.ts";
 import { describeProblems } from "./schema_problems.ts";
 import type { JsonObject, ToolDefinition } from "./server.ts";
 import { cleanLine } from "./text.ts";
@@ -25,7 +32,7 @@ export interface CheckedTool {
 export interface SchemaChecker {
   /** Loads what checking needs, while something else is waited for. */
   prepare(): void;
-  /** Throws an `invalid` error that says which parameter is wrong and how, with the signature. */
+  /** Throws an `invalid` error that says which parameter is wrong and how, with what the tool takes. */
   checkArguments(called: CheckedTool, params: JsonObject): Promise<void>;
   /** Throws a `protocol` error when structured content is not what the output schema promises. */
   checkResult(called: CheckedTool, answer: JsonObject): Promise<void>;
@@ -55,12 +62,10 @@ export function createSchemaChecker(
     };
     const plain = toPlainSchema(tool[part] ?? {});
     if (plain === undefined) {
-      giveUp(
-        "their schema is too large, comes back to itself, or is in a dialect that is not known",
-      );
+      giveUp("their schema is too large or in a dialect that is not known");
       return () => undefined;
     }
-    if (plain === true) return () => undefined;
+    if (plain === true || (part === "inputSchema" && isAnyObject(plain))) return () => undefined;
     const { create } = await load();
     try {
       const validate = create(plain, "first");
@@ -74,7 +79,7 @@ export function createSchemaChecker(
           const subject = part === "inputSchema" ? "parameter" : undefined;
           return describeProblems(all.length === 0 ? first : all, { value, plain, subject });
         } catch (error) {
-          return giveUp(error === OVERSPENT ? "that takes too long" : reasonOf(error));
+          return giveUp(reasonOf(error));
         }
       };
     } catch (error) {
@@ -104,7 +109,7 @@ export function createSchemaChecker(
       throw new AppError(
         "invalid",
         `Call of "${server}/${cleanLine(tool.name, 80)}" is not valid: ${problems[0]}`,
-        { detail: problems.slice(1), hint: `it is ${cleanLine(signatureOf(called), 1500)}` },
+        { detail: problems.slice(1), hint: `it is ${cleanLine(parametersOf(called), 1500)}` },
       );
     },
     async checkResult(called, answer) {
@@ -124,15 +129,23 @@ export function createSchemaChecker(
   };
 }
 
-function signatureOf({ server, tool }: CheckedTool): string {
+// Parameters are objects whatever a schema says: where it says no more there is nothing to load.
+function isAnyObject(plain: PlainSchema): boolean {
+  return typeof plain === "object" && plain["type"] === "object" &&
+    Object.keys(plain).every((key) => key === "type" || key === COST_KEYWORD);
+}
+
+// The signature without what the tool gives back.
+function parametersOf({ server, tool }: CheckedTool): string {
   const info = { name: server, tools: [tool], warnings: [] };
   const identity = { name: server, version: "" };
-  return planServer({ ...info, identity, protocolVersion: "", capabilities: {} })
-    .tools[0]!.signature;
+  const { tools } = planServer({ ...info, identity, protocolVersion: "", capabilities: {} });
+  return tools[0]!.signature.replace(/\): Promise<.*$/s, ")");
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof RangeError) return "their schema is nested too deeply";
+  if (error === OVERSPENT) return "that takes too long";
+  if (error === TOO_DEEP) return "their schema refers to itself too often";
   return `their schema is not usable (${cleanLine(String((error as Error)?.message), 200)})`;
 }
 
@@ -147,6 +160,16 @@ function attempt<T>(work: () => T): T | undefined {
 // All problems of one value make a long list: who reads it wants the first few.
 const EXPLAIN_STEPS = 20_000;
 const OVERSPENT = new Error("Check takes too many steps");
+const TOO_DEEP = new Error("Check goes too deep");
+// What these take in time, next to a step.
+const REFERENCE_STEPS = 20;
+const ITEM_STEPS = 50;
+
+/** What one check may still take, and how deep in references it is. */
+interface Budget {
+  left: number;
+  depth: number;
+}
 
 /** Checks a value within a number of steps: no problems when it fits, `OVERSPENT` thrown beyond. */
 type Validate = (value: unknown, steps: number) => readonly ErrorObject[];
@@ -160,7 +183,7 @@ async function loadValidators(): Promise<Validators> {
   return {
     // One instance for each schema: it keeps all that it ever compiled.
     create(schema, mode) {
-      const budget = { left: 0, spend, overspent: OVERSPENT };
+      const budget = { left: 0, depth: 0, spend, overspent: OVERSPENT };
       const ajv = new Ajv2020({
         strict: false,
         // Schemas are rewritten before, so nothing is left to check in them, and nothing to log.
@@ -173,12 +196,11 @@ async function loadValidators(): Promise<Validators> {
         // Takes longer than it saves, and far longer for schemas of some hundred parts.
         code: { optimize: false },
         ownProperties: true,
-        // Inlined references may double at each of them.
-        inlineRefs: false,
         // So that 0.3 is a multiple of 0.1.
         multipleOfPrecision: 9,
         ...(mode === "all" && { allErrors: true, verbose: true }),
       });
+      addReferences(ajv, { schema, budget });
       addUniqueItems(ajv, budget);
       if (mode === "first") addChoices(ajv, { _, Name });
       ajv.addKeyword({
@@ -194,6 +216,7 @@ async function loadValidators(): Promise<Validators> {
       const validate = ajv.compile(schema);
       return (value, steps) => {
         budget.left = steps;
+        budget.depth = 0;
         return validate(value) ? [] : validate.errors ?? [];
       };
     },
@@ -207,8 +230,42 @@ function spend(value: unknown): number {
   return typeof value === "object" && value !== null ? Object.keys(value).length : 0;
 }
 
+// The library's own references recurse as deep as a schema has it, which may end the process, and
+// inlined ones double at each of them.
+function addReferences(
+  ajv: Ajv2020,
+  { schema, budget }: { schema: JsonObject | boolean; budget: Budget },
+): void {
+  const definitions = typeof schema === "object" ? schema["$defs"] as JsonObject : {};
+  const compiled = new Map<string, ValidateFunction>();
+  const definition = (name: string) => {
+    const known = compiled.get(name) ?? ajv.compile(definitions[name] as JsonObject | boolean);
+    compiled.set(name, known);
+    return known;
+  };
+  ajv.removeKeyword("$ref");
+  ajv.addKeyword({
+    keyword: "$ref",
+    before: "const",
+    errors: "full",
+    compile(reference: string) {
+      const name = reference.slice("#/$defs/".length);
+      const check: DataValidateFunction = (value, place) => {
+        if (++budget.depth > MAX_CHECK_DEPTH) throw TOO_DEEP;
+        if ((budget.left -= REFERENCE_STEPS) < 0) throw OVERSPENT;
+        const validate = definition(name);
+        const fits = validate(value, place);
+        check.errors = validate.errors ?? [];
+        budget.depth--;
+        return fits;
+      };
+      return check;
+    },
+  });
+}
+
 // The library compares each item with each other.
-function addUniqueItems(ajv: Ajv2020, budget: { left: number }): void {
+function addUniqueItems(ajv: Ajv2020, budget: Budget): void {
   ajv.removeKeyword("uniqueItems");
   ajv.addKeyword({
     keyword: "uniqueItems",
@@ -219,7 +276,7 @@ function addUniqueItems(ajv: Ajv2020, budget: { left: number }): void {
       const seen = new Set<string>();
       for (const item of items) {
         const text = canonicalJson(item);
-        budget.left -= text.length;
+        budget.left -= ITEM_STEPS + text.length;
         if (budget.left < 0) throw OVERSPENT;
         if (seen.has(text)) return false;
         seen.add(text);

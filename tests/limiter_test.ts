@@ -144,14 +144,14 @@ Deno.test("take lets no more wait than the line holds", async () => {
     () => limiter.take({ key: KEY, rate: RATE, called: "It", signal: stop.signal }),
   );
   const settled = Promise.allSettled(calls);
-  stop.abort(new Error("stopped"));
+  stop.abort();
   const reasons = (await settled).map((item) =>
-    item.status === "fulfilled" ? "passed" : (item.reason as Error).name
+    item.status === "fulfilled" ? "passed" : (item.reason as AppError).kind
   );
   assert.deepEqual(reasons, [
     ...Array(5).fill("passed"),
-    ...Array(3).fill("Error"),
-    ...Array(2).fill("AppError"),
+    ...Array(3).fill("interrupted"),
+    ...Array(2).fill("limit"),
   ]);
 });
 
