@@ -21,6 +21,7 @@ import {
   type StdioSpec,
 } from "./server.ts";
 import { cleanLine, maskUrl, quoteText, Secret } from "./text.ts";
+import { scanJson } from "./wire.ts";
 
 /** A configuration file as far as it was valid. */
 export interface Config {
@@ -87,11 +88,25 @@ const CONFIG_KEYS = new Set(["$schema", "mcpServers", "limits", "journal"]);
 /** JSON with comments as an object; an `invalid` error names `shownPath`, line and column. */
 export async function parseDocument(text: string, shownPath: string): Promise<JsonObject> {
   const name = `Config ${quoteText(shownPath)}`;
-  await checkJson(text, { name, file: shownPath, comments: true });
-  const { parse } = await import("jsonc-parser");
-  const document = asObject(parse(text, [], { allowTrailingComma: true }));
+  const document = asObject(parsePlain(text) ?? await parseWithComments(text, name, shownPath));
   if (document === undefined) throw new AppError("invalid", `${name} must hold a JSON object`);
   return document;
+}
+
+// Most files are plain JSON, and the parser that takes comments costs more to load than a command.
+function parsePlain(text: string): unknown {
+  if (scanJson(text).depth > MAX_JSON_DEPTH) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function parseWithComments(text: string, name: string, file: string): Promise<unknown> {
+  await checkJson(text, { name, file, comments: true });
+  const { parse } = await import("jsonc-parser");
+  return parse(text, [], { allowTrailingComma: true });
 }
 
 /**
