@@ -70,7 +70,8 @@ export async function runSkill(
     });
   }
   await checkArguments(skill, program, args);
-  const servers = await openServers(invocation, flags);
+  const needed = skill.metadata.servers.map((server) => server.name);
+  const servers = await openServers(invocation, flags, needed);
   return await withSession(invocation, servers, {
     async work(session) {
       const only = await checkServers(invocation, session, { skill, flags });

@@ -255,12 +255,12 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
     const root = verifyFiles(bytes, what);
     const files = new Map([...bytes].map(([path, data]) => [path, decode(data, what)]));
     const metadata = readMetadata(files.get(METADATA_FILE) ?? "", what);
-    if (metadata.name !== name) {
-      throw new AppError(
-        "integrity",
-        `${what} says that its name is ${quoteText(metadata.name)}`,
-        { hint: "the folder of a skill has its name" },
-      );
+    const document = readFrontMatter(files.get(SKILL_FILE) ?? "", `${name}/${SKILL_FILE}`);
+    for (const own of [metadata.name, document.name]) {
+      if (own === name) continue;
+      throw new AppError("integrity", `${what} says that its name is ${quoteText(own)}`, {
+        hint: "the folder of a skill has its name",
+      });
     }
     checkCode(files, what);
     const accepted = (await roots()).has(root);

@@ -2,6 +2,7 @@
 // as a process with a server whose tools change.
 
 import assert from "node:assert/strict";
+import { runCli } from "../src/cli.ts";
 import { generateSkill, skillNameOf } from "../src/documents.ts";
 import type { AppError } from "../src/errors.ts";
 import { checksumOf } from "../src/integrity.ts";
@@ -363,6 +364,65 @@ Deno.test("mcp-exec runs no skill that nobody accepted, and accepts exactly the 
     assert.deepEqual([accepted.code, accepted.stdout], [0, "2\n"]);
     assert.equal((await run("skill", "verify", "one")).stdout, `one ${root}\n`);
   });
+});
+
+Deno.test("mcp-exec asks on a terminal before it accepts or removes a skill, and heeds a no", async () => {
+  const base = await Deno.realPath(await Deno.makeTempDir({ prefix: "mcp-exec-" }));
+  const env = { get: () => undefined, toObject: () => ({}) };
+  const written: string[] = [];
+  const questions: string[] = [];
+  const run = async (args: readonly string[], answer: boolean) => {
+    written.length = 0;
+    return await runCli({
+      args,
+      env,
+      cwd: base,
+      platform: "linux",
+      paths: { home: `${base}/home`, config: `${base}/config/mcp-exec`, data: `${base}/data` },
+      writeOut: (text) => written.push(text) > 0,
+      writeError: (text) => void written.push(text),
+      readInput: () => Promise.resolve(new Uint8Array()),
+      isTerminal: { in: true, out: false, error: true },
+      confirm(question) {
+        questions.push(question);
+        return Promise.resolve(answer);
+      },
+      columns: 80,
+      signal: new AbortController().signal,
+      now: () => 0,
+    });
+  };
+  try {
+    const draftOf = draft("export default 1; // \x1b[31m");
+    const store = createSkillStore({
+      places: [],
+      roots: () => Promise.resolve({ has: () => true, accept: () => {} }),
+      now: () => 0,
+    });
+    await store.save(draftOf, { folder: `${base}/.claude/skills/${NAME}` });
+    assert.equal(await run(["skill", "verify", NAME, "--accept"], false), 6);
+    assert.match(written.at(-1)!, /Skill "weekly-report" was not accepted\n$/);
+    // What is to be accepted is shown, and nothing in it reaches the terminal as it is.
+    assert.match(
+      written[0]!,
+      /\nsignature: weeklyReport\([^]*\n {2}program\.ts \d+ B\n[^]*export default 1; \/\/ /,
+    );
+    assert.ok(!written[0]!.includes("\x1b"));
+    assert.equal(await run(["skill", "load", NAME], true), 6);
+    assert.equal(await run(["skill", "verify", NAME, "--accept"], true), 0);
+    assert.equal(await run(["skill", "verify", NAME], true), 0);
+    assert.equal(await run(["skill", "remove", NAME], false), 6);
+    assert.equal(await run(["skill", "remove", NAME], true), 0);
+    assert.equal(await run(["skill", "info", NAME], true), 2);
+    assert.deepEqual(questions, [
+      `Accept this content of skill "${NAME}"?`,
+      `Accept this content of skill "${NAME}"?`,
+      `Remove the program skill in ${base}/.claude/skills/${NAME}?`,
+      `Remove the program skill in ${base}/.claude/skills/${NAME}?`,
+    ]);
+  } finally {
+    await Deno.remove(base, { recursive: true });
+  }
 });
 
 Deno.test("mcp-exec lets a kept program call the servers it was kept with and no other", async () => {

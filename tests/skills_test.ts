@@ -399,6 +399,11 @@ Deno.test("SkillStore.load refuses a skill whose folder has another name (K14)",
     const { folder } = await save(place);
     await Deno.rename(folder, `${place.folder}/other`);
     await fails(place.store.load("other"), "integrity", /says that its name is "notes"$/);
+    const metadata = `${place.folder}/other/metadata.json`;
+    const text = await Deno.readTextFile(metadata);
+    await Deno.writeTextFile(metadata, text.replace('"notes"', '"other"'));
+    await forge(`${place.folder}/other`);
+    await fails(place.store.load("other"), "integrity", /says that its name is "notes"$/);
   });
 });
 
