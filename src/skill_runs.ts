@@ -10,9 +10,10 @@ import {
   type ServerFlagValues,
   withSession,
 } from "./flags.ts";
-import type { Digest } from "./hash.ts";
-import type { ServerName, SessionId } from "./names.ts";
+import { type Digest, digestOfJson } from "./hash.ts";
+import type { ServerName, SessionId, ToolName } from "./names.ts";
 import { logLines } from "./render.ts";
+import type { JsonObject } from "./server.ts";
 import type { RunOutcome, RunRequest, Session } from "./session.ts";
 import type { SkillProgram } from "./skill_metadata.ts";
 import { checkServer, PROGRAM_FILE, programSignature, recordedServers } from "./skill_programs.ts";
@@ -126,39 +127,19 @@ async function checkServers(
 
 async function checkArguments(skill: Skill, program: SkillProgram, args: unknown): Promise<void> {
   const { input } = program;
-  const signature = programSignature(skill.name, program);
   if (input === undefined) return;
   if (args === undefined) {
     const required = input["required"];
     if (!Array.isArray(required) || required.length === 0) return;
     throw new AppError("invalid", `Skill "${skill.name}" needs --args`, {
-      hint: `it is called as ${signature}`,
+      hint: `it is called as ${programSignature(skill.name, program)}`,
     });
   }
-  const { Ajv2020 } = await import("ajv/dist/2020.js");
-  const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
-  let problems: string[];
-  try {
-    const check = ajv.compile(withoutPatterns(input) as object);
-    if (check(args)) return;
-    problems = (check.errors ?? []).map(({ instancePath, message }) =>
-      cleanLine(`${instancePath === "" ? "input" : instancePath.slice(1)} ${message ?? ""}`, 200)
-    );
-  } catch {
-    return; // a schema that cannot be compiled promises nothing
-  }
-  throw new AppError("invalid", `Arguments do not fit skill "${skill.name}": ${problems[0]}`, {
-    ...(problems.length > 1 && { detail: problems.slice(0, 10) }),
-    hint: `it is called as ${signature}`,
-  });
-}
-
-// No regular expression of a skill runs here: it may take for ever.
-function withoutPatterns(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(withoutPatterns);
-  if (typeof schema !== "object" || schema === null) return schema;
-  const kept = Object.entries(schema).filter(([key, value]) =>
-    !(key === "pattern" && typeof value === "string") && key !== "patternProperties"
-  );
-  return Object.fromEntries(kept.map(([key, value]) => [key, withoutPatterns(value)]));
+  // A program is called as a tool is, and its schema is no more to be trusted than a tool's.
+  const { createSchemaChecker } = await import("./validate.ts");
+  const name = skill.name as string as ToolName;
+  await createSchemaChecker({ warn: () => {} }).checkArguments({
+    server: "skill" as ServerName,
+    tool: { name, inputSchema: input, digest: digestOfJson(input) },
+  }, args as JsonObject);
 }

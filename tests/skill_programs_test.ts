@@ -266,7 +266,7 @@ export default async ({ title }: { title: string }): Promise<unknown> =>
     assert.equal(wrong.code, 2);
     assert.match(
       wrong.stderr,
-      /^error: Arguments do not fit skill "open-issue": title must be string/,
+      /^error: Call of "skill\/open-issue" is not valid: parameter "title" must be string/,
     );
 
     const call = ["execute", "open-issue", "--args", '{"title":"two"}'];
