@@ -6,7 +6,7 @@ import ts from "typescript";
 
 /** Rows from the ground up; a module imports from its own row or a lower one, never in a circle. */
 const ROWS: readonly (readonly string[])[] = [
-  words("errors limits names identifiers text hash server context version"),
+  words("errors limits names identifiers text hash server context version well_known"),
   [
     ...words("log read disk database process expand escape stats tool_groups wire"),
     ...words("schema schema_form schema_keywords schema_reference schema_shape schema_table"),
@@ -22,13 +22,13 @@ const ROWS: readonly (readonly string[])[] = [
     ...words(
       "channel stdio http transport introspect catalog bridge listings payloads pool validate journal config skill_code tool_changes",
     ),
-    ...words("clients config_file discovery trust state figures"),
+    ...words("clients client_edits config_file discovery trust state figures"),
     ...words(
       "vfs plan reference codegen documents declarations difference modules run guest sandbox workspace",
     ),
   ],
   words(
-    "servers search host_functions session output_folder outputs server_views skills skill_mount skill_programs skill_views",
+    "servers search host_functions session output_folder outputs server_changes server_views skills skill_mount skill_programs skill_views",
   ),
   [
     ...words(

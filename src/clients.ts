@@ -16,8 +16,10 @@ export interface ClientFile {
   readonly tag: string;
   readonly path: string;
   readonly syntax: "json" | "toml" | "yaml";
-  /** The client's entries by name, the ones that hold in `cwd` included. */
-  entriesOf(document: JsonObject): JsonObject;
+  /** Where in `document` the client has entries by name; of two with one name the later holds. */
+  placesOf(document: JsonObject): readonly (readonly string[])[];
+  /** What switches an entry off; undefined where a client knows only entries that are there. */
+  readonly off: readonly [key: string, value: boolean] | undefined;
   /**
    * An entry in our shape; undefined for what is no server of its own, such as an extension of the
    * client. Throws an `invalid` error for what only the client can start.
@@ -45,7 +47,8 @@ interface Client {
   /** Paths below a project. */
   readonly project: readonly string[];
   readonly syntax?: ClientFile["syntax"];
-  readonly entriesOf: (document: JsonObject, cwd: string) => JsonObject;
+  readonly places: (cwd: string, document: JsonObject) => readonly (readonly string[])[];
+  readonly off?: ClientFile["off"];
   readonly toEntry: ClientFile["toEntry"];
 }
 
@@ -55,7 +58,7 @@ const CLIENTS: readonly Client[] = [
     title: "mcp-exec",
     user: () => [],
     project: [".mcp-exec.json"],
-    entriesOf: under("mcpServers"),
+    places: () => [["mcpServers"]],
     toEntry: (entry) => entry,
   },
   {
@@ -64,11 +67,11 @@ const CLIENTS: readonly Client[] = [
     user: ({ env, home }) => [`${env.get("CLAUDE_CONFIG_DIR") || home}/.claude.json`],
     project: [".mcp.json"],
     // What was added for this folder alone goes before what holds everywhere.
-    entriesOf: (document, cwd) => ({
-      ...at(document, "mcpServers"),
-      ...at(document, "projects", cwd.replaceAll("\\", "/"), "mcpServers"),
-      ...at(document, "projects", cwd, "mcpServers"),
-    }),
+    places: (cwd) => [
+      ["mcpServers"],
+      ["projects", cwd.replaceAll("\\", "/"), "mcpServers"],
+      ["projects", cwd, "mcpServers"],
+    ],
     toEntry: (entry) => withMilliseconds(entry),
   },
   {
@@ -76,7 +79,7 @@ const CLIENTS: readonly Client[] = [
     title: "Claude Desktop",
     user: ({ application }) => [`${application}/Claude/claude_desktop_config.json`],
     project: [],
-    entriesOf: under("mcpServers"),
+    places: () => [["mcpServers"]],
     toEntry: (entry) => withMilliseconds(entry),
   },
   {
@@ -84,7 +87,7 @@ const CLIENTS: readonly Client[] = [
     title: "Cursor",
     user: ({ home }) => [`${home}/.cursor/mcp.json`],
     project: [".cursor/mcp.json"],
-    entriesOf: under("mcpServers"),
+    places: () => [["mcpServers"]],
     toEntry: (entry) => withMilliseconds(entry),
   },
   {
@@ -92,7 +95,7 @@ const CLIENTS: readonly Client[] = [
     title: "VS Code",
     user: ({ application }) => [`${application}/Code/User/mcp.json`],
     project: [".vscode/mcp.json"],
-    entriesOf: under("servers"),
+    places: () => [["servers"]],
     toEntry: (entry) => withMilliseconds(entry),
   },
   {
@@ -100,7 +103,8 @@ const CLIENTS: readonly Client[] = [
     title: "Windsurf",
     user: ({ home }) => [`${home}/.codeium/windsurf/mcp_config.json`],
     project: [],
-    entriesOf: under("mcpServers"),
+    places: () => [["mcpServers"]],
+    off: ["disabled", true],
     toEntry: (entry) => withMilliseconds(entry),
   },
   {
@@ -109,7 +113,8 @@ const CLIENTS: readonly Client[] = [
     user: ({ env, home }) => [`${env.get("CODEX_HOME") || `${home}/.codex`}/config.toml`],
     project: [".codex/config.toml"],
     syntax: "toml",
-    entriesOf: under("mcp_servers"),
+    places: () => [["mcp_servers"]],
+    off: ["enabled", false],
     toEntry: fromCodex,
   },
   {
@@ -117,7 +122,7 @@ const CLIENTS: readonly Client[] = [
     title: "Gemini CLI",
     user: ({ home }) => [`${home}/.gemini/settings.json`],
     project: [".gemini/settings.json"],
-    entriesOf: under("mcpServers"),
+    places: () => [["mcpServers"]],
     toEntry: (entry) =>
       mapTexts(
         withMilliseconds(entry),
@@ -131,7 +136,8 @@ const CLIENTS: readonly Client[] = [
       isWindows ? `${application}/Zed/settings.json` : `${config}/zed/settings.json`,
     ],
     project: [".zed/settings.json"],
-    entriesOf: under("context_servers"),
+    places: () => [["context_servers"]],
+    off: ["enabled", false],
     toEntry: fromZed,
   },
   {
@@ -143,9 +149,10 @@ const CLIENTS: readonly Client[] = [
       ),
     project: ["opencode.json", "opencode.jsonc", ".opencode/opencode.json"],
     // Its second version moved the servers one level down.
-    entriesOf: (document) => {
-      const servers = at(document, "mcp", "servers");
-      return "type" in servers || Object.keys(servers).length === 0 ? at(document, "mcp") : servers;
+    places: (_, document) => {
+      const servers = objectAt(document, ["mcp", "servers"]);
+      const isEntry = "type" in servers || Object.keys(servers).length === 0;
+      return [isEntry ? ["mcp"] : ["mcp", "servers"]];
     },
     toEntry: fromOpenCode,
   },
@@ -159,10 +166,19 @@ const CLIENTS: readonly Client[] = [
     ],
     project: [],
     syntax: "yaml",
-    entriesOf: under("extensions"),
+    places: () => [["extensions"]],
+    off: ["enabled", false],
     toEntry: fromGoose,
   },
 ];
+
+/** The entries of a client's document by the client's names. */
+export function entriesOf(file: Pick<ClientFile, "placesOf">, document: JsonObject): JsonObject {
+  return Object.assign(
+    Object.create(null),
+    ...file.placesOf(document).map((keys) => objectAt(document, keys)),
+  );
+}
 
 /** Every file that may hold servers: the person's own first, then those of the project in `cwd`. */
 export function clientFiles(place: ClientPlace): ClientFile[] {
@@ -185,7 +201,8 @@ export function clientFiles(place: ClientPlace): ClientFile[] {
           : `${client.id}-project`,
         path,
         syntax: client.syntax ?? "json",
-        entriesOf: (document) => client.entriesOf(document, place.cwd),
+        placesOf: (document) => client.places(place.cwd, document),
+        off: client.off,
         toEntry: (entry) => client.toEntry(withPlaces(entry, place)),
       }));
     });
@@ -204,12 +221,8 @@ function foldersOf({ env, platform, paths }: ClientPlace): Folders | undefined {
   return { env, home, application, config, isWindows: platform === "windows" };
 }
 
-function under(key: string): Client["entriesOf"] {
-  return (document) => at(document, key);
-}
-
 /** The object at a path of keys; an empty one where there is none. */
-function at(document: JsonObject, ...keys: string[]): JsonObject {
+export function objectAt(document: JsonObject, keys: readonly string[]): JsonObject {
   let value: unknown = document;
   for (const key of keys) {
     value = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
@@ -263,17 +276,17 @@ function fromCodex(entry: JsonObject): JsonObject {
     isObject(item) ? item["name"] : item
   ).filter((name) => typeof name === "string");
   const seconds = entry["tool_timeout_sec"] ?? entry["startup_timeout_sec"];
-  const fromVariables = Object.entries(at(entry, "env_http_headers")).map(([name, variable]) =>
-    [name, `\${${variable}}`] as const
-  );
+  const fromVariables = Object.entries(objectAt(entry, ["env_http_headers"])).map((
+    [name, variable],
+  ) => [name, `\${${variable}}`] as const);
   return {
     ...rest,
     env: {
       ...Object.fromEntries(forwarded.map((name) => [name, `\${${name}:-}`])),
-      ...at(entry, "env"),
+      ...objectAt(entry, ["env"]),
     },
     headers: {
-      ...at(entry, "http_headers"),
+      ...objectAt(entry, ["http_headers"]),
       ...Object.fromEntries(fromVariables),
       ...(typeof token === "string" && { Authorization: `Bearer \${${token}}` }),
     },
@@ -314,7 +327,7 @@ function fromGoose(entry: JsonObject): JsonObject | undefined {
   // Older files have everything but `enabled` one level down.
   const { type, cmd, uri, envs, env_keys: keys, timeout, ...rest } = {
     ...entry,
-    ...at(entry, "config"),
+    ...objectAt(entry, ["config"]),
   } as JsonObject;
   if (!["stdio", "sse", "streamable_http"].includes(String(type))) return undefined;
   const secrets = (Array.isArray(keys) ? keys : []).map((key) => [key, `\${${key}}`] as const);

@@ -133,6 +133,7 @@ export async function setInJson(
   path: readonly string[],
   value: unknown,
 ): Promise<string> {
+  if (value === undefined) return await takeOutOfJson(text, path);
   const { applyEdits, modify } = await import("jsonc-parser");
   const indent = /^([ \t]+)\S/m.exec(text)?.[1] ?? "  ";
   try {
@@ -150,4 +151,42 @@ export async function setInJson(
     // The only reason: something that is no object stands on the way.
     throw new AppError("invalid", `Value of "${path[0]}" is not an object`);
   }
+}
+
+// The library's own removal takes the white space around along, or puts its neighbours in order.
+async function takeOutOfJson(text: string, path: readonly string[]): Promise<string> {
+  const { createScanner, findNodeAtLocation, parseTree } = await import("jsonc-parser");
+  const tree = parseTree(text, [], { allowTrailingComma: true });
+  const property = tree && findNodeAtLocation(tree, [...path])?.parent;
+  if (property === undefined || property.type !== "property") return text;
+  const siblings = property.parent?.children ?? [];
+  const before = siblings[siblings.indexOf(property) - 1];
+  const isLast = siblings.at(-1) === property;
+  const commaAfter = (from: number) => {
+    const scanner = createScanner(text, true);
+    scanner.setPosition(from);
+    scanner.scan();
+    const found = scanner.getTokenOffset();
+    return text[found] === "," ? found : undefined;
+  };
+  let start = property.offset;
+  let end = property.offset + property.length;
+  const comma = commaAfter(end);
+  if (comma !== undefined) end = comma + 1;
+  const lineStart = text.lastIndexOf("\n", start - 1) + 1;
+  const rest = /^[ \t]*(?:\/\/[^\n]*)?(?:\n|$)/.exec(text.slice(end));
+  if (text.slice(lineStart, start).trim() === "" && rest !== null) {
+    start = lineStart;
+    end += rest[0].length;
+  } else if (!isLast) {
+    end += /^[ \t]*/.exec(text.slice(end))![0].length;
+  }
+  // A comma before the last one would be an error to strict readers.
+  const stray = isLast && before !== undefined && comma === undefined
+    ? commaAfter(before.offset + before.length)
+    : undefined;
+  const head = stray === undefined
+    ? text.slice(0, start)
+    : text.slice(0, stray) + text.slice(stray + 1, start);
+  return head + text.slice(end);
 }

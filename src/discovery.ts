@@ -1,7 +1,7 @@
 // Finds the servers that other clients and the project have configured, and gives each a name of
 // its own. Reads files; expands, starts and sends nothing, and never fails for a broken file.
 
-import { type ClientFile, clientFiles, type ClientPlace } from "./clients.ts";
+import { type ClientFile, clientFiles, type ClientPlace, entriesOf } from "./clients.ts";
 import { parseDocument, readEntry } from "./config.ts";
 import { AppError, toAppError } from "./errors.ts";
 import { type Digest, digestOfJson } from "./hash.ts";
@@ -85,14 +85,17 @@ async function readClientFile(
   if (!info.isFile) throw new AppError("invalid", `${quoteText(shownPath)} is no regular file`);
   const text = await readTextFile(file.path, { maxBytes: MAX_CLIENT_FILE_BYTES });
   if (text.trim() === "") return [];
-  const entries = Object.entries(file.entriesOf(await parseText(text, file.syntax, shownPath)));
+  const entries = Object.entries(
+    entriesOf(file, await parseClientText(text, file.syntax, shownPath)),
+  );
   if (entries.length > MAX_CLIENT_SERVERS) {
     throw new AppError("invalid", `${quoteText(shownPath)} has more than ${MAX_CLIENT_SERVERS}`);
   }
   return entries as [string, JsonObject][];
 }
 
-async function parseText(
+/** What the text of a client's file holds; throws an `invalid` error that names the place. */
+export async function parseClientText(
   text: string,
   syntax: ClientFile["syntax"],
   shownPath: string,

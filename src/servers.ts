@@ -23,6 +23,7 @@ import {
 import type { ServerSpec, StdioSpec } from "./server.ts";
 import { maskHome, quoteText, Secret } from "./text.ts";
 import type { TrustStore } from "./trust.ts";
+import { addCommand } from "./well_known.ts";
 
 /** The flags that say which servers there are. */
 export interface ServerFlags {
@@ -162,9 +163,9 @@ export function findServer(servers: ServerSet, text: string): ServerSpec {
   const reason = servers.unusable.get(text as ServerName);
   if (reason !== undefined) throw reason;
   throw new AppError("usage", `Server ${quoteText(text)} is not configured`, {
-    hint: nearestHint(text, {
+    hint: addCommand(text) ?? nearestHint(text, {
       known: servers.specs.keys(),
-      otherwise: `add it to "mcpServers" of your configuration, or give it with --stdio or --http`,
+      otherwise: `mcp-exec server add configures one; --stdio and --http give one in place`,
     }),
   });
 }
@@ -284,13 +285,9 @@ function stdioSpec(
   env: readonly string[],
   log: Log,
 ): StdioSpec {
-  const values: Record<string, Secret> = {};
-  for (const text of env) {
-    const cut = text.indexOf("=");
-    // The value may be a secret whose name was forgotten: it is not repeated.
-    if (cut < 1) throw new AppError("usage", "--env needs NAME=value");
-    values[text.slice(0, cut)] = new Secret(text.slice(cut + 1));
-  }
+  const values = Object.fromEntries(
+    Object.entries(readVariables(env)).map(([name, value]) => [name, new Secret(value)]),
+  );
   refuseLoaderVariables(Object.keys(values), base.name, {
     origin: "flag",
     warn: (message) => log.warn(message),
@@ -298,7 +295,18 @@ function stdioSpec(
   return { ...base, transport: "stdio", command: words[0]!, args: words.slice(1), env: values };
 }
 
-function readHeaders(flags: readonly string[]): Record<string, string> {
+/** The variables of `--env`; a `usage` error that repeats no value. */
+export function readVariables(flags: readonly string[]): Record<string, string> {
+  return Object.fromEntries(flags.map((text) => {
+    const cut = text.indexOf("=");
+    // The value may be a secret whose name was forgotten: it is not repeated.
+    if (cut < 1) throw new AppError("usage", "--env needs NAME=value");
+    return [text.slice(0, cut), text.slice(cut + 1)];
+  }));
+}
+
+/** The headers of `--header`; a `usage` error that repeats no value. */
+export function readHeaders(flags: readonly string[]): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const text of flags) {
     const match = /^([^:\s]+):\s*(.*)$/s.exec(text);

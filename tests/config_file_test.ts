@@ -149,6 +149,26 @@ Deno.test("editConfig never writes through a link", async () => {
   });
 });
 
+Deno.test("setInJson takes a member out and leaves its neighbours as they are", async () => {
+  const cases: readonly (readonly [before: string, after: string])[] = [
+    ['{ "x": 1 }', "{  }"],
+    ['{"x":1,"y":2}', '{"y":2}'],
+    ['{"y":2,"x":1}', '{"y":2}'],
+    ['{ "y": 2, "x": 1, "z": 3 }', '{ "y": 2, "z": 3 }'],
+    [
+      '{\n  "x": { "a": [1] }, // gone\n  // about y\n  "y": {"b":2}\n}\n',
+      '{\n  // about y\n  "y": {"b":2}\n}\n',
+    ],
+    ['{\n  "y": 2, // stays\n  "x": {\n    "a": 1\n  }\n}\n', '{\n  "y": 2 // stays\n}\n'],
+    ['{\n  "y": 2,\n  "x": 1,\n}\n', '{\n  "y": 2,\n}\n'],
+    ['{\n  "y": 2 /* , */, /* , */\n  "x": 1\n}\n', '{\n  "y": 2 /* , */ /* , */\n}\n'],
+    ['{"y": 1}', '{"y": 1}'],
+  ];
+  for (const [before, after] of cases) {
+    assert.equal(await setInJson(before, ["x"], undefined), after);
+  }
+});
+
 Deno.test("SETTINGS are all known to the reader of the file, with defaults it takes", async () => {
   for (const { key, fallback } of SETTINGS) {
     const text = await setInJson("{}", key.split("."), fallback);

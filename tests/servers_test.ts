@@ -26,7 +26,11 @@ interface Loaded {
   readonly shown: string;
 }
 
-async function load(flags: ServerFlags = {}, machine: Machine = {}): Promise<Loaded> {
+async function load(
+  flags: ServerFlags = {},
+  machine: Machine = {},
+  wanted?: readonly string[],
+): Promise<Loaded> {
   const home = await Deno.makeTempDir();
   try {
     await Deno.mkdir(`${home}/config`);
@@ -45,6 +49,7 @@ async function load(flags: ServerFlags = {}, machine: Machine = {}): Promise<Loa
     const servers = await loadServers(contextAt(home, values), flags, {
       embedded: () => Promise.reject(new Error("nothing is opened here")),
       log: createLog((text) => shown += text),
+      ...(wanted !== undefined && { wanted }),
     });
     return { servers, shown };
   } finally {
@@ -294,9 +299,26 @@ Deno.test("findServer names the nearest servers for one it does not know", async
     });
   }
   assert.throws(() => findServer(servers, "zzzzzzzz"), (error) => {
-    return error instanceof AppError && /--stdio or --http/.test(error.hint!);
+    return error instanceof AppError && /server add/.test(error.hint!);
   });
   assert.throws(() => findServer(servers, "web "), { kind: "usage" });
+});
+
+Deno.test("findServer gives the line that adds a well-known server", async () => {
+  const { servers } = await load();
+  for (const name of ["github", "Playwright"]) {
+    assert.throws(() => findServer(servers, name), {
+      hint: new RegExp(`^mcp-exec server add ${name.toLowerCase()} `),
+    });
+  }
+});
+
+Deno.test("loadServers reads the files of clients only for servers it does not know itself", async () => {
+  const project = "{ broken";
+  const known = await load({ stdio: ["given=x"] }, { own: OWN, project }, ["web", "demo", "given"]);
+  assert.deepEqual([known.shown, known.servers.found], ["", []]);
+  const unknown = await load({}, { own: OWN, project }, ["web", "other"]);
+  assert.match(unknown.shown, /"\.mcp\.json" is not valid JSON/);
 });
 
 Deno.test("findServer says why an entry cannot be used, with the exit code of the reason (A17)", async () => {

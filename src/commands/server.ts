@@ -1,5 +1,5 @@
-// `server`: which servers there are and where they come from, and which entries of a project may be
-// started. Never shows the value of a variable or header.
+// `server`: which servers there are and where they come from, which entries of a project may be
+// started, and changes to our own. Never shows the value of a variable or header.
 
 import { buildCommand } from "@stricli/core";
 import { AppError } from "../errors.ts";
@@ -7,18 +7,27 @@ import {
   argument,
   type CommandGroup,
   type Invocation,
+  isServerUrl,
+  listFlag,
   openServers,
   switchFlag,
   textFlag,
   trustLines,
 } from "../flags.ts";
 import { equalDigests } from "../hash.ts";
-import { nearestNames } from "../names.ts";
+import { toServerName } from "../names.ts";
 import { countOf, formatAge } from "../render.ts";
 import type { ServerSpec } from "../server.ts";
-import { findServer, type ServerSet, withTrustStore } from "../servers.ts";
+import {
+  findServer,
+  ownConfigFile,
+  readHeaders,
+  readVariables,
+  type ServerSet,
+  withTrustStore,
+} from "../servers.ts";
 import { serverLines, serverTable, type ServerView, viewServers } from "../server_views.ts";
-import { cleanLine, quoteText } from "../text.ts";
+import { cleanLine, maskHome, quoteText } from "../text.ts";
 import { toEntryDigest } from "../trust.ts";
 
 const NAME = argument("Name of a server", "server");
@@ -95,12 +104,8 @@ function findView(servers: ServerSet, name: string): ServerView {
   const view = views.find((item) => item.name === name && item.state !== "shadowed") ??
     views.find((item) => item.name === name);
   if (view !== undefined) return view;
-  const near = nearestNames(name, views.map((item) => item.name));
-  throw new AppError("usage", `Server ${quoteText(name)} is not configured`, {
-    hint: near.length > 0
-      ? `did you mean ${near.map((item) => `"${item}"`).join(" or ")}?`
-      : "mcp-exec server list shows those there are",
-  });
+  findServer(servers, name);
+  throw new AppError("usage", `Server ${quoteText(name)} is not configured`);
 }
 
 async function readIndex({ context, log }: Invocation, spec: ServerSpec | undefined) {
@@ -204,6 +209,155 @@ async function checkConsent(
   throw new AppError("untrusted", `Server "${spec.name}" was not trusted`);
 }
 
+interface AddFlags {
+  readonly env?: readonly string[] | undefined;
+  readonly header?: readonly string[] | undefined;
+  readonly force?: boolean | undefined;
+}
+
+const add = buildCommand<AddFlags, string[], Invocation>({
+  docs: {
+    brief: "Add a server to your configuration",
+    customUsage: [
+      '<name> <URL> [--header "NAME: VALUE"]... [--force]',
+      "<name> [--env NAME=VALUE]... [--force] -- <command> [args]...",
+    ],
+    fullDescription: `Writes a server into your configuration file, in the shape every client uses;
+comments in the file stay. Connects to nothing. \${NAME} in a value is put in from the environment
+when the server is connected to, so that no secret has to stand in the file.
+
+EXAMPLES
+  mcp-exec server add memory -- npx -y @modelcontextprotocol/server-memory
+  mcp-exec server add docs https://example.com/mcp
+  mcp-exec server add github https://api.githubcopilot.com/mcp/ --header 'Authorization: Bearer \${GITHUB_TOKEN}'`,
+  },
+  parameters: {
+    flags: {
+      env: listFlag("Variable for its process", "NAME=VALUE"),
+      header: listFlag("Header of its requests", '"NAME: VALUE"'),
+      force: switchFlag("Replace the server of that name"),
+    },
+    positional: {
+      kind: "array",
+      parameter: argument("Name, then URL or command", "name"),
+      minimum: 2,
+    },
+  },
+  async func({ env, header, force }, given, target, ...args) {
+    const name = toServerName(given!);
+    const isUrl = isServerUrl(target!);
+    if (isUrl && args.length > 0) {
+      throw new AppError("usage", "A URL stands alone", { hint: "headers are given by --header" });
+    }
+    if (isUrl && env !== undefined) throw new AppError("usage", "--env goes with a command");
+    if (!isUrl && header !== undefined) throw new AppError("usage", "--header goes with a URL");
+    const headers = readHeaders(header ?? []);
+    const variables = readVariables(env ?? []);
+    const entry = isUrl
+      ? { url: target, ...(header !== undefined && { headers }) }
+      : { command: target, args, ...(env !== undefined && { env: variables }) };
+    const file = ownConfigFile(this.context, this.config);
+    const { addServer } = await import("../server_changes.ts");
+    await addServer(file, { name, entry, force: force === true });
+    const { output, log } = this;
+    const literal = Object.entries({ ...headers, ...variables }).filter(([, value]) =>
+      !value.includes("${")
+    );
+    for (const [key] of literal) {
+      log.info(`The value of ${quoteText(key)} now stands in the file; \${NAME} keeps it out`);
+    }
+    if (output.format === "json") output.document({ ok: true, server: name, file: file.path });
+    else output.print(`Added "${name}" to ${file.shownPath}`);
+  },
+});
+
+const remove = buildCommand<Record<never, never>, [server: string], Invocation>({
+  docs: {
+    brief: "Take a server out of your configuration",
+    fullDescription: `Removes a server from your configuration file; those of other clients stay.
+
+EXAMPLES
+  mcp-exec server remove memory`,
+  },
+  parameters: { positional: ONE },
+  async func(_flags, name) {
+    const file = ownConfigFile(this.context, this.config);
+    const servers = await openServers(this, {}, [name]);
+    const { removeServer } = await import("../server_changes.ts");
+    await removeServer(file, { name, servers });
+    if (this.output.format === "json") this.output.document({ ok: true, server: name });
+    else this.output.print(`Removed "${name}" from ${file.shownPath}`);
+  },
+});
+
+interface ImportFlags {
+  readonly move?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
+  readonly yes?: boolean | undefined;
+}
+
+const takeOver = buildCommand<ImportFlags, [server?: string], Invocation>({
+  docs: {
+    brief: "Copy a server of another client into your configuration, or move it",
+    customUsage: ["[server] [--move [--yes]] [--dry-run]"],
+    fullDescription:
+      `Copies an entry, or all of your clients' entries, into your configuration file.
+With --move the client's own entry is switched off, or taken out where it knows no switch, so that
+the client no longer loads all its tools: the changes are shown and you are asked, and a copy of the
+client's file is kept beside it. A project's file is never changed.
+
+EXAMPLES
+  mcp-exec server import github
+  mcp-exec server import github --move
+  mcp-exec server import --dry-run`,
+  },
+  parameters: {
+    flags: {
+      move: switchFlag("Switch the entry off in its client"),
+      dryRun: switchFlag("Show what would change, and change nothing"),
+      yes: switchFlag("Change the client's file without asking"),
+    },
+    positional: { kind: "tuple", parameters: [{ ...NAME, optional: true }] },
+  },
+  async func({ move, dryRun, yes }, name) {
+    const { context, output } = this;
+    if (yes && !move) throw new AppError("usage", "--yes goes with --move");
+    const file = ownConfigFile(context, this.config);
+    const servers = await openServers(this, {});
+    const { importServers, planImport } = await import("../server_changes.ts");
+    const takeovers = await planImport(file, { name, servers, move: move === true });
+    const diff = takeovers.flatMap((takeover) => takeover.diff);
+    if (move && !dryRun && !yes && diff.length > 0) {
+      if (context.confirm === undefined) {
+        throw new AppError("usage", "Nothing was changed: nobody can be asked", {
+          detail: diff,
+          hint: "look at the changes, then give --yes",
+        });
+      }
+      context.writeError(`${diff.join("\n")}\n`);
+      if (!await context.confirm("Change these files?")) {
+        throw new AppError("usage", "Nothing was changed");
+      }
+    }
+    const kept = dryRun ? [] : await importServers(context, { file, takeovers });
+    const backups = kept.map((path) => maskHome(path, context.paths.home));
+    if (output.format === "json") {
+      const done = takeovers.map(({ name, added, moved }) => ({
+        name,
+        added: added !== undefined,
+        switchedOff: moved.map(({ file, shownPath }) => ({ client: file.title, file: shownPath })),
+      }));
+      return output.document({ ok: true, dryRun: dryRun === true, servers: done, diff, backups });
+    }
+    if (takeovers.length === 0) return output.print("No server of another client to import");
+    if (!move || dryRun || yes) output.print(diff.join("\n"));
+    if (dryRun) return;
+    const names = takeovers.map((takeover) => `"${takeover.name}"`).join(", ");
+    output.print(`${move ? "Moved" : "Imported"} ${names}`);
+    for (const backup of backups) output.print(`What was there is kept in ${backup}`);
+  },
+});
+
 /** The commands `server ...`. */
 export const command: CommandGroup = {
   description: `Servers come from your own configuration, from the files of other clients, and from
@@ -211,7 +365,7 @@ the project in the current folder. Those of a project start only once you trust 
 
 EXAMPLES
   mcp-exec server list
-  mcp-exec server info github
+  mcp-exec server add memory -- npx -y @modelcontextprotocol/server-memory
   mcp-exec server trust database`,
-  commands: { list, info, trust },
+  commands: { list, info, trust, add, remove, import: takeOver },
 };

@@ -1,0 +1,117 @@
+// Takes an entry of another client over: reads it whole, and switches it off in the client's own
+// text. A change that does anything else than that is refused; nothing is written here.
+
+import { entriesOf, objectAt } from "./clients.ts";
+import { setInJson } from "./config_file.ts";
+import { type FoundEntry, parseClientText } from "./discovery.ts";
+import { AppError } from "./errors.ts";
+import { digestOfJson } from "./hash.ts";
+import { MAX_CLIENT_FILE_BYTES } from "./limits.ts";
+import { readTextFile } from "./read.ts";
+import type { JsonObject } from "./server.ts";
+import { quoteText } from "./text.ts";
+
+const KEPT = ["command", "args", "env", "cwd", "headers", "timeout", "inheritEnv"];
+
+/**
+ * The client's file and the entry in our shape, as they are now. The entry holds secrets: it goes
+ * into our own file and nowhere else. Throws an `invalid` error when the entry is gone or changed.
+ */
+export async function readFoundEntry(
+  found: FoundEntry,
+): Promise<{ text: string; entry: JsonObject }> {
+  const { file, rawName, shownPath } = found;
+  const text = await readTextFile(file.path, { maxBytes: MAX_CLIENT_FILE_BYTES });
+  const document = await parseClientText(text, file.syntax, shownPath);
+  const raw = entriesOf(file, document)[rawName];
+  const digest = digestOfJson([rawName, file.scope === "project" ? shownPath : "", raw]);
+  const whole = digest === found.digest ? file.toEntry(raw as JsonObject) : undefined;
+  if (whole === undefined) {
+    throw new AppError("invalid", `Entry of ${quoteText(rawName)} changed while it was read`);
+  }
+  const url = whole["url"] ?? whole["httpUrl"] ?? whole["serverUrl"];
+  const kept = KEPT.filter((key) => {
+    const value = whole[key];
+    const isEmpty = typeof value === "object" && value !== null && Object.keys(value).length === 0;
+    return value !== undefined && !isEmpty && !(url !== undefined && /^(?:env|args)$/.test(key));
+  });
+  const entry = Object.fromEntries(kept.map((key) => [key, whole[key]]));
+  return { text, entry: url === undefined ? entry : { url, ...entry } };
+}
+
+/** `text` of the entry's file with the entry switched off, or taken out, and nothing else changed. */
+export async function switchOff(text: string, found: FoundEntry): Promise<string> {
+  const { file, rawName, shownPath } = found;
+  const { syntax } = file;
+  const before = await parseClientText(text, syntax, shownPath);
+  const refuse = () => {
+    throw new AppError("failure", `Entry of ${quoteText(rawName)} cannot be switched off safely`, {
+      hint: `change ${quoteText(shownPath)} by hand`,
+    });
+  };
+  let changed = text;
+  if (syntax === "json") {
+    for (const place of file.placesOf(before)) {
+      if (!Object.hasOwn(objectAt(before, place), rawName)) continue;
+      changed = file.off === undefined
+        ? await setInJson(changed, [...place, rawName], undefined)
+        : await setInJson(changed, [...place, rawName, file.off[0]], file.off[1]);
+    }
+  } else {
+    changed = syntax === "toml" ? offInToml(text, found) : offInYaml(text, found);
+  }
+  const after = await parseClientText(changed, syntax, shownPath).catch(refuse);
+  const rest = (document: JsonObject) => digestOfJson(without(document, found));
+  const entry = entriesOf(file, after!)[rawName] as JsonObject | undefined;
+  const isOff = entry === undefined ||
+    (file.off !== undefined && entry[file.off[0]] === file.off[1]);
+  if (changed === text || !isOff || rest(before) !== rest(after!)) refuse();
+  return changed;
+}
+
+/** A document without the entry, wherever it stands. */
+function without(document: JsonObject, { file, rawName }: FoundEntry): unknown {
+  const copy = structuredClone(document);
+  for (const place of file.placesOf(document)) {
+    delete (objectAt(copy, place) as Record<string, unknown>)[rawName];
+  }
+  return copy;
+}
+
+const ESCAPED = /[.*+?^${}()|[\]\\]/g;
+
+function offInToml(text: string, { rawName, file }: FoundEntry): string {
+  const table = file.placesOf({})[0]![0]!;
+  const name = rawName.replace(ESCAPED, "\\$&");
+  const header = new RegExp(
+    `^[ \\t]*\\[\\s*${table}\\s*\\.\\s*(?:${name}|"${name}"|'${name}')\\s*\\][^\\n]*(?:\\n|$)`,
+    "m",
+  );
+  const match = header.exec(text);
+  if (match === null) return text;
+  const from = match.index + match[0].length;
+  const next = text.slice(from).search(/^[ \t]*\[/m);
+  const end = next < 0 ? text.length : from + next;
+  const body = text.slice(from, end).replace(/^[ \t]*enabled[ \t]*=[^\n]*\n?/m, "");
+  const newline = match[0].endsWith("\n") ? "" : "\n";
+  return `${text.slice(0, from)}${newline}enabled = false\n${body}${text.slice(end)}`;
+}
+
+function offInYaml(text: string, { rawName, file }: FoundEntry): string {
+  const lines = text.split("\n");
+  const group = lines.findIndex((line) => line.trimEnd() === `${file.placesOf({})[0]![0]}:`);
+  const start = lines.findIndex((line, index) =>
+    index > group &&
+    new RegExp(`^\\s+["']?${rawName.replace(ESCAPED, "\\$&")}["']?:\\s*$`).test(line)
+  );
+  if (group < 0 || start < 0) return text;
+  const indent = lines[start]!.search(/\S/);
+  for (let index = start + 1; index < lines.length; index++) {
+    const line = lines[index]!;
+    if (line.trim() !== "" && line.search(/\S/) <= indent) break;
+    if (!/^\s+enabled:\s*true\s*$/.test(line)) continue;
+    lines[index] = line.replace("true", "false");
+    return lines.join("\n");
+  }
+  return text;
+}
