@@ -28,7 +28,7 @@ const ROWS: readonly (readonly string[])[] = [
     ),
   ],
   words(
-    "servers search host_functions session output_folder outputs server_changes server_views skills skill_mount skill_programs skill_views",
+    "servers search tool_index executor host_functions session output_folder outputs server_changes server_views skills skill_mount skill_programs skill_views",
   ),
   [
     ...words(

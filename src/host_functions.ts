@@ -3,7 +3,6 @@
 
 import type { CallTrace, McpBridge } from "./bridge.ts";
 import type { Catalog } from "./catalog.ts";
-import { generateTypescript } from "./codegen.ts";
 import { AppError } from "./errors.ts";
 import { identifiersOf } from "./identifiers.ts";
 import type { RunId } from "./journal.ts";
@@ -92,6 +91,7 @@ export function createHostFunctions(parts: HostParts): RunHost {
     const made = packages.get(name) ?? (async () => {
       const info = savedInfo(name) ??
         await whileHeld(call, () => bridge.describe(name, { signal: call.signal, ...narrowed }));
+      const { generateTypescript } = await import("./codegen.ts");
       return generateTypescript(info).files;
     })();
     packages.set(name, made);

@@ -5,8 +5,8 @@ import { type CallTrace, createBridge, type McpBridge } from "./bridge.ts";
 import { type Catalog, createCatalog } from "./catalog.ts";
 import { type Context, dataFile } from "./context.ts";
 import { openDatabase } from "./database.ts";
-import { writeFileAtomic } from "./disk.ts";
 import { AppError, ExitCode, toAppError } from "./errors.ts";
+import { startExecutor } from "./executor.ts";
 import { digestOf } from "./hash.ts";
 import { createHostFunctions, functionsOf, SERVERS_FOLDER } from "./host_functions.ts";
 import { createJournal, type Journal, type RunId, type RunTokens } from "./journal.ts";
@@ -20,17 +20,11 @@ import {
   slugServerName,
 } from "./names.ts";
 import { openConnection, type OpenOptions } from "./pool.ts";
-import {
-  type CodeExecutor,
-  createExecutor,
-  type ExecutorOptions,
-  type LogEntry,
-  type RunReport,
-} from "./sandbox.ts";
+import type { CodeExecutor, LogEntry, RunReport } from "./sandbox.ts";
 import type { ServerInfo, ServerSpec } from "./server.ts";
 import { freeName, type ServerSet } from "./servers.ts";
-import { mountSkills } from "./skill_mount.ts";
-import { type Skill, skillStoreOver } from "./skills.ts";
+import type { MountedSkills } from "./skill_mount.ts";
+import type { Skill } from "./skills.ts";
 import { countTokens, TOKENIZER } from "./stats.ts";
 import { createMemoryState, createSessionState, type StateStorage } from "./state.ts";
 import type { Connection } from "./transport.ts";
@@ -86,6 +80,8 @@ export interface SessionOptions {
   readonly onConnect?: (name: ServerName) => void;
   /** Counts the tokens of each result, for reports that show them. */
   readonly countTokens?: (text: string) => number;
+  /** A sandbox that was started before; it is not closed with the session. */
+  readonly executor?: CodeExecutor;
 }
 
 /** A session over `servers`. Ad hoc servers without a name are connected to, to learn theirs. */
@@ -126,7 +122,7 @@ export async function openSession(
     countTokens: options.countTokens ?? countTokens,
   });
   const lasting = createSessionState(database, { now: context.now });
-  let executor: CodeExecutor | undefined;
+  let started: CodeExecutor | undefined;
   return {
     bridge,
     catalog,
@@ -134,7 +130,7 @@ export async function openSession(
     specs: named.specs,
     adHoc: named.adHoc,
     run(request) {
-      executor ??= createExecutor(executorOptions(context));
+      const executor = options.executor ?? (started ??= startExecutor(context));
       const limits = { ...DEFAULT_RUN_LIMITS, ...servers.config.limits, ...request.limits };
       return runProgram(request, {
         bridge,
@@ -144,12 +140,15 @@ export async function openSession(
         limits,
         state: request.session === undefined ? createMemoryState() : lasting,
         specs: named.specs,
-        loadSkill: (name) => skillStoreOver(context, database).load(name),
+        loadSkill: async (name) => {
+          const { skillStoreOver } = await import("./skills.ts");
+          return await skillStoreOver(context, database).load(name);
+        },
         signal: context.signal,
       });
     },
     async close() {
-      await Promise.all([executor?.close(), bridge.close()]);
+      await Promise.all([started?.close(), bridge.close()]);
       journal.prune();
       database.close();
     },
@@ -219,7 +218,7 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
       if (error instanceof AppError && error.exitCode === ExitCode.guest) return [];
       throw error;
     });
-    const skills = await mountSkills(imports, parts.loadSkill);
+    const skills = await mountImportedSkills(imports, parts);
     const servers = await listServers(request, parts, [...imports, ...skills.imports]);
     const calls: CallTrace[] = [];
     const host = createHostFunctions({
@@ -291,6 +290,18 @@ function tokensOf(
   };
 }
 
+// What skills need is loaded only for programs that import one.
+async function mountImportedSkills(
+  imports: readonly string[],
+  { loadSkill }: RunParts,
+): Promise<MountedSkills> {
+  if (!imports.some((specifier) => specifier.startsWith("/mcp-tools/skills/"))) {
+    return { files: new Map(), imports: [] };
+  }
+  const { mountSkills } = await import("./skill_mount.ts");
+  return await mountSkills(imports, loadSkill);
+}
+
 /** What the servers say that a program imports, asked in parallel. */
 async function listServers(
   request: RunRequest,
@@ -313,15 +324,4 @@ export function importedServers(specifiers: readonly string[]): ServerName[] {
   return names.filter((name) =>
     name !== undefined && name !== "host" && isServerName(name)
   ) as ServerName[];
-}
-
-function executorOptions({ paths }: Context): ExecutorOptions {
-  const path = dataFile(paths, "engine.wasm");
-  if (path === undefined) return {};
-  return {
-    engine: {
-      load: () => Deno.readFile(path).catch(() => undefined),
-      save: (bytes) => writeFileAtomic(path, bytes),
-    },
-  };
 }

@@ -3,6 +3,7 @@
 
 import { buildCommand } from "@stricli/core";
 import { AppError } from "../errors.ts";
+import { startExecutor } from "../executor.ts";
 import {
   argument,
   chooseServer,
@@ -107,25 +108,32 @@ EXAMPLES
     }
     const program = await readProgram(this, flags.code, file);
     const workspace = workspaceOf(flags);
-    const servers = await openServers(this, flags, flags.server);
-    const choices = flags.server?.map((name) => chooseServer(servers, name));
-    await withSession(this, servers, {
-      work: async (session) => {
-        const outcome = await session.run({
-          ...program,
-          command: "execute",
-          limits: limitsOf(flags),
-          ...(flags.entry !== undefined && { entry: flags.entry }),
-          ...(args !== undefined && { args }),
-          ...(flags.session !== undefined && { session: flags.session }),
-          ...(workspace !== undefined && { workspace }),
-          ...(choices !== undefined && { servers: choices.map((choose) => choose(session)) }),
-          onLog: (entry) => this.note(logLines(entry)),
-        });
-        if (flags.trace) showTrace(this, outcome);
-        showRun(this, outcome);
-      },
-    });
+    // Its worker starts while servers and database are opened.
+    const executor = startExecutor(this.context);
+    try {
+      const servers = await openServers(this, flags, flags.server);
+      const choices = flags.server?.map((name) => chooseServer(servers, name));
+      await withSession(this, servers, {
+        executor,
+        work: async (session) => {
+          const outcome = await session.run({
+            ...program,
+            command: "execute",
+            limits: limitsOf(flags),
+            ...(flags.entry !== undefined && { entry: flags.entry }),
+            ...(args !== undefined && { args }),
+            ...(flags.session !== undefined && { session: flags.session }),
+            ...(workspace !== undefined && { workspace }),
+            ...(choices !== undefined && { servers: choices.map((choose) => choose(session)) }),
+            onLog: (entry) => this.note(logLines(entry)),
+          });
+          if (flags.trace) showTrace(this, outcome);
+          showRun(this, outcome);
+        },
+      });
+    } finally {
+      await executor.close();
+    }
   },
 });
 

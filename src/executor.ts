@@ -1,0 +1,18 @@
+// The sandbox as commands start it: with the prepared engine kept in the user's data folder. Loads
+// little, so that a worker can start while everything else is still being loaded.
+
+import { type Context, dataFile } from "./context.ts";
+import { writeFileAtomic } from "./disk.ts";
+import { type CodeExecutor, createExecutor } from "./sandbox.ts";
+
+/** Starts a sandbox; its first worker starts at once. Whoever starts it closes it. */
+export function startExecutor({ paths }: Pick<Context, "paths">): CodeExecutor {
+  const path = dataFile(paths, "engine.wasm");
+  if (path === undefined) return createExecutor();
+  return createExecutor({
+    engine: {
+      load: () => Deno.readFile(path).catch(() => undefined),
+      save: (bytes) => writeFileAtomic(path, bytes),
+    },
+  });
+}
