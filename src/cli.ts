@@ -44,7 +44,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./commands/skill.ts")).command,
   },
   server: {
-    brief: "List servers and where they come from, and trust those of a project",
+    brief: "List, add, remove and import servers; trust those of a project",
     load: async () => (await import("./commands/server.ts")).command,
   },
   config: {
@@ -94,7 +94,7 @@ GLOBAL OPTIONS, before or after the command
   --version, --help
 
 ENVIRONMENT
-  MCP_EXEC_FORMAT, MCP_EXEC_CONFIG, MCP_EXEC_DATA_DIR, NO_COLOR
+  MCP_EXEC_FORMAT, MCP_EXEC_CONFIG, MCP_EXEC_DATA_DIR, MCP_EXEC_TRUST, NO_COLOR
 
 EXIT CODES
   0 ok, 1 failure, 2 usage or invalid input, 3 server, 4 timeout, 5 program failed or met a limit,
