@@ -144,9 +144,7 @@ export async function readBytes(
   const file = await operations.open(path, { read: true });
   try {
     const info = await file.stat();
-    if (expected !== undefined && (info.ino !== expected.ino || info.dev !== expected.dev)) {
-      throw new AppError("denied", "File was exchanged while it was read");
-    }
+    if (expected !== undefined && !isSame(info, expected)) throw exchanged();
     if (info.isDirectory) throw new AppError("invalid", `File ${quotePath(path)} is a folder`);
     if (info.size > maxBytes) throw tooLarge(path, maxBytes, info.size);
     // The size is only a hint: a pipe has none and a file may grow.
@@ -166,6 +164,14 @@ export async function readBytes(
   } finally {
     file.close();
   }
+}
+
+function isSame(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
+  return a.dev === b.dev && a.ino === b.ino;
+}
+
+function exchanged(): AppError {
+  return new AppError("denied", "File was exchanged while it was read");
 }
 
 function tooLarge(path: string, limit: number, value?: number): AppError {
@@ -251,8 +257,8 @@ export async function readInside(
   const path = `${root}/${relative}`;
   try {
     const bytes = await readBytes(path, maxBytes, operations, info);
-    // Whoever put a link in its place meanwhile must not have been followed.
-    await statInside(root, relative, operations);
+    // Whoever put a link on the way meanwhile must not have been followed, nor before that look.
+    if (!isSame(await statInside(root, relative, operations), info)) throw exchanged();
     return bytes;
   } catch (error) {
     throw insideError(relative, error);
