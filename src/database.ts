@@ -84,6 +84,16 @@ const MIGRATIONS: readonly string[] = [
      select raise(abort, 'runs are written once'); end;
    create table marks (name text primary key, value integer not null) without rowid;
    alter table servers add column tokens integer;`,
+  `alter table servers add column indexed integer;
+   create index servers_indexed on servers (name, fingerprint, indexed);
+   create table indexed_tools (
+     id integer primary key, server text not null, fingerprint text not null, tool text not null,
+     function text not null, signature text not null, summary text not null
+   );
+   create index indexed_tools_server on indexed_tools (server, fingerprint);
+   create virtual table tool_words using fts5(
+     names, summary, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 0'
+   );`,
 ];
 
 /** The version of the schema this program writes; a file with a higher one is left alone. */

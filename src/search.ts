@@ -14,20 +14,67 @@ export interface SearchableTool {
 // Okapi BM25 with its usual constants: how soon repetition stops to count, and how much length does.
 const SATURATION = 1.2;
 const LENGTH_WEIGHT = 0.75;
-// A word of the name says more than a word of the summary.
-const NAME_WEIGHT = 3;
+/** A word of the name says more than a word of the summary. */
+export const NAME_WEIGHT = 3;
+
+// What a verb that means the same counts beside the word itself.
+const SYNONYM_WEIGHT = 0.3;
+
+// Verbs that tools use for one another, in the form that `wordsOf` gives.
+const SYNONYMS = [
+  "create add new make insert open",
+  "delete remove drop erase",
+  "get read fetch show view retrieve load",
+  "list enumerate all",
+  "update edit change modify set patch",
+  "search find query lookup",
+  "send post publish submit",
+  "run execute start trigger",
+  "copy duplicate clone",
+  "move rename",
+].map((line) => line.split(" "));
+
+/** The words of a search, as far as it is no longer than a few, and verbs that mean the same. */
+export function queryWords(query: string): { words: string[]; synonyms: string[] } {
+  const words = new Set(wordsOf(query.slice(0, MAX_QUERY_CHARS)));
+  const synonyms = [...words].flatMap((word) =>
+    SYNONYMS.find((group) => group.includes(word)) ?? []
+  );
+  return {
+    words: [...words],
+    synonyms: [...new Set(synonyms)].filter((word) => !words.has(word)),
+  };
+}
+
+/** Where the tools to rank come from, when they are not all there is. */
+export interface Corpus {
+  readonly size: number;
+  /** How many tools of it hold a word. */
+  readonly holders: (word: string) => number;
+}
 
 /**
- * The tools that hold at least one word of `query`, best first, at most `limit`; only its beginning
- * counts when it is no longer a few words. Ranked by BM25
- * (Robertson and Zaragoza, 2009) over the words of name and summary; equal ranks by name.
+ * The tools that hold at least one word of `query` or a verb that means the same, best first, at
+ * most `limit`; only its beginning counts when it is no longer a few words.
  */
-export function searchTools(
-  tools: readonly SearchableTool[],
+export function searchTools<Tool extends SearchableTool>(
+  tools: readonly Tool[],
   query: string,
   limit: number,
-): SearchableTool[] {
-  const wanted = [...new Set(wordsOf(query.slice(0, MAX_QUERY_CHARS)))];
+): Tool[] {
+  return rankTools(tools, queryWords(query), { limit });
+}
+
+/**
+ * The same for the words of a query. Ranked by BM25 (Robertson and Zaragoza, 2009) over the words
+ * of name and summary; equal ranks by name.
+ */
+export function rankTools<Tool extends SearchableTool>(
+  tools: readonly Tool[],
+  { words, synonyms }: ReturnType<typeof queryWords>,
+  { limit, corpus }: { readonly limit: number; readonly corpus?: Corpus },
+): Tool[] {
+  const wanted = [...words, ...synonyms];
   const documents = tools.map((tool) => {
     const counts = new Map<string, number>();
     const add = (text: string, weight: number) => {
@@ -38,16 +85,20 @@ export function searchTools(
     return { tool, counts, length: [...counts.values()].reduce((sum, count) => sum + count, 0) };
   });
   const meanLength = documents.reduce((sum, item) => sum + item.length, 0) / (tools.length || 1);
-  const rarity = new Map(wanted.map((word) => {
-    const holders = documents.filter((item) => item.counts.has(word)).length;
-    return [word, Math.log(1 + (tools.length - holders + 0.5) / (holders + 0.5))];
-  }));
+  const size = corpus?.size ?? tools.length;
+  const holdersOf = corpus?.holders ??
+    ((word: string) => documents.filter((item) => item.counts.has(word)).length);
+  const rarity = wanted.map((word, at) => {
+    const holders = holdersOf(word);
+    const weight = at < words.length ? 1 : SYNONYM_WEIGHT;
+    return weight * Math.log(1 + (size - holders + 0.5) / (holders + 0.5));
+  });
   const scored = documents.map(({ tool, counts, length }) => {
     const scale = SATURATION * (1 - LENGTH_WEIGHT + LENGTH_WEIGHT * length / (meanLength || 1));
     let score = 0;
-    for (const word of wanted) {
+    for (const [at, word] of wanted.entries()) {
       const count = counts.get(word) ?? 0;
-      score += rarity.get(word)! * count * (SATURATION + 1) / (count + scale);
+      score += rarity[at]! * count * (SATURATION + 1) / (count + scale);
     }
     return { tool, score };
   });
@@ -62,7 +113,7 @@ function compare(a: SearchableTool, b: SearchableTool): number {
 }
 
 /** Lower-case words of a text; names are split at `_`, `-`, `.` and at changes of case. */
-function wordsOf(text: string): string[] {
+export function wordsOf(text: string): string[] {
   const words = text.replace(/([\p{Ll}\d])(\p{Lu})/gu, "$1 $2").toLowerCase()
     .match(/[\p{L}\p{N}]+/gu) ?? [];
   // A plural finds its singular and the other way round.

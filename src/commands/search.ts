@@ -15,10 +15,11 @@ import {
 } from "../flags.ts";
 import { MAX_FOUND_TOOLS, parseCount } from "../limits.ts";
 import { DEMO_SERVER, type ServerName } from "../names.ts";
-import type { ServerPlan, ToolPlan } from "../plan.ts";
-import type { ServerInfo } from "../server.ts";
+import type { ServerPlan } from "../plan.ts";
+import type { ServerInfo, ServerSpec } from "../server.ts";
 import { findServer, type ServerSet } from "../servers.ts";
-import { quoteText } from "../text.ts";
+import { cleanLine, quoteText } from "../text.ts";
+import type { IndexedTool } from "../tool_index.ts";
 
 const DETAILS = ["name", "signature", "full"] as const;
 type Detail = (typeof DETAILS)[number];
@@ -61,40 +62,39 @@ EXAMPLES
   async func(flags, ...words) {
     const servers = await openServers(this, flags, flags.server);
     const names = chooseServers(servers, flags.server);
-    const infos = await loadInfos(this, servers, names);
-    const found = await find(infos, words.join(" "), flags.limit ?? DEFAULT_LIMIT);
+    const specs = names.map((name) => servers.specs.get(name)!);
+    const { tools, modules } = await findTools(this, specs, {
+      query: words.join(" "),
+      limit: flags.limit ?? DEFAULT_LIMIT,
+      withModules: flags.detail === "full",
+    });
     const detail = flags.detail ?? "name";
     if (this.output.format === "json") {
-      const { readableModule } = await import("../codegen.ts");
       this.output.document({
         ok: true,
-        tools: found.map(({ plan, tool }) => ({
-          server: plan.info.name,
-          tool: tool.tool,
-          function: tool.functionName,
-          summary: tool.summary,
-          ...(detail !== "name" && { signature: tool.signature }),
-          ...(detail === "full" && { module: readableModule(tool, plan) }),
+        tools: tools.map(({ server, tool, functionName, summary, signature }, at) => ({
+          server,
+          tool,
+          function: functionName,
+          summary,
+          ...(detail !== "name" && { signature }),
+          ...(detail === "full" && { module: modules[at] }),
         })),
       });
       return;
     }
-    if (found.length === 0) {
+    if (tools.length === 0) {
       this.log.info(
-        `No tool of ${infos.length === 1 ? `"${infos[0]!.name}"` : "these servers"} ` +
+        `No tool of ${names.length === 1 ? `"${names[0]}"` : "these servers"} ` +
           `has ${quoteText(words.join(" "))} in its name or summary`,
       );
     }
-    const { cleanLine } = await import("../text.ts");
-    for (const { plan, tool } of found) {
-      const server = names.length === 1 ? "" : `${plan.info.name} `;
-      const line = `${server}${cleanLine(tool.tool)}${tool.summary && `: ${tool.summary}`}`;
+    for (const [at, { server, tool, summary, signature }] of tools.entries()) {
+      const name = names.length === 1 ? "" : `${server} `;
+      const line = `${name}${cleanLine(tool)}${summary && `: ${summary}`}`;
       if (detail === "name") this.output.print(line);
-      else if (detail === "signature") this.output.print(`${tool.signature}\n  ${line}`);
-      else {
-        const { readableModule } = await import("../codegen.ts");
-        this.output.print(`// ${line}\n${readableModule(tool, plan).trimEnd()}`);
-      }
+      else if (detail === "signature") this.output.print(`${signature}\n  ${line}`);
+      else this.output.print(`// ${line}\n${modules[at]!.trimEnd()}`);
     }
   },
 });
@@ -121,55 +121,54 @@ function chooseServers(servers: ServerSet, wanted: readonly string[] | undefined
 
 const MAX_NAMED = 5;
 
-/** What the index holds of `names`; throws when it holds nothing, and names what is missing. */
-async function loadInfos(
+interface Found {
+  readonly tools: readonly IndexedTool[];
+  /** The text of each tool's module, where it was asked for. */
+  readonly modules: readonly string[];
+}
+
+/** The tools that fit; throws when nothing is known of any server, and names what is missing. */
+async function findTools(
   { context, log }: Invocation,
-  { specs }: ServerSet,
-  names: readonly ServerName[],
-): Promise<ServerInfo[]> {
-  const [{ openDatabase }, { createCatalog }] = await Promise.all([
-    import("../database.ts"),
-    import("../catalog.ts"),
-  ]);
+  specs: readonly ServerSpec[],
+  { query, limit, withModules }: { query: string; limit: number; withModules: boolean },
+): Promise<Found> {
+  const [{ openDatabase }, { createCatalog }, { fillToolIndex, searchToolIndex }] = await Promise
+    .all([import("../database.ts"), import("../catalog.ts"), import("../tool_index.ts")]);
   const warn = (message: string) => log.warn(message);
   const database = openDatabase(dataFile(context.paths, "mcp-exec.db"), { warn });
   try {
     const catalog = createCatalog(database, { now: context.now, warn });
-    const entries = names.map((name) => ({ name, info: catalog.load(specs.get(name)!)?.info }));
-    const missing = entries.filter(({ info }) => info === undefined).map(({ name }) => `"${name}"`);
+    const unknown = await fillToolIndex(database, specs, catalog);
+    const missing = unknown.map(({ name }) => `"${name}"`);
     const listed = missing.slice(0, MAX_NAMED).join(", ") +
       (missing.length > MAX_NAMED ? ` and ${missing.length - MAX_NAMED} more` : "");
     const hint = `mcp-exec introspect ${missing.length === 1 ? JSON.parse(missing[0]!) : "--all"}`;
-    if (missing.length === names.length) {
+    if (missing.length === specs.length) {
       throw new AppError("invalid", `Nothing is known yet of the tools of ${listed}`, { hint });
     }
     if (missing.length > 0) log.info(`Not searched, because not known yet: ${listed} (${hint})`);
-    return entries.flatMap(({ info }) => info ?? []);
+    const tools = searchToolIndex(database, specs, { query, limit });
+    const byName = new Map(specs.map((spec) => [spec.name, catalog.load.bind(catalog, spec)]));
+    const modules = withModules ? await modulesOf(tools, (name) => byName.get(name)!()!.info) : [];
+    return { tools, modules };
   } finally {
     database.close();
   }
 }
 
-interface Found {
-  readonly plan: ServerPlan;
-  readonly tool: ToolPlan;
-}
-
-async function find(infos: readonly ServerInfo[], query: string, limit: number): Promise<Found[]> {
-  const [{ planServer }, { searchTools }] = await Promise.all([
+async function modulesOf(
+  tools: readonly IndexedTool[],
+  infoOf: (name: ServerName) => ServerInfo,
+): Promise<string[]> {
+  const [{ planServer }, { readableModule }] = await Promise.all([
     import("../plan.ts"),
-    import("../search.ts"),
+    import("../codegen.ts"),
   ]);
-  const all = infos.flatMap((info) => {
-    const plan = planServer(info);
-    return plan.tools.map((tool) => ({
-      server: info.name,
-      tool: tool.tool,
-      signature: tool.signature,
-      summary: tool.summary,
-      found: { plan, tool },
-    }));
+  const plans = new Map<ServerName, ServerPlan>();
+  return tools.map(({ server, tool }) => {
+    const plan = plans.get(server) ?? planServer(infoOf(server));
+    plans.set(server, plan);
+    return readableModule(plan.tools.find((item) => item.tool === tool)!, plan);
   });
-  const ranked = searchTools(all, query, limit) as typeof all;
-  return ranked.map(({ found }) => found);
 }
