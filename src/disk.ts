@@ -161,6 +161,15 @@ export async function repairFolder(path: string, options: WriteOptions = {}): Pr
   if (await hasParent(path, options)) await writeAt(path, options, () => Promise.resolve());
 }
 
+/** Runs `run` while nobody writes, replaces or removes `path`. */
+export async function whileUnchanged<T>(
+  path: string,
+  run: () => Promise<T>,
+  options: WriteOptions = {},
+): Promise<T> {
+  return await writeAt(path, options, run);
+}
+
 /**
  * Runs `run` while this process alone holds the lock file `path`, which is gone afterwards. The
  * system drops the lock of a process that dies. Throws a `timeout` error when it stays held.

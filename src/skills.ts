@@ -3,7 +3,7 @@
 
 import { type Context, dataFile } from "./context.ts";
 import type { Database } from "./database.ts";
-import { removeFolder, repairFolder, replaceFolder } from "./disk.ts";
+import { removeFolder, repairFolder, replaceFolder, whileUnchanged } from "./disk.ts";
 import { AppError, toAppError } from "./errors.ts";
 import { readFrontMatter } from "./front_matter.ts";
 import type { Digest } from "./hash.ts";
@@ -117,7 +117,6 @@ const FIXED_FILES = new Map([
   // A checkout that changed line ends would no longer be what was written.
   [".gitattributes", "* -text\n"],
 ]);
-const READ_ATTEMPTS = 5;
 
 /** The store of a person's own skills; the database is opened when it is first needed. */
 export function openSkillStore(
@@ -221,17 +220,16 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
 
   async function inspect(nameOrPath: string): Promise<Skill> {
     const entry = await find(nameOrPath);
-    for (let attempt = 1;; attempt++) {
-      const before = identityOf(entry.folder);
-      try {
-        const skill = await read(entry);
-        if (identityOf(entry.folder) === before || attempt === READ_ATTEMPTS) return skill;
-      } catch (error) {
-        // Another process may have replaced the folder meanwhile: then half of each was read.
-        const isSame = before !== undefined && identityOf(entry.folder) === before;
-        if (isSame || attempt === READ_ATTEMPTS) throw error;
-      }
+    const before = identityOf(entry.folder);
+    const isStill = () => before !== undefined && identityOf(entry.folder) === before;
+    try {
+      const skill = await read(entry);
+      if (isStill()) return skill;
+    } catch (error) {
+      if (isStill()) throw error;
     }
+    // Another process replaced the folder meanwhile, and half of each may have been read.
+    return await whileUnchanged(entry.folder, () => read(entry), onDisk);
   }
 
   async function read({ name, folder, kind }: SkillEntry): Promise<Skill> {
