@@ -22,17 +22,17 @@ const ROWS: readonly (readonly string[])[] = [
     ...words(
       "channel stdio http transport introspect catalog bridge listings payloads pool validate journal config skill_code tool_changes",
     ),
-    ...words("clients client_edits config_file discovery trust state figures"),
+    ...words("clients client_edits server_lint config_file discovery trust state figures"),
     ...words(
       "vfs plan reference codegen documents declarations difference modules run guest sandbox workspace",
     ),
   ],
   words(
-    "servers search tool_index executor host_functions session output_folder outputs server_changes server_views skills skill_mount skill_programs skill_views",
+    "servers search tool_index executor host_functions session output_folder outputs server_changes server_check server_views skills skill_mount skill_programs skill_views",
   ),
   [
     ...words(
-      "render flags run_output skill_runs skill_saving complete figure_views run_views demo_server demo_issue_tools demo_tracker",
+      "render flags run_output server_validate skill_runs skill_saving complete figure_views run_views demo_server demo_issue_tools demo_tracker",
     ),
     ...words("demo_data demo_views"),
   ],

@@ -190,6 +190,16 @@ export const MAX_CONFIG_BYTES = 4 * MIB;
 /** A client's file, which may hold its whole history, and the servers looked at in one. */
 export const MAX_CLIENT_FILE_BYTES = 64 * MIB;
 export const MAX_CLIENT_SERVERS = 1_000;
+/** Servers that are looked at together: each may be a process that starts. */
+export const MAX_PARALLEL_CHECKS = 8;
+/** From where on a server is called costly, slow or unwilling to end. */
+export const LINT_BOUNDS = {
+  descriptionChars: 4_000,
+  toolTokens: 1_000,
+  serverTokens: 20_000,
+  connectMs: 5_000,
+  closeMs: CLOSE_GRACE_MS,
+} as const;
 /** Entries of projects that are remembered as trusted; the oldest leave first. */
 export const MAX_TRUSTED_ENTRIES = 10_000;
 /** How long runs stay in the journal, and its size. */

@@ -10,6 +10,8 @@ import {
   isServerUrl,
   listFlag,
   openServers,
+  SERVER_FLAGS,
+  type ServerFlagValues,
   switchFlag,
   textFlag,
   trustLines,
@@ -209,6 +211,64 @@ async function checkConsent(
   throw new AppError("untrusted", `Server "${spec.name}" was not trusted`);
 }
 
+interface ValidateFlags extends ServerFlagValues {
+  readonly all?: boolean | undefined;
+  readonly strict?: boolean | undefined;
+  readonly ignore?: readonly string[] | undefined;
+  readonly rules?: boolean | undefined;
+}
+
+const validate = buildCommand<ValidateFlags, string[], Invocation>({
+  docs: {
+    brief: "Connect to servers and say what is wrong with them",
+    customUsage: ["[server]... [--all] [--strict] [--ignore RULE[:TOOL]]... [server flags]"],
+    fullDescription: `Connects, reads the tools, ends the connection; calls none. Says how long each
+took, which protocol is spoken, what the tools cost a client in tokens, and what the rules find:
+schemas and annotations that are missing, names that clients refuse, texts that hide something or
+give orders, noise, packages without a version. Exits with 1 for errors and warnings, with --strict
+for what is only worth knowing, too; with 3 when a server is not reached.
+
+EXAMPLES
+  mcp-exec server validate github
+  mcp-exec server validate --all --format json
+  mcp-exec server validate github --ignore no-annotations --ignore heavy-tool:search_code
+  mcp-exec server validate --stdio "npx -y my-server@1.0.0" --strict
+  mcp-exec server validate --rules`,
+  },
+  parameters: {
+    flags: {
+      all: switchFlag("Every server that may be used, several at a time"),
+      strict: switchFlag("Fail for findings of any severity"),
+      ignore: listFlag("Leave a rule out, or one for one tool", "RULE[:TOOL]"),
+      rules: switchFlag("List the rules, connect to nothing"),
+      ...SERVER_FLAGS,
+    },
+    positional: { kind: "array", parameter: argument("Names or URLs of servers", "server") },
+  },
+  async func(flags, ...names) {
+    const { ruleDocuments, ruleLines, validateServers } = await import("../server_validate.ts");
+    if (flags.rules) {
+      if (this.output.format !== "json") return this.output.print(ruleLines().join("\n"));
+      return this.output.document({ ok: true, rules: ruleDocuments() });
+    }
+    if (flags.all && names.length > 0) {
+      throw new AppError("usage", "--all goes without names of servers");
+    }
+    const servers = await openServers(this, flags, flags.all ? undefined : names);
+    const named = names.filter((name) => !isServerUrl(name)).map((name) =>
+      findServer(servers, name)
+    );
+    const adHoc = servers.adHoc.map((name) => servers.specs.get(name)!);
+    const all = [...servers.specs.values()].filter(({ untrusted }) => !untrusted);
+    const specs = flags.all ? all : [...new Set([...named, ...adHoc])];
+    if (specs.length === 0) {
+      throw new AppError("usage", "No server is named", { hint: "name some, or give --all" });
+    }
+    const ignored = (flags.ignore ?? []).flatMap((text) => text.split(","));
+    await validateServers(this, specs, { ignored, strict: flags.strict === true });
+  },
+});
+
 interface AddFlags {
   readonly env?: readonly string[] | undefined;
   readonly header?: readonly string[] | undefined;
@@ -367,5 +427,5 @@ EXAMPLES
   mcp-exec server list
   mcp-exec server add memory -- npx -y @modelcontextprotocol/server-memory
   mcp-exec server trust database`,
-  commands: { list, info, trust, add, remove, import: takeOver },
+  commands: { list, info, validate, trust, add, remove, import: takeOver },
 };

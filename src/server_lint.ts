@@ -1,0 +1,288 @@
+// Looks for what makes a server costly, unsafe or hard to use: one table of rules over what it said
+// and how it behaved. Pure; every text of a server is made safe before it stands in a finding.
+
+import type { JsonObject, ServerInfo, ServerSpec, ToolDefinition } from "./server.ts";
+import { LINT_BOUNDS } from "./limits.ts";
+import { estimateTokens } from "./stats.ts";
+import { cleanLine, cleanText, quoteText } from "./text.ts";
+
+/** How much a finding matters: `info` counts only when strictness is asked for. */
+export type Severity = "error" | "warning" | "info";
+
+/** What a rule found in one server. */
+export interface Finding {
+  readonly rule: string;
+  readonly severity: Severity;
+  readonly message: string;
+  /** The tools it is about, when not the whole server. */
+  readonly tools?: readonly string[];
+}
+
+/** How a server behaved while it was looked at; times in milliseconds. */
+export interface Behaviour {
+  readonly connectMs: number;
+  readonly closeMs: number;
+  /** What was warned of meanwhile, safe to show. */
+  readonly warnings: readonly string[];
+}
+
+/** What is looked at. */
+export interface Subject {
+  readonly spec: ServerSpec;
+  readonly info: ServerInfo;
+  readonly behaviour: Behaviour;
+}
+
+/** What a rule says of one server: nothing, a sentence, or the tools it is about. */
+type Answer = undefined | string | readonly string[];
+
+/** One rule. */
+export interface LintRule {
+  readonly id: string;
+  readonly severity: Severity;
+  /** What it looks for, and why that matters. */
+  readonly about: string;
+  /** Said of the tools it names; a sentence of the rule's own stands for itself. */
+  readonly says?: string;
+  readonly find: (subject: Subject) => Answer;
+}
+
+/** Every rule, the gravest first. */
+export const LINT_RULES: readonly LintRule[] = [
+  {
+    id: "broken-listing",
+    severity: "error",
+    about: "tools left out as invalid, and listings that loop or never end",
+    find: ({ info }) => info.warnings.length === 0 ? undefined : info.warnings.join("; "),
+  },
+  {
+    id: "input-not-object",
+    severity: "error",
+    about: "parameters must be an object; many clients refuse anything else",
+    says: "input is no object",
+    find: toolsWhere(({ inputSchema }) => inputSchema["type"] !== "object"),
+  },
+  {
+    id: "hidden-text",
+    severity: "error",
+    about: "control, bidi or invisible characters: a model reads what no person sees",
+    says: "texts hold hidden characters",
+    find: toolsWhere((tool) =>
+      textsOf(tool).map((text) => text.replaceAll("\r\n", "\n").replace(EMOJI_PART, ""))
+        .some((text) => cleanText(text, Infinity) !== text)
+    ),
+  },
+  {
+    id: "instructions-in-text",
+    severity: "error",
+    about: "descriptions that give a model orders instead of describing a tool",
+    says: "texts give orders to a model",
+    find: toolsWhere((tool) => textsOf(tool).some((text) => ORDER.test(text))),
+  },
+  {
+    id: "top-level-union",
+    severity: "warning",
+    about: "anyOf, oneOf or allOf at the top of the input: some model APIs refuse it",
+    says: "input is a union at its top",
+    find: toolsWhere(({ inputSchema }) =>
+      ["anyOf", "oneOf", "allOf"].some((key) => key in inputSchema)
+    ),
+  },
+  {
+    id: "external-ref",
+    severity: "warning",
+    about: "references to other documents: nobody follows them",
+    says: "schema refers to another document",
+    find: toolsWhere((tool) => refsOf(tool).some((ref) => !ref.startsWith("#"))),
+  },
+  {
+    id: "tool-name",
+    severity: "warning",
+    about: "names that model APIs refuse: they take A-Z a-z 0-9 _ - up to 64",
+    says: "name is not taken by every client",
+    find: toolsWhere(({ name }) => !/^[A-Za-z0-9_-]{1,64}$/.test(name)),
+  },
+  {
+    id: "parameter-name",
+    severity: "warning",
+    about: "keys that model APIs refuse: they take A-Z a-z 0-9 _ . - up to 64",
+    says: "a parameter's name is not taken by every client",
+    find: toolsWhere(({ inputSchema }) =>
+      Object.keys(objectOf(inputSchema["properties"])).some((key) =>
+        !/^[A-Za-z0-9_.-]{1,64}$/.test(key)
+      )
+    ),
+  },
+  {
+    id: "no-description",
+    severity: "warning",
+    about: "a model cannot know when to use such a tool",
+    says: "no description",
+    find: toolsWhere(({ description }) => (description ?? "").trim() === ""),
+  },
+  {
+    id: "long-description",
+    severity: "warning",
+    about: `descriptions over ${LINT_BOUNDS.descriptionChars} characters`,
+    says: "description is very long",
+    find: toolsWhere(({ description }) =>
+      (description ?? "").length > LINT_BOUNDS.descriptionChars
+    ),
+  },
+  {
+    id: "heavy-tool",
+    severity: "warning",
+    about: `definitions over ${LINT_BOUNDS.toolTokens} tokens: every session of a client pays them`,
+    says: "definition is heavy",
+    find: toolsWhere((tool) => tokensOf(tool) > LINT_BOUNDS.toolTokens),
+  },
+  {
+    id: "heavy-server",
+    severity: "warning",
+    about: `definitions over ${LINT_BOUNDS.serverTokens} tokens together`,
+    find: ({ info }) => {
+      const tokens = definitionTokens(info);
+      return tokens > LINT_BOUNDS.serverTokens
+        ? `Definitions of all tools cost about ${tokens.toLocaleString("en-US")} tokens`
+        : undefined;
+    },
+  },
+  {
+    id: "no-annotations",
+    severity: "warning",
+    about: "without readOnlyHint nobody can tell a look from a change",
+    says: "no annotations",
+    find: toolsWhere(({ annotations }) => typeof annotations?.["readOnlyHint"] !== "boolean"),
+  },
+  {
+    id: "unpinned-package",
+    severity: "warning",
+    about: "a launcher that downloads whatever version is newest: what was reviewed may change",
+    find: ({ spec }) => {
+      const name = unpinnedPackage(spec);
+      return name && `Package ${quoteText(name)} has no version: write one, such as name@1.2.3`;
+    },
+  },
+  {
+    id: "noisy-output",
+    severity: "warning",
+    about: "a stdio server may print nothing but messages on its output",
+    find: ({ behaviour }) =>
+      behaviour.warnings.find((warning) => warning.includes("other things than messages")),
+  },
+  {
+    id: "slow-start",
+    severity: "warning",
+    about: `more than ${LINT_BOUNDS.connectMs / 1000} s until the handshake is done`,
+    find: ({ behaviour }) =>
+      behaviour.connectMs > LINT_BOUNDS.connectMs
+        ? `Connecting took ${(behaviour.connectMs / 1000).toFixed(1)} s`
+        : undefined,
+  },
+  {
+    id: "lingering-process",
+    severity: "warning",
+    about: "a server's process, and what it started, should end when its input ends",
+    find: ({ spec, behaviour }) =>
+      spec.transport === "stdio" && behaviour.closeMs > LINT_BOUNDS.closeMs
+        ? "Its process did not end with its input and had to be stopped"
+        : undefined,
+  },
+  {
+    id: "no-output-schema",
+    severity: "info",
+    about: "without one, programs do not know the type of a result",
+    says: "no output schema",
+    find: toolsWhere(({ outputSchema }) => outputSchema === undefined),
+  },
+];
+
+// What an emoji is put together with shows as a part of it.
+const EMOJI_PART =
+  /(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\d#*])[\ufe0e\ufe0f]\u200d?|(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}])\u200d(?=\p{Extended_Pictographic})/gu;
+
+// What only somebody writes who talks to the model instead of about the tool.
+const ORDER =
+  /\b(?:ignore|disregard|forget) (?:all |any |the )?(?:previous|prior|above|earlier|other) (?:instructions|messages|rules|tools)|<\/?(?:important|system|instructions?|secret)>|\bdo not (?:tell|inform|mention|show)\b.{0,40}\buser\b|\bsystem prompt\b/i;
+
+/** What the rules find, but for those of `ignored` (`RULE` or `RULE:TOOL`), the gravest first. */
+export function lintServer(subject: Subject, ignored: ReadonlySet<string>): Finding[] {
+  const findings: Finding[] = [];
+  for (const { id, severity, says, find } of LINT_RULES) {
+    if (ignored.has(id)) continue;
+    const answer = find(subject);
+    if (answer === undefined) continue;
+    if (typeof answer === "string") {
+      findings.push({ rule: id, severity, message: cleanLine(answer, 1_000) });
+      continue;
+    }
+    const tools = answer.filter((tool) => !ignored.has(`${id}:${tool}`));
+    if (tools.length === 0) continue;
+    const shown = tools.slice(0, 5).map((tool) => cleanLine(tool, 80)).join(", ");
+    const more = tools.length > 5 ? ` and ${tools.length - 5} more` : "";
+    const count = `${tools.length} of ${subject.info.tools.length} tools`;
+    findings.push({ rule: id, severity, message: `${count}, ${says}: ${shown}${more}`, tools });
+  }
+  return findings;
+}
+
+/** About how many tokens a client pays in each session for a server's definitions. */
+export function definitionTokens(info: Pick<ServerInfo, "tools">): number {
+  return info.tools.reduce((sum, tool) => sum + tokensOf(tool), 0);
+}
+
+function tokensOf({ name, description, inputSchema }: ToolDefinition): number {
+  return estimateTokens(JSON.stringify({ name, description, inputSchema }));
+}
+
+function toolsWhere(holds: (tool: ToolDefinition) => boolean): LintRule["find"] {
+  return ({ info }) => {
+    const names = info.tools.filter(holds).map(({ name }) => name);
+    return names.length === 0 ? undefined : names;
+  };
+}
+
+function objectOf(value: unknown): JsonObject {
+  return typeof value === "object" && value !== null ? value as JsonObject : {};
+}
+
+/** Every text of a tool that a model reads: its names, descriptions and the values it names. */
+function textsOf({ name, title, description, inputSchema, annotations }: ToolDefinition): string[] {
+  return stringsIn([name, title, description, inputSchema, annotations]);
+}
+
+function stringsIn(value: unknown): string[] {
+  const texts: string[] = [];
+  // A walk of its own: schemas are bounded in size and depth when they are read.
+  for (let level = [value]; level.length > 0;) {
+    level = level.flatMap((item) => {
+      if (typeof item === "string") texts.push(item);
+      if (typeof item !== "object" || item === null) return [];
+      if (!Array.isArray(item)) texts.push(...Object.keys(item));
+      return Object.values(item);
+    });
+  }
+  return texts;
+}
+
+function refsOf({ inputSchema, outputSchema }: ToolDefinition): string[] {
+  const refs: string[] = [];
+  for (let level: unknown[] = [inputSchema, outputSchema]; level.length > 0;) {
+    level = level.flatMap((item) => {
+      if (typeof item !== "object" || item === null) return [];
+      const ref = (item as JsonObject)["$ref"];
+      if (typeof ref === "string") refs.push(ref);
+      return Object.values(item);
+    });
+  }
+  return refs;
+}
+
+function unpinnedPackage(spec: ServerSpec): string | undefined {
+  if (spec.transport !== "stdio") return undefined;
+  const launcher = spec.command.replace(/^.*[\\/]/, "").replace(/\.(?:cmd|exe)$/, "");
+  if (!/^(?:npx|bunx|pnpx|uvx)$/.test(launcher)) return undefined;
+  const name = spec.args.find((arg) => !arg.startsWith("-"));
+  if (name === undefined || /^(?:[./~]|[a-z+]+:)/.test(name)) return undefined;
+  return /.@(?!latest$)[^/]+$|==/.test(name) ? undefined : name;
+}
