@@ -55,6 +55,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     brief: "Show figures of runs, calls, latencies and tokens",
     load: async () => (await import("./commands/stats.ts")).command,
   },
+  debug: {
+    brief: "Show what the program uses, and what is wrong with it",
+    load: async () => (await import("./commands/debug.ts")).command,
+  },
   completions: {
     brief: "Print a script that completes commands, flags, servers and tools",
     load: async () => (await import("./commands/completions.ts")).command,

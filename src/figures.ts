@@ -254,6 +254,25 @@ export function dayFigures(
   return days.slice(-filter.limit);
 }
 
+/** The last call of each server that was called. */
+export function lastCalls(
+  database: Database,
+): Map<string, { readonly startedMs: number; readonly tool: string; readonly outcome: string }> {
+  const rows = database.all<{ server: string; startedMs: number; tool: string; outcome: string }>(
+    "select server, max(started) as startedMs, tool, outcome from calls group by server",
+  );
+  return new Map(rows.map(({ server, ...call }) => [server, call]));
+}
+
+/** How many rows the database keeps, by what they are. */
+export function tableCounts(database: Database): Record<string, number> {
+  const row = database.get<Record<string, number>>(
+    `select (select count(*) from runs) as runs, (select count(*) from calls) as calls,
+       (select count(*) from servers) as servers, (select count(*) from state) as "state values"`,
+  );
+  return { ...row };
+}
+
 /** Since when figures count, in milliseconds since 1970; 0 unless they were reset. */
 export function readReset(database: Database): number {
   return database.get<{ value: number }>("select value from marks where name = 'stats'")?.value ??

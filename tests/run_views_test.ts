@@ -1,27 +1,5 @@
 import assert from "node:assert/strict";
-import { freshPlace, PROGRAM } from "./specs/run.ts";
-
-/** Runs `mcp-exec` with each list of arguments in one place and gives what it printed. */
-async function runAll(lines: readonly string[][]) {
-  const { folder, env } = await freshPlace();
-  try {
-    const outputs = [];
-    for (const line of lines) {
-      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: [...PROGRAM, ...line],
-        cwd: folder,
-        clearEnv: true,
-        env,
-        stdin: "null",
-      }).output();
-      const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-      outputs.push({ code, stdout: decode(stdout), stderr: decode(stderr) });
-    }
-    return outputs;
-  } finally {
-    await Deno.remove(folder.replace(/\/work$/, ""), { recursive: true });
-  }
-}
+import { runInOnePlace } from "./specs/run.ts";
 
 const PROGRAM_TEXT = `import { listUsers } from "mcp:demo";
 const users = await listUsers({});
@@ -30,19 +8,20 @@ console.log("\\u001b[31m");
 export default "canary-" + JSON.stringify(users).length;`;
 
 Deno.test("stats shows what was run: code, calls, decisions, tokens, in text and as an audit trail", async () => {
-  const [ran, text, list, json, overview, tokens, calls, other, reset, after, kept] = await runAll([
-    ["execute", "-e", PROGRAM_TEXT, "--session", "s1"],
-    ["stats", "runs", "last"],
-    ["stats", "runs"],
-    ["stats", "runs", "--format", "json"],
-    ["stats"],
-    ["stats", "tokens", "--format", "json"],
-    ["stats", "calls", "--session", "s1"],
-    ["stats", "--session", "s2"],
-    ["stats", "--reset"],
-    ["stats", "--format", "json"],
-    ["stats", "runs", "--format", "json"],
-  ]);
+  const [ran, text, list, json, overview, tokens, calls, other, reset, after, kept] =
+    await runInOnePlace([
+      ["execute", "-e", PROGRAM_TEXT, "--session", "s1"],
+      ["stats", "runs", "last"],
+      ["stats", "runs"],
+      ["stats", "runs", "--format", "json"],
+      ["stats"],
+      ["stats", "tokens", "--format", "json"],
+      ["stats", "calls", "--session", "s1"],
+      ["stats", "--session", "s2"],
+      ["stats", "--reset"],
+      ["stats", "--format", "json"],
+      ["stats", "runs", "--format", "json"],
+    ]);
   assert.equal(ran!.code, 0, ran!.stderr);
   const [id] = /(?<=^run )\w{16}/m.exec(ran!.stderr)!;
   assert.match(text!.stdout, new RegExp(`^run ${id}: ok, `));

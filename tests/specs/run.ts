@@ -113,6 +113,33 @@ export async function runCase(spec: SpecCase) {
   }
 }
 
+/** Runs the program with each list of arguments in one place; `prepare` gets the place first. */
+export async function runInOnePlace(
+  lines: readonly (readonly string[])[],
+  prepare: (place: { folder: string; env: Record<string, string> }) => void | Promise<void> =
+    () => {},
+): Promise<{ code: number; stdout: string; stderr: string }[]> {
+  const { folder, env } = await freshPlace();
+  try {
+    await prepare({ folder, env });
+    const outputs = [];
+    for (const line of lines) {
+      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: [...PROGRAM, ...line],
+        cwd: folder,
+        clearEnv: true,
+        env,
+        stdin: "null",
+      }).output();
+      const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+      outputs.push({ code, stdout: decode(stdout), stderr: decode(stderr) });
+    }
+    return outputs;
+  } finally {
+    await Deno.remove(folder.replace(/\/work$/, ""), { recursive: true });
+  }
+}
+
 function mapValues(values: Readonly<Record<string, string>>, map: (text: string) => string) {
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, map(value)]));
 }
