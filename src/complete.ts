@@ -3,6 +3,7 @@
 
 import type { Command } from "@stricli/core";
 import { type Context, dataFile } from "./context.ts";
+import type { Database } from "./database.ts";
 import type { CommandGroup, Invocation } from "./flags.ts";
 import type { Log } from "./log.ts";
 import { MAX_SKILLS } from "./limits.ts";
@@ -251,6 +252,9 @@ async function valuesOf(what: string, place: Place): Promise<readonly Candidate[
       return toolNames(await knownTools(place, place.line.positionals[0]));
     case "skill":
       return await skillNames(place);
+    case "session":
+    case "run":
+      return await journalNames(what, place);
     case "file":
       return [FILES];
     case "program":
@@ -280,7 +284,8 @@ async function callValues(place: Place): Promise<readonly Candidate[]> {
 
 const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
-async function openServers({ context, line }: Place): Promise<ServerSet> {
+/** The servers there are; the files of other clients are read only where `wanted` is not ours. */
+async function openServers({ context, line }: Place, wanted?: string): Promise<ServerSet> {
   const { loadServers } = await import("./servers.ts");
   const { given } = line;
   const config = given.get("config")?.at(-1);
@@ -288,7 +293,11 @@ async function openServers({ context, line }: Place): Promise<ServerSet> {
     ...(given.has("stdio") && { stdio: given.get("stdio")! }),
     ...(given.has("http") && { http: given.get("http")! }),
     ...(config !== undefined && { config }),
-  }, { embedded: () => Promise.reject(new Error("Nothing is opened here")), log: SILENT });
+  }, {
+    embedded: () => Promise.reject(new Error("Nothing is opened here")),
+    log: SILENT,
+    ...(wanted !== undefined && { wanted: [wanted] }),
+  });
 }
 
 function serverNames({ specs, unnamed }: ServerSet): Candidate[] {
@@ -320,19 +329,47 @@ function about(text: unknown): { about?: string } {
 
 /** What the index holds of a server's tools; of the only one given by flag where none is named. */
 async function knownTools(place: Place, name?: string): Promise<readonly ToolDefinition[]> {
-  const servers = await openServers(place);
+  const servers = await openServers(place, name);
   const chosen = name ?? (servers.adHoc.length === 1 ? servers.adHoc[0] : undefined);
   const spec = [...servers.specs.values()].find((item) => item.name === chosen);
   if (spec === undefined) return [];
-  const { openDatabase } = await import("./database.ts");
   const { createCatalog } = await import("./catalog.ts");
   const { context } = place;
-  const database = openDatabase(dataFile(context.paths, "mcp-exec.db"), { warn() {} });
+  return await withDatabase(
+    context,
+    (database) => createCatalog(database, { now: context.now }).load(spec)?.info.tools ?? [],
+  );
+}
+
+async function withDatabase<Result>(
+  { paths }: Context,
+  work: (database: Database) => Result,
+): Promise<Result> {
+  const { openDatabase } = await import("./database.ts");
+  const database = openDatabase(dataFile(paths, "mcp-exec.db"), { warn() {} });
   try {
-    return createCatalog(database, { now: context.now }).load(spec)?.info.tools ?? [];
+    return work(database);
   } finally {
     database.close();
   }
+}
+
+const MAX_JOURNAL_NAMES = 50;
+
+/** Sessions or runs, the last first; a run also as `last`. */
+async function journalNames(what: "session" | "run", { context }: Place): Promise<Candidate[]> {
+  const column = what === "session" ? "session" : "id";
+  const rows = await withDatabase(
+    context,
+    (database) =>
+      database.all<{ value: string; command: string }>(
+        `select ${column} as value, command, max(started) from runs where ${column} is not null
+       group by ${column} order by max(started) desc limit ?`,
+        MAX_JOURNAL_NAMES,
+      ),
+  );
+  const found = rows.map(({ value, command }) => ({ value, ...about(command) }));
+  return what === "run" ? [{ value: "last", about: "the run that began last" }, ...found] : found;
 }
 
 // A look at the folders, without the store that verifies what is in them.

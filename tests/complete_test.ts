@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { createCatalog } from "../src/catalog.ts";
 import { openDatabase } from "../src/database.ts";
-import { digestOfJson } from "../src/hash.ts";
-import type { ServerName, ToolName } from "../src/names.ts";
+import { digestOf, digestOfJson } from "../src/hash.ts";
+import { createJournal } from "../src/journal.ts";
+import { DEFAULT_RUN_LIMITS } from "../src/limits.ts";
+import { type ServerName, type ToolName, toSessionId } from "../src/names.ts";
 import type { StdioSpec } from "../src/server.ts";
 import { freshPlace, PROGRAM } from "./specs/run.ts";
 
@@ -129,6 +131,28 @@ Deno.test("__complete offers servers, tools of one and their parameters, without
     );
     assert.deepEqual(await offered(place, "call", "altar", ""), []);
     assert.deepEqual(await offered(place, "execute", ""), [":files"]);
+  });
+});
+
+Deno.test("__complete offers sessions and runs from the journal", async () => {
+  await withPlace(async (place) => {
+    const database = openDatabase(`${place.env["XDG_DATA_HOME"]}/mcp-exec/mcp-exec.db`, {
+      warn: (message) => assert.fail(message),
+    });
+    const journal = createJournal(database, { warn: assert.fail, now: () => 1 });
+    const id = journal.startRun({
+      command: "execute",
+      code: "",
+      codeDigest: digestOf(""),
+      session: toSessionId("nightly"),
+      servers: [],
+      limits: DEFAULT_RUN_LIMITS,
+    });
+    database.close();
+    assert.deepEqual(await offered(place, "execute", "--session", ""), ["nightly"]);
+    assert.deepEqual(await offered(place, "stats", "runs", ""), ["last", id]);
+    assert.deepEqual(await offered(place, "stats", "t"), ["tokens"]);
+    assert.deepEqual(await offered(place, "debug", "d"), ["doctor"]);
   });
 });
 
