@@ -1,3 +1,4 @@
+import { Ajv2020 } from "ajv/dist/2020.js";
 import assert from "node:assert/strict";
 import { parseConfig } from "../src/config.ts";
 import {
@@ -195,5 +196,47 @@ Deno.test("parseSetting takes the kind of value a setting has", () => {
     ]]
   ) {
     assert.throws(() => parseSetting(findSetting(key!), text!), { kind: "usage" });
+  }
+});
+
+const SCHEMA = JSON.parse(
+  await Deno.readTextFile(new URL("../.github/config.schema.json", import.meta.url)),
+);
+
+Deno.test("the schema of the file for editors knows every setting with its default", () => {
+  const keys: string[] = [];
+  for (const { key, fallback } of SETTINGS) {
+    const [group, name] = key.split(".") as [string, string];
+    assert.equal(SCHEMA.properties[group].properties[name]?.default, fallback, key);
+    keys.push(key);
+  }
+  for (const group of new Set(keys.map((key) => key.split(".")[0]!))) {
+    const names = Object.keys(SCHEMA.properties[group].properties);
+    assert.deepEqual(names.filter((name) => !keys.includes(`${group}.${name}`)), []);
+  }
+});
+
+Deno.test("the schema of the file for editors agrees with the reader", async () => {
+  const validate = new Ajv2020({ allowUnionTypes: true }).compile(SCHEMA);
+  const cases: readonly (readonly [value: object, fits: boolean])[] = [
+    [{}, true],
+    [{ mcpServers: { a: { command: "x", args: ["y"], env: { A: "b" }, timeout: "5s" } } }, true],
+    [{ mcpServers: { a: { url: "https://a.example", headers: { A: "b" } } } }, true],
+    [{ limits: { timeout: "2m", memory: "512MiB", fuel: 1, calls: 1 } }, true],
+    [{ journal: { payloads: true } }, true],
+    [{ limit: {} }, false],
+    [{ limits: { time: "1s" } }, false],
+    [{ limits: { timeout: "soon" } }, false],
+    [{ limits: { fuel: 0 } }, false],
+    [{ journal: { payloads: "yes" } }, false],
+    [{ mcpServers: { a: {} } }, false],
+    [{ mcpServers: { a: { command: "x", args: "y" } } }, false],
+    [{ mcpServers: { "a b": { command: "x" } } }, false],
+  ];
+  for (const [value, fits] of cases) {
+    const text = JSON.stringify(value);
+    const { warnings } = await parseConfig(text, { origin: "user", shownPath: "x" });
+    assert.equal(validate(value), fits, text);
+    assert.equal(warnings.length === 0, fits, text);
   }
 });
