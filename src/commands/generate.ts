@@ -21,6 +21,7 @@ import type { FolderState } from "../output_folder.ts";
 import type { Output } from "../outputs.ts";
 import { countOf } from "../render.ts";
 import type { ServerInfo } from "../server.ts";
+import type { ServerSet } from "../servers.ts";
 import type { Session } from "../session.ts";
 import { quoteText } from "../text.ts";
 
@@ -103,10 +104,31 @@ EXAMPLES
         const outputs = await planOutputs(this, session, { infos, flags });
         if (flags.check) await check(this, outputs);
         else await write(this, outputs, flags);
+        if (!flags.check && !flags.dryRun) await tellCosts(this, infos, servers);
       },
     });
   },
 });
+
+/** Says what a client pays in each session for servers that a skill now stands for. */
+async function tellCosts(
+  { log }: Invocation,
+  infos: readonly ServerInfo[],
+  { found }: ServerSet,
+): Promise<void> {
+  for (const info of infos) {
+    const entry = found.find(({ name, state }) => name === info.name && state === "used");
+    if (entry?.file.scope !== "user") continue;
+    const { definitionTokens } = await import("../server_lint.ts");
+    const tokens = definitionTokens(info).toLocaleString("en-US");
+    log.info(
+      `${entry.file.title} still loads the ${
+        countOf(info.tools.length, "tool")
+      } of "${info.name}" ` +
+        `in each session, about ${tokens} tokens: mcp-exec server import ${info.name} --move`,
+    );
+  }
+}
 
 function choiceFlag<Choice extends string>(brief: string, choices: readonly Choice[]) {
   return {
