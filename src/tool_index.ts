@@ -13,7 +13,9 @@ export interface IndexedTool extends SearchableTool {
 
 // Of the form of the rows: others are made anew.
 const ROWS_VERSION = 1;
-const MORE_CANDIDATES = 100;
+// How many tools are ranked beyond those asked for, and how many hits are looked at before that.
+const MORE_CANDIDATES = 50;
+const MAX_HITS = 500;
 
 /**
  * Brings the rows of `specs` up to date with what `catalog` holds of them; gives those of which it
@@ -104,19 +106,26 @@ export function searchToolIndex(
   const words = [...wanted.words, ...wanted.synonyms].map((word) => `"${word}"`);
   if (words.length === 0) return [];
   // The database's own rank chooses whom to rank: it takes common words of a small index for nothing.
-  const candidates = database.all<IndexedTool>(
-    `with hits as materialized (
-       select rowid as id, bm25(tool_words, ${NAME_WEIGHT}.0, 1.0) as score
-       from tool_words where tool_words match ?
-     )
-     select server, tool, function as functionName, signature, summary
-     from hits join indexed_tools using (id)
-     where server || char(10) || fingerprint in (select value from json_each(?))
-     order by score, tool, server limit ?`,
-    words.join(" OR "),
-    JSON.stringify(specs.map((spec) => keyOf({ ...spec, fingerprint: fingerprintOf(spec) }))),
-    limit + MORE_CANDIDATES,
-  ).map((row) => ({ ...row }));
+  const sql = `with hits as materialized (
+      select rowid as id, bm25(tool_words, ${NAME_WEIGHT}.0, 1.0) as score
+      from tool_words where tool_words match ? order by score limit ?
+    )
+    select server, tool, function as functionName, signature, summary
+    from hits join indexed_tools using (id)
+    where server || char(10) || fingerprint in (select value from json_each(?))
+    order by score, tool, server limit ?`;
+  const keys = specs.map((spec) => keyOf({ ...spec, fingerprint: fingerprintOf(spec) }));
+  const candidatesOf = (hits: number) =>
+    database.all<IndexedTool>(
+      sql,
+      words.join(" OR "),
+      hits,
+      JSON.stringify(keys),
+      limit + MORE_CANDIDATES,
+    ).map((row) => ({ ...row }));
+  const first = candidatesOf(MAX_HITS);
+  // Other servers may have taken the places: then every hit is looked at.
+  const candidates = first.length < limit ? candidatesOf(-1) : first;
   const count = (sql: string, ...values: string[]) =>
     database.get<{ count: number }>(`select count(*) as count from ${sql}`, ...values)!.count;
   return rankTools(candidates, wanted, {

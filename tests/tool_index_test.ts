@@ -154,3 +154,16 @@ Deno.test("fillToolIndex names the servers of which nothing is known", async () 
     assert.deepEqual(await fillToolIndex(database, [], catalog), []);
   });
 });
+
+Deno.test("searchToolIndex finds a server's tools among thousands that fit better", async () => {
+  await withIndex(async ({ save, find }) => {
+    const crowd = specOf("crowd");
+    save(crowd, Array.from({ length: 600 }, (_, index) => `label_issue_${index} Label an issue`));
+    save(GITHUB, GITHUB_TOOLS);
+    assert.equal((await find("label issue", [crowd, GITHUB])).length, 10);
+    assert.equal((await find("label issue", [crowd, GITHUB]))[0]!.split("/")[0], "crowd");
+    const [first, ...others] = await find("label issue", [GITHUB]);
+    assert.equal(first, "github/add_label");
+    assert.deepEqual(others.sort(), ["github/create_issue", "github/list_issues"]);
+  });
+});
