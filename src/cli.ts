@@ -44,7 +44,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./commands/skill.ts")).command,
   },
   server: {
-    brief: "List, add, remove and import servers; trust those of a project",
+    brief: "List, add, import, validate servers; trust those of a project",
     load: async () => (await import("./commands/server.ts")).command,
   },
   config: {
