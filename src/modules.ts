@@ -41,6 +41,8 @@ export interface ModuleSources {
 /** Where an error happened, and the lines that show it. */
 export interface Place {
   readonly at: SourcePosition;
+  /** The function it was in; empty for the module itself. */
+  readonly name: string;
   readonly detail: readonly string[];
 }
 
@@ -195,6 +197,7 @@ export function createModules(sources: ModuleSources, mode?: StripMode): GuestMo
     });
     return {
       at: { file: cleanLine(shownName(chosen.file)), ...at },
+      name: chosen.name,
       detail: [...sourceFrame(textOf(chosen.file) ?? "", at), ...callers],
     };
   }

@@ -429,7 +429,7 @@ export class Run implements EngineHost {
   // the module itself says nothing.
   #interruptedPlace() {
     const place = this.#place();
-    const isStart = place?.at.line === 1 && place.at.column === 1;
+    const isStart = place?.at.line === 1 && place.at.column === 1 && place.name === "";
     return this.#isInterrupted && isStart ? undefined : place;
   }
 

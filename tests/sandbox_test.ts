@@ -238,6 +238,10 @@ test("execute stops at the wall clock while it waits, and while it computes", as
     limits,
   });
   assert.deepEqual([busy.limit?.name, busy.at?.line], ["wall", 2]);
+  // A function at the very start has a place; the module itself has none that would help.
+  const first = await errorOf(executor, "function f() {\n  for (;;);\n}\nf();", { limits });
+  assert.deepEqual(first.at, { file: "main.ts", line: 1, column: 1 });
+  assert.equal((await errorOf(executor, "const a = 1;\nfor (;;);", { limits })).at, undefined);
   assert.equal(await valueOf(executor, "export default 1"), 1);
 });
 
