@@ -22,7 +22,9 @@ const ROWS: readonly (readonly string[])[] = [
     ...words(
       "channel stdio http transport introspect catalog bridge listings payloads pool validate journal config skill_code tool_changes",
     ),
-    ...words("clients client_edits server_lint config_file discovery trust state figures"),
+    ...words(
+      "clients client_edits policy_layers server_lint config_file discovery trust state figures",
+    ),
     ...words(
       "vfs plan reference codegen documents declarations difference modules run guest sandbox workspace",
     ),

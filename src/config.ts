@@ -1,7 +1,9 @@
 // Reads configuration: our own file and the `mcpServers` of any file that has the shape every
 // client uses. Nothing is expanded, started or sent here; one bad entry does not cost the others.
 
+import { type CacheSettings, DEFAULT_CACHE, parseCache } from "./cache.ts";
 import { AppError, prefixError, toAppError } from "./errors.ts";
+import { parseRates, type RateRule } from "./limiter.ts";
 import {
   MAX_CONFIG_BYTES,
   MAX_JSON_DEPTH,
@@ -11,6 +13,7 @@ import {
 } from "./limits.ts";
 import type { RunLimits } from "./limits.ts";
 import { DEMO_SERVER, isServerName, type ServerName } from "./names.ts";
+import { parsePolicy, type PolicyLayer } from "./policy.ts";
 import { readTextFile } from "./read.ts";
 import {
   type HttpSpec,
@@ -34,6 +37,12 @@ export interface Config {
   readonly unusable: ReadonlyMap<ServerName, AppError>;
   /** The file's own bounds for runs; absent ones keep their defaults. */
   readonly limits: Partial<RunLimits>;
+  /** Which calls it allows; absent when it does not say. */
+  readonly policy?: PolicyLayer;
+  /** How fast tools may be called, where it says so. */
+  readonly rates: readonly RateRule[];
+  /** Which results are kept. */
+  readonly cache: CacheSettings;
   /** Whether the journal keeps arguments and results whole. */
   readonly journalPayloads: boolean;
   /** One line for each part that was left out, safe to show. */
@@ -46,6 +55,8 @@ export const EMPTY_CONFIG: Config = {
   disabled: new Set(),
   unusable: new Map(),
   limits: {},
+  rates: [],
+  cache: DEFAULT_CACHE,
   journalPayloads: false,
   warnings: [],
 };
@@ -74,16 +85,21 @@ export async function parseConfig(
       warn(`unknown key ${quoteText(key)} is not used`);
     }
   }
+  const { policy } = document;
+  const place = { name: "user", file: options.shownPath, warn } as const;
   return {
     file: options.shownPath,
     ...readServers(document["mcpServers"], { ...options, warn }),
     limits: readLimits(document["limits"], warn),
+    ...(policy !== undefined && { policy: parsePolicy(policy, place) }),
+    rates: parseRates(asObject(document["limits"])?.["rate"], warn),
+    cache: parseCache(document["cache"], warn),
     journalPayloads: readJournal(document["journal"], warn),
     warnings,
   };
 }
 
-const CONFIG_KEYS = new Set(["$schema", "mcpServers", "limits", "journal"]);
+const CONFIG_KEYS = new Set(["$schema", "mcpServers", "limits", "policy", "cache", "journal"]);
 
 /** JSON with comments as an object; an `invalid` error names `shownPath`, line and column. */
 export async function parseDocument(text: string, shownPath: string): Promise<JsonObject> {
@@ -202,6 +218,9 @@ export function readEntry(
     origin: place.origin,
     file: place.shownPath,
     ...(timeoutMs !== undefined && { timeoutMs }),
+    // A project's file may not make a policy allow more.
+    ...(entry["trustAnnotations"] === true && place.origin === "user" &&
+      { trustAnnotations: true }),
   };
   const url = entry["url"] ?? entry["httpUrl"] ?? entry["serverUrl"];
   if (url !== undefined) {
@@ -325,7 +344,7 @@ function readLimits(value: unknown, warn: (message: string) => void): Partial<Ru
       else if (key === "memory") limits.memory = toMemoryLimit(readSize(setting));
       else if (key === "fuel") limits.fuel = readCount(setting, key);
       else if (key === "calls") limits.calls = readCount(setting, key);
-      else warn(`unknown key ${quoteText(`limits.${key}`)} is not used`);
+      else if (key !== "rate") warn(`unknown key ${quoteText(`limits.${key}`)} is not used`);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       warn(`limits.${key}: ${error.message}`);

@@ -19,6 +19,8 @@ export interface Paths {
   readonly home: string | undefined;
   /** Own configuration: `config.json` lives here. */
   readonly config: string;
+  /** The machine's own configuration file, whose policy comes before the person's. */
+  readonly managed?: string;
   /** Database, handles, cached engine; undefined where the machine names no place for them. */
   readonly data: string | undefined;
 }
@@ -127,6 +129,7 @@ export function pathsOf(
   const data = place("XDG_DATA_HOME", "LOCALAPPDATA", ".local/share");
   return {
     home,
+    managed: MANAGED_FILES[platform],
     config: `${place("XDG_CONFIG_HOME", "APPDATA", ".config") ?? nowhere}/mcp-exec`,
     data: ownData === undefined
       ? data && `${data}/mcp-exec`
@@ -135,6 +138,13 @@ export function pathsOf(
       : `${cwd}/${ownData}`,
   };
 }
+
+// Fixed places, which no variable of the person's can move.
+const MANAGED_FILES: Readonly<Record<Context["platform"], string>> = {
+  linux: "/etc/mcp-exec/config.json",
+  darwin: "/Library/Application Support/mcp-exec/config.json",
+  windows: "C:\\ProgramData\\mcp-exec\\config.json",
+};
 
 function isAbsolute(path: string): boolean {
   return /^(?:[/\\]|[A-Za-z]:[/\\])/.test(path);

@@ -50,6 +50,12 @@ export interface ServerFlagValues {
   readonly serverTimeout?: number | undefined;
 }
 
+/** The values of the flags that narrow what may be called. */
+export interface PolicyFlagValues {
+  readonly allow?: readonly string[] | undefined;
+  readonly deny?: readonly string[] | undefined;
+}
+
 /** A flag that takes any text but an empty one. */
 export function textFlag(brief: string, placeholder: string) {
   return { kind: "parsed", parse: notEmpty, brief, placeholder, optional: true } as const;
@@ -84,6 +90,12 @@ export const SERVER_FLAGS = {
   trust: switchFlag("Use servers of the project's files without asking"),
   serverTimeout: durationFlag("Deadline for connecting and for each call (30s and 60s)"),
 } satisfies { [Name in keyof ServerFlagValues]-?: TypedFlagParameter<ServerFlagValues[Name]> };
+
+/** The flags that narrow what may be called; they never widen what the configuration says. */
+export const POLICY_FLAGS = {
+  allow: listFlag("Allow calls of this server or tool only, * for any characters", "SERVER[/TOOL]"),
+  deny: listFlag("Refuse calls of this server or tool", "SERVER[/TOOL]"),
+} satisfies { [Name in keyof PolicyFlagValues]-?: TypedFlagParameter<PolicyFlagValues[Name]> };
 
 /** The values of the flags that bound a run. */
 export interface LimitFlagValues {
@@ -133,7 +145,7 @@ export function isServerUrl(text: string): boolean {
  */
 export async function openServers(
   { context, config, log }: Pick<Invocation, "context" | "config" | "log">,
-  flags: ServerFlagValues,
+  flags: ServerFlagValues & PolicyFlagValues,
   named?: readonly string[],
 ): Promise<ServerSet> {
   const http = [...flags.http ?? [], ...(named ?? []).filter(isServerUrl)];
@@ -145,6 +157,8 @@ export async function openServers(
     ...(flags.env && { env: flags.env }),
     ...(flags.header && { header: flags.header }),
     ...(flags.trust && { trust: flags.trust }),
+    ...(flags.allow && { allow: flags.allow }),
+    ...(flags.deny && { deny: flags.deny }),
     ...(config !== undefined && { config }),
   }, {
     embedded: async () => await (await import("./demo_server.ts")).openDemoServer(),

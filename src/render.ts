@@ -240,11 +240,15 @@ export function callLines(calls: readonly CallTrace[], max = 20): string[] {
   const lines = calls.slice(0, max).map((call) =>
     `${call.server}/${call.tool} ${call.ok ? "ok" : `failed (${call.error?.kind ?? "failure"})`}, ${
       formatMs(call.ms)
-    }, ${formatBytes(call.sentBytes)} sent, ${formatBytes(call.receivedBytes)} received`
+    }${call.source === undefined ? "" : `, ${SOURCES[call.source]}`}, ${
+      formatBytes(call.sentBytes)
+    } sent, ${formatBytes(call.receivedBytes)} received`
   );
   if (calls.length > max) lines.push(`and ${calls.length - max} more`);
   return lines;
 }
+
+const SOURCES = { cache: "from the cache", shared: "shared with another call" } as const;
 
 /** `ms` as `12 ms` or `3.4 s`. */
 export function formatMs(ms: number): string {

@@ -20,6 +20,8 @@ import {
   slugServerName,
   toServerName,
 } from "./names.ts";
+import { lockingLayer, type PolicyLayer } from "./policy.ts";
+import { loadPolicy, refuseLocked } from "./policy_layers.ts";
 import type { ServerSpec, StdioSpec } from "./server.ts";
 import { maskHome, quoteText, Secret } from "./text.ts";
 import type { TrustStore } from "./trust.ts";
@@ -39,6 +41,10 @@ export interface ServerFlags {
   readonly trust?: boolean;
   /** Instead of the configuration file in its usual place. */
   readonly config?: string;
+  /** Servers, or `server/tool` with "*", that alone may be called. */
+  readonly allow?: readonly string[];
+  /** Those that may not be called. */
+  readonly deny?: readonly string[];
 }
 
 /** The servers of one command. */
@@ -53,6 +59,8 @@ export interface ServerSet {
   /** What the files of clients and of the project hold; empty when they were not read. */
   readonly found: readonly NamedEntry[];
   readonly config: Config;
+  /** Which calls are allowed, the widest layer first. */
+  readonly policy: readonly PolicyLayer[];
 }
 
 /**
@@ -69,6 +77,10 @@ export async function loadServers(
   const { log, wanted } = options;
   const config = await readOwnConfig(context, flags.config);
   for (const warning of config.warnings) log.warn(warning);
+  const policy = await loadPolicy(context, { own: config, flags, warn: (text) => log.warn(text) });
+  const isLocked = lockingLayer(policy) !== undefined;
+  if ((flags.stdio ?? flags.http) !== undefined) refuseLocked(policy, "Servers given by flag");
+  if (flags.trust && !context.isTerminal.in) refuseLocked(policy, "--trust without a terminal");
   const own = new Set([
     ...config.servers.keys(),
     ...config.disabled,
@@ -79,7 +91,10 @@ export async function loadServers(
   const discovery = isNeeded ? await discoverServers(context) : NOTHING_FOUND;
   for (const warning of discovery.warnings) log.warn(warning);
   const { entries: found, ambiguous } = nameEntries(discovery.entries, own);
-  const trusted = await trustedEntries(context, found, flags);
+  const trusted = await trustedEntries(context, found, {
+    all: flags.trust === true,
+    environment: !isLocked || context.isTerminal.in,
+  });
 
   const specs = new Map<ServerName, ServerSpec>();
   const configured = new Set([...own, ...found.map(({ name }) => name)]);
@@ -108,7 +123,7 @@ export async function loadServers(
     open: options.embedded,
   });
   for (const [name, reason] of config.unusable) unusable.set(name, reason);
-  return { specs, adHoc, unnamed, unusable, found, config };
+  return { specs, adHoc, unnamed, unusable, found, config, policy };
 }
 
 /** The names that were given to ad hoc servers. */
@@ -120,14 +135,16 @@ function givenNames({ stdio = [], http = [] }: ServerFlags): string[] {
 async function trustedEntries(
   context: Context,
   found: readonly NamedEntry[],
-  flags: ServerFlags,
+  by: { readonly all: boolean; readonly environment: boolean },
 ): Promise<Set<Digest>> {
   const asked = found.filter(({ file, state }) => file.scope === "project" && state === "used")
     .map(({ digest }) => digest);
   // No store is opened where there is nothing to look up.
-  if (flags.trust === true || asked.length === 0) return new Set(asked);
+  if (by.all || asked.length === 0) return new Set(asked);
   const { isTrustedByEnvironment } = await import("./trust.ts");
-  const trusted = new Set(asked.filter((digest) => isTrustedByEnvironment(context.env, digest)));
+  const trusted = new Set(
+    asked.filter((digest) => by.environment && isTrustedByEnvironment(context.env, digest)),
+  );
   if (trusted.size === asked.length) return trusted;
   await withTrustStore(context, {
     warn: () => {}, // told by whoever uses the database for more than a look

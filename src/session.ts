@@ -19,6 +19,7 @@ import {
   type SkillName,
   slugServerName,
 } from "./names.ts";
+import { requireServers } from "./policy_layers.ts";
 import { openConnection, type OpenOptions } from "./pool.ts";
 import type { CodeExecutor, LogEntry, RunReport } from "./sandbox.ts";
 import type { ServerInfo, ServerSpec } from "./server.ts";
@@ -112,6 +113,14 @@ export async function openSession(
     database.close();
     throw error;
   }
+  try {
+    // What --allow and --deny name is known once every server has its name.
+    requireServers(servers.policy, [...named.specs.keys(), ...servers.unusable.keys()]);
+  } catch (error) {
+    await Promise.all([...named.connections.values()].map((connection) => connection.close()));
+    database.close();
+    throw error;
+  }
   const bridge = createBridge({
     ...opening,
     specs: named.specs,
@@ -120,6 +129,9 @@ export async function openSession(
     journal,
     now: context.now,
     countTokens: options.countTokens ?? countTokens,
+    policy: servers.policy,
+    rates: servers.config.rates,
+    cache: servers.config.cache,
   });
   const lasting = createSessionState(database, { now: context.now });
   let started: CodeExecutor | undefined;
@@ -202,7 +214,7 @@ interface RunParts {
 }
 
 async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutcome> {
-  const { journal, executor, limits, signal } = parts;
+  const { bridge, journal, executor, limits, signal } = parts;
   const only = request.servers === undefined ? undefined : new Set(request.servers);
   const run = journal.startRun({
     code: request.source,
@@ -219,7 +231,9 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
       throw error;
     });
     const skills = await mountImportedSkills(imports, parts);
-    const servers = await listServers(request, parts, [...imports, ...skills.imports]);
+    const imported = [...imports, ...skills.imports];
+    if (importedServers(imported).length > 0) bridge.prepare();
+    const servers = await listServers(request, parts, imported);
     const calls: CallTrace[] = [];
     const host = createHostFunctions({
       ...parts,

@@ -7,6 +7,7 @@ import {
   type LimitFlagValues,
   limitsOf,
   openServers,
+  type PolicyFlagValues,
   type ServerFlagValues,
   withSession,
 } from "./flags.ts";
@@ -21,7 +22,7 @@ import { openSkillStore, type Skill } from "./skills.ts";
 import { cleanLine, quoteText } from "./text.ts";
 
 /** The values of the flags that a run of a skill heeds. */
-export interface SkillRunFlags extends ServerFlagValues, LimitFlagValues {
+export interface SkillRunFlags extends ServerFlagValues, LimitFlagValues, PolicyFlagValues {
   readonly acceptRoot?: Digest | undefined;
   readonly strictTools?: boolean | undefined;
   readonly session?: SessionId | undefined;

@@ -10,7 +10,6 @@ import type { Digest } from "./hash.ts";
 import { canonicalJson } from "./hash.ts";
 import { MAX_CHECK_DEPTH, MAX_CHECK_STEPS, MAX_COMPILED_SCHEMAS } from "./limits.ts";
 import type { ServerName } from "./names.ts";
-import { planServer } from "./plan.ts";
 import {
   CHARS_PER_STEP,
   type Cost,
@@ -18,7 +17,7 @@ import {
   type PlainSchema,
   toPlainSchema,
 } from "./schema_plain.ts";
-import { describeProblems } from "./schema_problems.ts";
+import type { ProblemContext } from "./schema_problems.ts";
 import type { JsonObject, ToolDefinition } from "./server.ts";
 import { cleanLine } from "./text.ts";
 
@@ -40,8 +39,12 @@ export interface SchemaChecker {
 
 type Part = "inputSchema" | "outputSchema";
 
-// What `check` gives: nothing when the value fits.
-type Check = (value: unknown) => readonly string[] | undefined;
+interface Misfit extends Omit<ProblemContext, "value"> {
+  readonly errors: readonly ErrorObject[];
+}
+
+// What a value does not fit in; nothing when it does.
+type Check = (value: unknown) => Misfit | undefined;
 
 /** A checker; `warn` gets one line for each schema that cannot be checked against. */
 export function createSchemaChecker(
@@ -77,7 +80,7 @@ export function createSchemaChecker(
           explain ??= create(plain, "all");
           const all = attempt(() => explain!(value, EXPLAIN_STEPS)) ?? first;
           const subject = part === "inputSchema" ? "parameter" : undefined;
-          return describeProblems(all.length === 0 ? first : all, { value, plain, subject });
+          return { errors: all.length === 0 ? first : all, plain, subject };
         } catch (error) {
           return giveUp(reasonOf(error));
         }
@@ -103,21 +106,23 @@ export function createSchemaChecker(
       load().catch(() => {}); // whoever needs it meets the failure
     },
     async checkArguments(called, params) {
-      const problems = (await checkOf(called, "inputSchema"))(params);
-      if (problems === undefined) return;
+      const misfit = (await checkOf(called, "inputSchema"))(params);
+      if (misfit === undefined) return;
+      const problems = await describe(misfit, params);
       const { server, tool } = called;
       throw new AppError(
         "invalid",
         `Call of "${server}/${cleanLine(tool.name, 80)}" is not valid: ${problems[0]}`,
-        { detail: problems.slice(1), hint: `it is ${cleanLine(parametersOf(called), 1500)}` },
+        { detail: problems.slice(1), hint: `it is ${cleanLine(await parametersOf(called), 1500)}` },
       );
     },
     async checkResult(called, answer) {
       const { server, tool } = called;
       const value = answer["structuredContent"];
       if (tool.outputSchema === undefined || value === undefined || value === null) return;
-      const problems = (await checkOf(called, "outputSchema"))(value);
-      if (problems === undefined) return;
+      const misfit = (await checkOf(called, "outputSchema"))(value);
+      if (misfit === undefined) return;
+      const problems = await describe(misfit, value);
       throw new AppError(
         "protocol",
         `Result of "${server}/${cleanLine(tool.name, 80)}" breaks its output schema: ${
@@ -135,8 +140,15 @@ function isAnyObject(plain: PlainSchema): boolean {
     Object.keys(plain).every((key) => key === "type" || key === COST_KEYWORD);
 }
 
+// Words are loaded when there is something to say.
+async function describe(misfit: Misfit, value: unknown): Promise<readonly string[]> {
+  const { describeProblems } = await import("./schema_problems.ts");
+  return describeProblems(misfit.errors, { ...misfit, value });
+}
+
 // The signature without what the tool gives back.
-function parametersOf({ server, tool }: CheckedTool): string {
+async function parametersOf({ server, tool }: CheckedTool): Promise<string> {
+  const { planServer } = await import("./plan.ts");
   const info = { name: server, tools: [tool], warnings: [] };
   const identity = { name: server, version: "" };
   const { tools } = planServer({ ...info, identity, protocolVersion: "", capabilities: {} });

@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
 import { type BridgeOptions, type CallTrace, createBridge, type McpBridge } from "../src/bridge.ts";
+import { createMemoryCache, createResultCache, parseCache } from "../src/cache.ts";
 import { type Catalog, createCatalog } from "../src/catalog.ts";
 import { openDatabase } from "../src/database.ts";
 import { openDemoServer } from "../src/demo_server.ts";
 import { AppError, type ErrorKind, ToolError } from "../src/errors.ts";
 import { digestOf } from "../src/hash.ts";
 import { createJournal, type Journal, type RunEntry, type RunId } from "../src/journal.ts";
+import { createLimiter, parseRates } from "../src/limiter.ts";
 import { DEFAULT_RUN_LIMITS, MAX_CALLS_IN_FLIGHT, MAX_PARAMS_BYTES } from "../src/limits.ts";
-import type { ServerName } from "../src/names.ts";
+import type { ServerName, SessionId } from "../src/names.ts";
 import { toolValue } from "../src/payloads.ts";
+import { flagPolicy, parsePolicy, type PolicyLayer } from "../src/policy.ts";
 import type { ServerSpec, StdioSpec } from "../src/server.ts";
 import { Secret } from "../src/text.ts";
 
@@ -749,7 +752,9 @@ Deno.test("describe gives a server's tools under the configured name and keeps t
       "gate",
       "hold",
       "large",
+      "promise",
       "raw",
+      "redefine",
       "start",
       "state",
     ]);
@@ -779,4 +784,324 @@ Deno.test("toolValue leaves text alone that is nested too deeply to be read agai
   assert.equal(typeof lone(nested(200)), "object");
   assert.equal(lone(nested(201)), nested(201));
   assert.equal(lone(nested(100_000)), nested(100_000));
+});
+
+function policyOf(policy: unknown): PolicyLayer[] {
+  return [parsePolicy(policy, { name: "user", file: "config.json", warn: assert.fail })];
+}
+
+function denying(...tools: readonly string[]): PolicyLayer[] {
+  return policyOf({ rules: tools.map((tool) => ({ tool, decide: "deny" })) });
+}
+
+const CACHED_STATE = parseCache({ tools: ["counting/state"] }, assert.fail);
+
+Deno.test("callTool refuses a server that policy does not allow before connecting to it (B1)", async () => {
+  const connected: string[] = [];
+  await withBridge(async ({ bridge, run, recorded }) => {
+    for (
+      const work of [bridge.callTool("counting", "state", {}, { run }), bridge.describe("counting")]
+    ) {
+      const error = await failure(work);
+      assert.equal(error.kind, "denied");
+      assert.equal(error.exitCode, 6);
+    }
+    for (const twin of ["Counting", "counting ", "counting\u200b", "COUNTING", "countıng"]) {
+      assert.equal((await failure(bridge.callTool(twin, "state", {}))).kind, "usage", twin);
+    }
+    assert.deepEqual(connected, []);
+    assert.equal(recorded().calls[0]!.decision, "deny: user rule 1");
+  }, {
+    onConnect: (name) => connected.push(name),
+    policy: policyOf({ rules: [{ server: "count*", decide: "deny" }] }),
+  });
+});
+
+Deno.test("callTool refuses a denied tool, not its near twin, and names the rule (B2)", async () => {
+  const connected: string[] = [];
+  await withBridge(async ({ bridge, run, recorded }) => {
+    const error = await failure(bridge.callTool("counting", "start", {}, { run }));
+    assert.equal(
+      error.message,
+      `Call of "counting/start" is refused by rule 1 of "config.json"`,
+    );
+    assert.deepEqual(error.detail, [`{"tool":"counting/start","decide":"deny"}`]);
+    assert.deepEqual(connected, []);
+    await bridge.callTool("counting", "state", {}, { run });
+    // What is not the denied name is not known either.
+    for (const twin of ["Start", "start ", "stárt"]) {
+      assert.equal((await failure(bridge.callTool("counting", twin, {}))).kind, "invalid", twin);
+    }
+    assert.deepEqual(recorded().calls.map(({ decision }) => decision), [
+      "deny: user rule 1",
+      "allow",
+    ]);
+  }, { onConnect: (name) => connected.push(name), policy: denying("counting/start") });
+});
+
+Deno.test("callTool refuses one of a thousand calls, and the others keep their order (B3)", async () => {
+  const policy = policyOf({
+    rules: [{ tool: "counting/far.away", arguments: { at: 500 }, decide: "deny" }],
+  });
+  await withBridge(async ({ bridge, state }) => {
+    const order: number[] = [];
+    const outcomes = await Promise.all(Array.from({ length: 1000 }, async (_, at) => {
+      try {
+        await bridge.callTool("counting", "far.away", { at });
+        order.push(at);
+        return "ok";
+      } catch (error) {
+        return (error as AppError).kind;
+      }
+    }));
+    assert.equal(outcomes.indexOf("denied"), 500);
+    assert.equal(outcomes.filter((outcome) => outcome === "ok").length, 999);
+    assert.deepEqual(order, order.toSorted((a, b) => a - b));
+    assert.equal((await state()).calls, 1000);
+  }, { policy });
+});
+
+Deno.test("callTool goes by a tool's hints once they are known, and trusts them only where told to (H26)", async () => {
+  const rules = [{ annotations: { readOnlyHint: true }, decide: "allow" }];
+  const policy = policyOf({ default: "deny", rules });
+  await withBridge(async ({ bridge }) => {
+    const error = await failure(bridge.callTool("counting", "state", {}));
+    assert.equal(error.kind, "denied");
+    assert.match(error.hint!, /trustAnnotations/);
+  }, { policy });
+  await withBridge(async ({ bridge }) => {
+    await bridge.callTool("counting", "state", {});
+    assert.equal((await failure(bridge.callTool("counting", "start", {}))).kind, "denied");
+  }, { policy, choose: (counting) => [counting([], { trustAnnotations: true })] });
+  const careful = policyOf({ rules: [{ annotations: { destructiveHint: true }, decide: "deny" }] });
+  await withBridge(async ({ bridge, state }) => {
+    await bridge.callTool("counting", "state", {});
+    assert.equal((await failure(bridge.callTool("counting", "redefine", {}))).kind, "denied");
+    assert.equal((await state()).calls, 2);
+  }, { policy: careful });
+});
+
+Deno.test("callTool lets flags narrow what the configuration allows, and not widen it", async () => {
+  const flags = flagPolicy({ allow: ["counting/st*"], deny: ["counting/start"] })!;
+  await withBridge(async ({ bridge }) => {
+    await bridge.callTool("counting", "state", {});
+    for (const tool of ["start", "raw"]) {
+      const error = await failure(bridge.callTool("counting", tool, {}));
+      assert.equal(error.kind, "denied", tool);
+    }
+  }, { policy: [flags] });
+  await withBridge(async ({ bridge }) => {
+    assert.equal((await failure(bridge.callTool("counting", "state", {}))).kind, "denied");
+  }, { policy: [...denying("counting/state"), flags] });
+});
+
+Deno.test("callTool holds two names of one server to one rate (B4)", async () => {
+  const rates = parseRates({ tool: "*/far.away", perSecond: 0.001, burst: 5 }, assert.fail);
+  const both = ["first", "second"] as const;
+  await withBridge(async ({ bridge }) => {
+    const kinds = await Promise.all(Array.from({ length: 20 }, async (_, at) => {
+      try {
+        await bridge.callTool(both[at % 2]!, "far.away", {});
+        return "ok";
+      } catch (error) {
+        return (error as AppError).kind;
+      }
+    }));
+    assert.deepEqual(kinds.toSorted(), [...Array(15).fill("limit"), ...Array(5).fill("ok")]);
+    const states = await Promise.all(both.map((name) => bridge.callTool(name, "state", {})));
+    // Each of the two counts the question itself as well.
+    assert.equal(states.reduce((sum, { value }) => sum + (value as State).calls, 0), 5 + 2);
+  }, {
+    rates,
+    choose: (counting) => both.map((name) => counting([], { name: name as ServerName })),
+  });
+});
+
+Deno.test("callTool keeps to the rate after a crash, and over a new bridge (B5)", async () => {
+  const rates = parseRates({ tool: "*/far.away", perSecond: 0.001, burst: 2 }, assert.fail);
+  const limiter = createLimiter({ now: () => performance.now() });
+  await withBridge(async ({ bridge, again, starts }) => {
+    await bridge.callTool("counting", "far.away", {});
+    await failure(bridge.callTool("counting", "crash", {}));
+    await bridge.callTool("counting", "far.away", {});
+    assert.equal(await starts(), 2);
+    for (const asked of [bridge, again()]) {
+      const error = await failure(asked.callTool("counting", "far.away", {}));
+      assert.equal(error.kind, "limit");
+      assert.equal(error.limit?.name, "rate");
+    }
+    const other = { session: "other" as SessionId };
+    await bridge.callTool("counting", "far.away", {}, other);
+  }, { rates, limiter });
+});
+
+Deno.test("callTool checks parameters before anything is sent, and says what to write (B6)", async () => {
+  const honest = stdio("honest", [fixture("honest.ts")]);
+  await withBridge(async ({ bridge, run, recorded }) => {
+    const call = async (tool: string, params: unknown) =>
+      await failure(bridge.callTool("honest", tool, params, { run }));
+    const wrong = await call("add_numbers", { a: "2", b: 3 });
+    assert.equal(wrong.kind, "invalid");
+    assert.equal(
+      wrong.message,
+      `Call of "honest/add_numbers" is not valid: parameter "a" must be number, got a string`,
+    );
+    assert.equal(wrong.hint, "it is addNumbers(params: { a: number; b: number })");
+    assert.match(
+      (await call("echo", { txet: "x" })).message,
+      /"text" \(string\) is missing, "txet"/,
+    );
+    const large = { text: "x".repeat(MAX_PARAMS_BYTES) };
+    assert.equal((await call("echo", large)).kind, "invalid");
+    // This call is the only one that arrived.
+    assert.equal((await bridge.callTool("honest", "count", {})).value, "1");
+    assert.deepEqual(recorded().calls.map(({ outcome }) => outcome), Array(3).fill("invalid"));
+    assert.ok(!JSON.stringify(recorded().calls[0]).includes(`"2"`));
+  }, { choose: () => [honest] });
+});
+
+Deno.test("callTool asks the server again before an old definition refuses a call", async () => {
+  const honest = stdio("honest", [fixture("honest.ts")]);
+  await withBridge(async ({ bridge, catalog, again }) => {
+    const info = await bridge.describe("honest");
+    const old = {
+      ...info,
+      tools: info.tools.map((tool) => ({
+        ...tool,
+        inputSchema: { type: "object", required: ["old"] },
+        outputSchema: { type: "object", required: ["old"] },
+        digest: digestOf(tool.name),
+      })),
+    };
+    catalog.save(honest, old);
+    const { value } = await again().callTool("honest", "add_numbers", { a: 1, b: 2 });
+    assert.deepEqual(value, { sum: 3 });
+    catalog.save(honest, {
+      ...old,
+      tools: old.tools.map((tool) => ({ ...tool, inputSchema: {} })),
+    });
+    const later = again();
+    await later.callTool("honest", "add_numbers", { a: 1, b: 2 });
+    assert.equal((await failure(later.callTool("honest", "add_numbers", {}))).kind, "invalid");
+  }, { choose: () => [honest] });
+});
+
+Deno.test("callTool refuses a result that breaks the tool's promise (H19)", async () => {
+  await withBridge(async ({ bridge, run, recorded }) => {
+    const call = (value: unknown) => bridge.callTool("counting", "promise", { value }, { run });
+    assert.deepEqual((await call({ n: 1 })).value, { n: 1 });
+    const error = await failure(call({ n: "1" }));
+    assert.equal(error.kind, "protocol");
+    assert.equal(
+      error.message,
+      `Result of "counting/promise" breaks its output schema: "n" must be number, got a string`,
+    );
+    assert.deepEqual(recorded().calls.map(({ outcome }) => outcome), ["ok", "protocol"]);
+  });
+});
+
+Deno.test("callTool answers from the cache what means the same, and shows it (C7)", async () => {
+  await withBridge(async ({ bridge, run }) => {
+    const traces: CallTrace[] = [];
+    const calls = async (params: unknown) => {
+      const onCall = (trace: CallTrace) => traces.push(trace);
+      const { value } = await bridge.callTool("counting", "state", params, { run, onCall });
+      return (value as State).calls;
+    };
+    assert.equal(await calls({ a: 1, b: { c: [1], d: -0 } }), 1);
+    assert.equal(await calls({ b: { d: 0, c: [1] }, a: 1 }), 1);
+    assert.equal(await calls({ a: "1", b: { c: [1], d: 0 } }), 2);
+    assert.equal(await calls({ t: "é" }), 3);
+    assert.equal(await calls({ t: "e\u0301" }), 4);
+    assert.equal(await calls({ t: "é" }), 3);
+    assert.deepEqual(traces.map(({ source }) => source), [
+      undefined,
+      "cache",
+      undefined,
+      undefined,
+      undefined,
+      "cache",
+    ]);
+  }, { cache: CACHED_STATE });
+});
+
+Deno.test("callTool keeps of tools that were not opted in only what the server marks", async () => {
+  await withBridge(async ({ bridge, state }) => {
+    await bridge.callTool("counting", "far.away", {});
+    await Promise.all([1, 2].map(() => bridge.callTool("counting", "far.away", {})));
+    assert.equal((await state()).calls, 4);
+    const marked = { result: { ttlMs: 60_000, content: [] } };
+    for (let count = 0; count < 3; count++) await bridge.callTool("counting", "raw", marked);
+    assert.equal((await state()).calls, 6);
+  });
+});
+
+Deno.test("callTool misses what was kept for other credentials (C8)", async () => {
+  const results = createResultCache(createMemoryCache({ now: () => performance.now() }));
+  await withBridge(async ({ again, counting }) => {
+    const ask = async (token: string) => {
+      const bridge = again([counting([], { env: { TOKEN: new Secret(token) } })]);
+      return ((await bridge.callTool("counting", "state", {})).value as State).pid;
+    };
+    const first = await ask("one");
+    assert.notEqual(await ask("two"), first);
+    assert.equal(await ask("one"), first);
+  }, { cache: CACHED_STATE, results });
+});
+
+Deno.test("callTool keeps no failure and nothing that was cancelled (C9)", async () => {
+  const cache = parseCache({ tools: ["counting/raw", "counting/hold"] }, assert.fail);
+  await withBridge(async ({ bridge, state, held }) => {
+    const failing = { result: { isError: true } };
+    for (let count = 0; count < 2; count++) {
+      assert.ok(await failure(bridge.callTool("counting", "raw", failing)) instanceof ToolError);
+    }
+    for (let count = 0; count < 2; count++) {
+      const odd = bridge.callTool("counting", "raw", { result: { content: 5 } });
+      assert.equal((await failure(odd)).kind, "protocol");
+    }
+    assert.equal((await state()).calls, 5);
+    const stops = [new AbortController(), new AbortController()];
+    const calls = stops.map(({ signal }) =>
+      failure(bridge.callTool("counting", "hold", {}, { signal }))
+    );
+    await eventually(async () => await held() === 1);
+    stops[0]!.abort();
+    assert.equal((await calls[0]!).kind, "interrupted");
+    assert.equal((await state()).cancelled, 0);
+    stops[1]!.abort();
+    assert.equal((await calls[1]!).kind, "interrupted");
+    await eventually(async () => (await state()).cancelled === 1);
+    assert.equal(await held(), 1);
+  }, { cache });
+});
+
+Deno.test("callTool lets identical calls under way share one answer", async () => {
+  const cache = parseCache({ tools: ["counting/gate"] }, assert.fail);
+  await withBridge(async ({ bridge, state }) => {
+    // The tool answers when two calls of it are there: what is shared counts once.
+    const shared = [1, 2, 3].map(() => bridge.callTool("counting", "gate", { size: 2, a: 1 }));
+    const other = bridge.callTool("counting", "gate", { size: 2, a: 2 });
+    const values = (await Promise.all([...shared, other])).map(({ json }) => json);
+    assert.equal(new Set(values.slice(0, 3)).size, 1);
+    assert.equal((await state()).calls, 3);
+  }, { cache });
+});
+
+Deno.test("callTool forgets what was kept when a server announces other tools (C11)", async () => {
+  const cache = parseCache({ tools: ["counting/state", "counting/promise"] }, assert.fail);
+  const results = createResultCache(createMemoryCache({ now: () => performance.now() }));
+  await withBridge(async ({ bridge, state }) => {
+    const promise = () => bridge.callTool("counting", "promise", { value: { n: 1 } });
+    await promise();
+    assert.equal((await state()).calls, 2);
+    assert.equal((await state()).calls, 2);
+    assert.equal((await results.stats()).entries, 2);
+    const schema = { type: "object", properties: { n: { type: "string" } } };
+    await bridge.callTool("counting", "redefine", { schema });
+    await eventually(async () => (await results.stats()).entries === 0);
+    // The new definition is the one that counts.
+    assert.equal((await failure(promise())).kind, "protocol");
+    assert.equal((await state()).lists, 2);
+  }, { cache, results });
 });

@@ -271,6 +271,7 @@ Deno.test("pathsOf follows XDG folders, MCP_EXEC_DATA_DIR and the platform", () 
     pathsOf({ get: (name) => values[name], toObject: () => values }, { platform, cwd: "/here" });
   assert.deepEqual(paths({ HOME: "/home/u" }), {
     home: "/home/u",
+    managed: "/etc/mcp-exec/config.json",
     config: "/home/u/.config/mcp-exec",
     data: "/home/u/.local/share/mcp-exec",
   });
@@ -281,6 +282,7 @@ Deno.test("pathsOf follows XDG folders, MCP_EXEC_DATA_DIR and the platform", () 
   assert.match(paths({ HOME: "/u" }, "darwin").data!, /^\/u\/Library\//);
   assert.deepEqual(paths({ HOME: "relative" }), {
     home: undefined,
+    managed: "/etc/mcp-exec/config.json",
     config: "/dev/null/mcp-exec",
     data: undefined,
   });

@@ -297,3 +297,44 @@ Deno.test("httpSpec takes http and https only, once variables are out of the que
   assert.equal(httpSpec(base, "${URL}", {}).shownUrl, "${URL}");
   assert.equal(httpSpec(base, "HTTP://Example.com", {}).transport, "http");
 });
+
+Deno.test("readConfig gives policy, rates and cache", async () => {
+  const config = await read(`{
+    "mcpServers": { "a": { "command": "x", "trustAnnotations": true } },
+    "policy": { "default": "deny", "rules": [{ "tool": "a/get_*", "decide": "allow" }] },
+    "limits": { "rate": [{ "tool": "a/*", "perSecond": 2 }], "calls": 5 },
+    "cache": { "tools": [{ "tool": "a/get_*", "ttl": "5m" }] }
+  }`);
+  assert.deepEqual(config.warnings, []);
+  assert.equal(config.policy?.name, "user");
+  assert.equal(config.policy?.file, "~/config.json");
+  assert.equal(config.policy?.default, "deny");
+  assert.equal(config.policy?.rules.length, 1);
+  assert.deepEqual(config.rates.map(({ rate }) => rate), [{ perSecond: 2, burst: 8 }]);
+  assert.deepEqual(config.cache.rules.map(({ ttlMs }) => ttlMs), [300_000]);
+  assert.deepEqual(config.limits, { calls: 5 });
+  assert.equal(stdio(config, "a").trustAnnotations, true);
+});
+
+Deno.test("readConfig says nothing of policy, rates and cache where the file does not", async () => {
+  const config = await read("{}");
+  assert.equal(config.policy, undefined);
+  assert.deepEqual(config.rates, []);
+  assert.deepEqual(config.cache, { isOn: true, rules: [] });
+});
+
+Deno.test("readConfig names what is wrong in policy, rates and cache by itself (A11)", async () => {
+  const config = await read(`{
+    "policy": { "rules": [{ "tool": "x", "decide": "deny" }, { "server": "a", "decide": "deny" }] },
+    "limits": { "rate": { "perSecond": 0 } },
+    "cache": { "tools": ["x"], "size": "huge" }
+  }`);
+  assert.equal(config.warnings.length, 4);
+  assert.ok(config.warnings.every((warning) => warning.startsWith("~/config.json: ")));
+  assert.equal(config.policy?.rules.length, 2);
+});
+
+Deno.test("readConfig lets no file of a project trust a server's annotations (H26)", async () => {
+  const entry = `{ "mcpServers": { "a": { "command": "x", "trustAnnotations": true } } }`;
+  assert.equal(stdio(await read(entry, "project"), "a").trustAnnotations, undefined);
+});

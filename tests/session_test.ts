@@ -89,6 +89,7 @@ async function withSession(work: (bench: Bench) => Promise<void>, setup: Setup =
       unusable: new Map(),
       found: [],
       config: EMPTY_CONFIG,
+      policy: [],
       ...servers,
     }, { ...options, log: createLog((text) => shown += text) });
     const run: Bench["run"] = (source, more = {}) =>

@@ -10,6 +10,8 @@ import {
   isServerUrl,
   openServers,
   parseJsonText,
+  POLICY_FLAGS,
+  type PolicyFlagValues,
   SERVER_FLAGS,
   type ServerFlagValues,
   switchFlag,
@@ -26,7 +28,7 @@ import type { ServerSet } from "../servers.ts";
 import type { Session } from "../session.ts";
 import { quoteText } from "../text.ts";
 
-interface Flags extends ServerFlagValues {
+interface Flags extends ServerFlagValues, PolicyFlagValues {
   readonly args?: string | undefined;
   readonly raw?: boolean | undefined;
 }
@@ -53,6 +55,7 @@ EXAMPLES
     flags: {
       args: textFlag("All parameters as one JSON object", "JSON"),
       raw: switchFlag("Print the server's whole answer instead of its value"),
+      ...POLICY_FLAGS,
       ...SERVER_FLAGS,
     },
     positional: {

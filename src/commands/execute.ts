@@ -14,6 +14,8 @@ import {
   listFlag,
   openServers,
   parseJsonText,
+  POLICY_FLAGS,
+  type PolicyFlagValues,
   SERVER_FLAGS,
   type ServerFlagValues,
   switchFlag,
@@ -29,7 +31,7 @@ import { showRun, showTrace } from "../run_output.ts";
 import { type SessionId, toSessionId } from "../names.ts";
 import type { WorkspaceOptions } from "../workspace.ts";
 
-interface Flags extends ServerFlagValues, LimitFlagValues {
+interface Flags extends ServerFlagValues, LimitFlagValues, PolicyFlagValues {
   readonly code?: string | undefined;
   readonly entry?: string | undefined;
   readonly args?: string | undefined;
@@ -84,6 +86,7 @@ EXAMPLES
         parse: toRoot,
       },
       strictTools: switchFlag("Run the skill only if no tool it uses has changed at all"),
+      ...POLICY_FLAGS,
       ...LIMIT_FLAGS,
       ...SERVER_FLAGS,
     },

@@ -57,6 +57,19 @@ const tools: Record<string, (params: Json, id: unknown) => Json | undefined | Pr
     content: [{ type: "text", text: String(text).repeat(Number(count)) }],
   }),
   "far.away": () => structured({}),
+  // Answers with `value`, whatever it has promised.
+  promise: ({ value }) => structured(value as Json),
+  // From now on `promise` promises something else, of which the server tells.
+  redefine: ({ schema }) => {
+    promised = schema as Json;
+    print({ jsonrpc: "2.0", method: "notifications/tools/list_changed" });
+    return structured({});
+  },
+};
+let promised: Json = { type: "object", properties: { n: { type: "number" } } };
+const HINTS: Record<string, Json> = {
+  state: { readOnlyHint: true },
+  redefine: { destructiveHint: true },
 };
 
 async function call(id: unknown, params: Json): Promise<void> {
@@ -83,7 +96,14 @@ function list(id: unknown): void {
     return;
   }
   const names = Object.keys(tools).filter((name) => mode !== "no-gate" || name !== "gate");
-  answer(id, { tools: names.map((name) => ({ name, inputSchema: { type: "object" } })) });
+  answer(id, {
+    tools: names.map((name) => ({
+      name,
+      inputSchema: { type: "object" },
+      ...(name === "promise" && { outputSchema: promised }),
+      ...(HINTS[name] && { annotations: HINTS[name] }),
+    })),
+  });
 }
 
 function take({ id, method, params = {} }: { id?: unknown; method?: string; params?: Json }): void {
