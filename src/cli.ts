@@ -107,6 +107,12 @@ EXIT CODES
 
 /** Runs the program for a process; gives its exit code when nothing of it is left running. */
 export async function main(view: ProcessView): Promise<ExitCode> {
+  // Somebody waits behind the Tab key, and nothing is started that would have to be ended.
+  if (view.args[0] === "__complete") {
+    const { printCandidates } = await import("./complete.ts");
+    await printCandidates(createContext(view), { commands: COMMANDS, globalFlags: GLOBAL_FLAGS });
+    return ExitCode.ok;
+  }
   const { promise: stray, resolve } = Promise.withResolvers<AppError>();
   // A failure that nobody waits for ends the program with one line too, instead of a stack.
   const onStray = (event: PromiseRejectionEvent | ErrorEvent) => {
@@ -129,11 +135,6 @@ export async function runCli(
   context: Context,
   options: { stray?: Promise<AppError>; graceMs?: number } = {},
 ): Promise<ExitCode> {
-  if (context.args[0] === "__complete") {
-    const { printCandidates } = await import("./complete.ts");
-    await printCandidates(context, { commands: COMMANDS, globalFlags: GLOBAL_FLAGS });
-    return ExitCode.ok;
-  }
   const globals = readGlobals(context);
   const output = createOutput(context, globals);
   const work = dispatch({ context, globals, output }).catch((error) => {
