@@ -162,7 +162,8 @@ export function createBridge(options: BridgeOptions): McpBridge {
   const ending = options.signal === undefined
     ? closing.signal
     : AbortSignal.any([closing.signal, options.signal]);
-  const fingerprints = new Map<ServerName, Digest>();
+  const fingerprint = onceEach(fingerprintOf);
+  const credentials = onceEach((spec) => credentialsOf(expandSpec(spec, options.env)));
   const pool = createPool({
     ...options,
     signal: ending,
@@ -198,12 +199,6 @@ export function createBridge(options: BridgeOptions): McpBridge {
         otherwise: "give it with --stdio or --http, or add it to the configuration",
       }),
     });
-  }
-
-  function fingerprint(spec: ServerSpec): Digest {
-    const known = fingerprints.get(spec.name) ?? fingerprintOf(spec);
-    fingerprints.set(spec.name, known);
-    return known;
   }
 
   function forget(group: Parameters<ResultCache["forget"]>[0]): void {
@@ -251,7 +246,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
     const { answer, source } = await results.ask({
       server,
       tool: definition.digest,
-      credentials: () => credentialsOf(expandSpec(spec, options.env)),
+      credentials: () => credentials(spec),
       arguments: asked.sent.digest,
       ttlMs: optedInFor(cache, { server: spec.name, tool }),
       signal,
@@ -331,6 +326,16 @@ export function createBridge(options: BridgeOptions): McpBridge {
   };
 }
 
+/** `make` for each server, once. */
+function onceEach(make: (spec: ServerSpec) => Digest): (spec: ServerSpec) => Digest {
+  const made = new Map<ServerName, Digest>();
+  return (spec) => {
+    const digest = made.get(spec.name) ?? make(spec);
+    made.set(spec.name, digest);
+    return digest;
+  };
+}
+
 function calledAs({ spec, tool }: Asked): string {
   return `Call of "${spec.name}/${cleanLine(tool, 80)}"`;
 }
@@ -369,7 +374,7 @@ function startReport(
       ...(definition !== undefined && { definition }),
       startedMs: startedAt,
       ms,
-      argumentsDigest: sent.digest,
+      argumentsDigest: sent.digest(),
       arguments: sent.json,
       decision: error?.exitCode === ExitCode.refused && !decision?.startsWith("deny")
         ? "deny"

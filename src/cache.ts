@@ -130,12 +130,12 @@ export interface CacheKeyParts extends CacheGroup {
   /** Of the credentials the server is reached with, which come in as a digest alone. */
   readonly credentials: () => Digest;
   /** Of the arguments in canonical form. */
-  readonly arguments: Digest;
+  readonly arguments: () => Digest;
 }
 
 /** The key of a call's result. */
 function cacheKey({ server, credentials, tool, arguments: params }: CacheKeyParts): Digest {
-  return digestOf(`${server} ${credentials()} ${tool} ${params}`);
+  return digestOf(`${server} ${credentials()} ${tool} ${params()}`);
 }
 
 /** What a call gave, whoever gave it. */

@@ -23,11 +23,12 @@ export interface ToolResult {
 export interface SentParams {
   readonly json: string;
   readonly bytes: number;
-  readonly digest: Digest;
+  /** Of the canonical form, made when it is first wanted. */
+  digest(): Digest;
 }
 
 /** What stands for parameters that could not be read. */
-export const NO_PARAMS: SentParams = { json: "{}", bytes: 2, digest: digestOfJson({}) };
+export const NO_PARAMS: SentParams = sentParams({}, "{}");
 
 /** The parameters' JSON text and digest; they must be an object, bounded in size and depth. */
 export function checkParams(server: ServerName, tool: ToolName, params: unknown): SentParams {
@@ -41,8 +42,9 @@ export function checkParams(server: ServerName, tool: ToolName, params: unknown)
     });
   }
   const json = JSON.stringify(params);
-  const bytes = byteLength(json);
-  if (bytes <= MAX_PARAMS_BYTES) return { json, bytes, digest: digestOfJson(params) };
+  const sent = sentParams(params, json);
+  const { bytes } = sent;
+  if (bytes <= MAX_PARAMS_BYTES) return sent;
   throw new AppError(
     "invalid",
     `${called} has parameters of ${formatBytes(bytes)}, over the limit of ${
@@ -50,6 +52,11 @@ export function checkParams(server: ServerName, tool: ToolName, params: unknown)
     }`,
     { limit: { name: "params", limit: MAX_PARAMS_BYTES, value: bytes } },
   );
+}
+
+function sentParams(params: object, json: string): SentParams {
+  let digest: Digest | undefined;
+  return { json, bytes: byteLength(json), digest: () => digest ??= digestOfJson(params) };
 }
 
 /** A server's answer to `tools/call` as a result; it must have content and fit the bound. */
