@@ -212,7 +212,9 @@ Deno.test("the schema of the file for editors knows every setting with its defau
   }
   for (const group of new Set(keys.map((key) => key.split(".")[0]!))) {
     const names = Object.keys(SCHEMA.properties[group].properties);
-    assert.deepEqual(names.filter((name) => !keys.includes(`${group}.${name}`)), []);
+    // A rate may be a list, and has no name of its own.
+    const others = names.filter((name) => !keys.includes(`${group}.${name}`));
+    assert.deepEqual(others, group === "limits" ? ["rate"] : []);
   }
 });
 
@@ -224,6 +226,26 @@ Deno.test("the schema of the file for editors agrees with the reader", async () 
     [{ mcpServers: { a: { url: "https://a.example", headers: { A: "b" } } } }, true],
     [{ limits: { timeout: "2m", memory: "512MiB", fuel: 1, calls: 1 } }, true],
     [{ journal: { payloads: true } }, true],
+    [{ limits: { rate: false } }, true],
+    [{ limits: { rate: { perSecond: 5, burst: 1 } } }, true],
+    [{ limits: { rate: [{ tool: "a/*", perSecond: false }, { perSecond: 0.5 }] } }, true],
+    [{ cache: false }, true],
+    [{ cache: { tools: ["a/b", { tool: "*/get_*", ttl: "5m" }], entries: 5, size: "1MiB" } }, true],
+    [{ policy: { default: "deny", locked: true, rules: [] } }, true],
+    [{ policy: { rules: [{ server: "a", decide: "deny" }] } }, true],
+    [{ policy: { rules: [{ tool: "a/b*", arguments: { n: [1, "x*"] }, decide: "allow" }] } }, true],
+    [{ policy: { rules: [{ annotations: { readOnlyHint: true }, decide: "allow" }] } }, true],
+    [{ limits: { rate: { perSecond: 0 } } }, false],
+    [{ limits: { rate: { perSecond: 5, brust: 1 } } }, false],
+    [{ limits: { rate: [{ tool: "a", perSecond: 5 }] } }, false],
+    [{ cache: true }, false],
+    [{ cache: { tools: ["a"] } }, false],
+    [{ cache: { entries: 0 } }, false],
+    [{ policy: { defualt: "deny" } }, false],
+    [{ policy: { rules: [{ server: "a", tool: "a/b", decide: "deny" }] } }, false],
+    [{ policy: { rules: [{ tool: "a/b" }] } }, false],
+    [{ policy: { rules: [{ annotations: { safe: true }, decide: "deny" }] } }, false],
+    [{ policy: { rules: [{ arguments: { n: [] }, decide: "deny" }] } }, false],
     [{ limit: {} }, false],
     [{ limits: { time: "1s" } }, false],
     [{ limits: { timeout: "soon" } }, false],
