@@ -191,7 +191,11 @@ interface Validators {
 }
 
 async function loadValidators(): Promise<Validators> {
-  const { Ajv2020, _, Name } = await import("ajv/dist/2020.js");
+  const loaded = await import("ajv/dist/2020.js");
+  // In a bundle all that a CommonJS module exports stands under `default` alone.
+  const { Ajv2020, _, Name } = "Ajv2020" in loaded
+    ? loaded
+    : (loaded as { default: typeof loaded }).default;
   return {
     // One instance for each schema: it keeps all that it ever compiled.
     create(schema, mode) {
