@@ -11,7 +11,7 @@ const ROWS: readonly (readonly string[])[] = [
     ...words("log read disk database process expand escape stats tool_groups wire"),
     ...words("schema schema_form schema_keywords schema_reference schema_shape schema_table"),
     ...words("schema_plain schema_problems policy limiter cache waiting"),
-    ...words("type_model type_text shared_types template template_generated"),
+    ...words("type_model type_text named_types template template_generated"),
     ...words("source source_lexer source_nesting source_scan source_map"),
     ...words("fuel loader asset engine web_globals web_host prelude messages verdict"),
     ...words(

@@ -7,7 +7,7 @@ import { MAX_SIGNATURE_CHARS, MAX_SUMMARY_CHARS } from "./limits.ts";
 import type { ToolName } from "./names.ts";
 import { toTypeModel } from "./schema.ts";
 import type { JsonObject, ServerInfo, ToolDefinition } from "./server.ts";
-import { nameDefinitions, type PlacedModel, type SharedTypes } from "./shared_types.ts";
+import { nameDefinitions, type PlacedModel, type SharedTypes } from "./named_types.ts";
 import { quoteText } from "./text.ts";
 import type { TypeModel, TypeNode } from "./type_model.ts";
 import { printType } from "./type_text.ts";

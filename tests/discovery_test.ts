@@ -21,18 +21,18 @@ async function discover(
 ): Promise<Discovery> {
   const base = await Deno.realPath(await Deno.makeTempDir());
   try {
-    await Deno.mkdir(`${base}/work`);
+    await Deno.mkdir(`${base}/code`);
     for (const [path, content] of Object.entries(files)) {
       const whole = path.startsWith("~/")
         ? `${base}/home/${path.slice(2)}`
-        : `${base}/work/${path}`;
+        : `${base}/code/${path}`;
       await Deno.mkdir(whole.replace(/[^/]*$/, ""), { recursive: true });
       const text = typeof content === "string" ? content : JSON.stringify(content);
-      await Deno.writeTextFile(whole, text.replaceAll("$WORK", `${base}/work`));
+      await Deno.writeTextFile(whole, text.replaceAll("$WORK", `${base}/code`));
     }
     return await discoverServers({
       platform,
-      cwd: `${base}/work`,
+      cwd: `${base}/code`,
       env: {
         get: (name) => env[name]?.replace("~", `${base}/home`),
         toObject: () => ({ ...env }),
@@ -434,7 +434,7 @@ Deno.test("nameEntries makes names fit and keeps them apart (V1)", async () => {
 Deno.test("clientFiles names no file of a person without a home", () => {
   const files = clientFiles({
     platform: "linux",
-    cwd: "/work",
+    cwd: "/code",
     env: { get: () => undefined, toObject: () => ({}) },
     paths: { home: undefined, config: "/c", data: undefined },
   });

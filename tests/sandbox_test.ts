@@ -391,21 +391,21 @@ test("execute asks the host for files of the folders it is told of, V7", async (
     return Promise.resolve(name === "listFiles" ? '["a.txt"]' : '"text\\u0000"');
   };
   const source =
-    `const paths = ["/work/a.txt", "//work/./b/../c", "/work/../etc/passwd", "/workx", "/a/../../b"];
+    `const paths = ["/code/a.txt", "//code/./b/../c", "/code/../etc/passwd", "/codex", "/a/../../b"];
     export default [await Promise.all(paths.map((path) => readFile(path).catch((e) => e.message.slice(0, 14)))),
-      await listFiles("/work"), await listFiles("/"), await writeFile("/work/x", "y")];`;
-  const hostFolders = ["/work"];
+      await listFiles("/code"), await listFiles("/"), await writeFile("/code/x", "y")];`;
+  const hostFolders = ["/code"];
   assert.deepEqual(await valueOf(executor, source, { call, hostFolders, files: new Map() }), [
     ["text\0", "text\0", "File not found", "File not found", 'Path "/a/../..'],
     ["a.txt"],
-    ["work/"],
+    ["code/"],
     "text\0",
   ]);
   assert.deepEqual(asked, [
-    'readFile ["/work/a.txt"]',
-    'readFile ["//work/./b/../c"]',
-    'listFiles ["/work"]',
-    'writeFile ["/work/x","y"]',
+    'readFile ["/code/a.txt"]',
+    'readFile ["//code/./b/../c"]',
+    'listFiles ["/code"]',
+    'writeFile ["/code/x","y"]',
   ]);
 });
 

@@ -24,7 +24,7 @@ async function withHome(
 ): Promise<void> {
   const home = await Deno.realPath(await Deno.makeTempDir());
   try {
-    await Deno.mkdir(`${home}/work`);
+    await Deno.mkdir(`${home}/code`);
     await Deno.mkdir(`${home}/.cursor`);
     await Deno.mkdir(`${home}/config`);
     const renamed = Object.fromEntries(
@@ -35,7 +35,7 @@ async function withHome(
     const planted = Object.fromEntries(
       Object.entries(SERVERS).map(([name, entry]) => [`planted-${name}`, entry]),
     );
-    await Deno.writeTextFile(`${home}/work/.mcp.json`, JSON.stringify({ mcpServers: planted }));
+    await Deno.writeTextFile(`${home}/code/.mcp.json`, JSON.stringify({ mcpServers: planted }));
     await work(async (args) => {
       let shown = "";
       const context: Context = {
@@ -44,7 +44,7 @@ async function withHome(
           get: (name) => name === "PATH" ? Deno.env.get(name) : undefined,
           toObject: () => ({}),
         },
-        cwd: `${home}/work`,
+        cwd: `${home}/code`,
         platform: "linux",
         paths: { home, config: `${home}/config`, data: `${home}/data` },
         writeOut: (text) => (shown += text) !== "",

@@ -34,12 +34,12 @@ async function load(
   const home = await Deno.makeTempDir();
   try {
     await Deno.mkdir(`${home}/config`);
-    await Deno.mkdir(`${home}/work`);
+    await Deno.mkdir(`${home}/code`);
     if (machine.own !== undefined) {
       await Deno.writeTextFile(`${home}/config/config.json`, machine.own);
     }
     if (machine.project !== undefined) {
-      await Deno.writeTextFile(`${home}/work/.mcp.json`, machine.project);
+      await Deno.writeTextFile(`${home}/code/.mcp.json`, machine.project);
     }
     let shown = "";
     const env = Object.entries(machine.env ?? {}).map(([name, value]) =>
@@ -61,7 +61,7 @@ function contextAt(home: string, env: ReadonlyMap<string, string>): Context {
   return {
     args: [],
     env: { get: (name) => env.get(name), toObject: () => Object.fromEntries(env) },
-    cwd: `${home}/work`,
+    cwd: `${home}/code`,
     platform: "linux",
     paths: { home, config: `${home}/config`, data: `${home}/data` },
     writeOut: () => true,

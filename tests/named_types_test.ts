@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { toTypeModel } from "../src/schema.ts";
-import { nameDefinitions, type SharedTypes } from "../src/shared_types.ts";
+import { nameDefinitions, type SharedTypes } from "../src/named_types.ts";
 import type { TypeModel } from "../src/type_model.ts";
 
 type Schema = Record<string, unknown>;
