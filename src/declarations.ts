@@ -12,7 +12,16 @@ export const DECLARATIONS_MARKER =
 
 // What `mcp:host` exports besides types, each a member of its interface `Host`.
 const HOST_EXPORTS = [
-  ...["callTool", "callTools", "readFile", "listFiles", "searchTools", "getState", "setState"],
+  ...[
+    "callTool",
+    "callTools",
+    "readFile",
+    "listFiles",
+    "writeFile",
+    "searchTools",
+    "getState",
+    "setState",
+  ],
   ...["log", "ToolError"],
 ];
 

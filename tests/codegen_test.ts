@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import ts from "typescript";
+import { generateDeclarations } from "../src/declarations.ts";
+import { BUILT_INS, HOST_MODULE } from "../src/prelude.ts";
 import { generateTypescript } from "../src/codegen.ts";
 import type { ServerName } from "../src/names.ts";
 import type { JsonObject } from "../src/server.ts";
@@ -443,4 +445,17 @@ Deno.test("generateTypescript takes time in proportion to the number of tools (G
   }
   const exponent = Math.log(least[1]! / least[0]!) / Math.log(20);
   assert.ok(exponent < 1.6, `grows with exponent ${exponent}`);
+});
+
+Deno.test("generateTypescript gives the types of just what the sandbox offers", () => {
+  const exported = (text: string) => {
+    const names = /export (?:const )?\{([^}]*)\}/.exec(text)?.[1] ?? "";
+    return names.split(",").map((name) => name.trim()).filter((name) => name !== "").sort();
+  };
+  const host = generateTypescript(serverOf([ISSUE])).files.get("host.ts")!;
+  const offered = exported(BUILT_INS.get(HOST_MODULE)!);
+  assert.ok(offered.includes("callTool"));
+  assert.deepEqual(exported(host), offered);
+  const declared = generateDeclarations([]).split('declare module "mcp:host"')[1] ?? "";
+  for (const name of offered) assert.match(declared, new RegExp(`\\b${name}\\b`));
 });
