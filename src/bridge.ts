@@ -148,6 +148,8 @@ interface Progress {
   definition?: Digest;
   decision?: string;
   source?: AnswerSource;
+  /** Milliseconds it was held back for its rate. */
+  waitedMs?: number;
 }
 
 /** A bridge over `specs`; opens nothing until something is asked of it. */
@@ -237,7 +239,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
       judge(asked, progress, definition);
     }
     const server = fingerprint(spec);
-    await limiter.take({
+    progress.waitedMs = await limiter.take({
       key: bucketKey({ session: asked.session, server, tool }),
       called: calledAs(asked),
       rate: rateOf(rates, { spec, tool }),
@@ -349,7 +351,7 @@ function startReport(
   const started = performance.now();
   const names = { server: cleanLine(called.server, 64), tool: cleanLine(called.tool, 256) };
   return (
-    { sent, definition, decision, source }: Progress,
+    { sent, definition, decision, source, waitedMs = 0 }: Progress,
     { result, error }: { readonly result?: ToolResult; readonly error?: AppError },
   ): void => {
     const ms = performance.now() - started;
@@ -382,6 +384,9 @@ function startReport(
       outcome: error === undefined ? "ok" : error instanceof ToolError ? "tool-error" : error.kind,
       bytesIn: sent.bytes,
       bytesOut: receivedBytes,
+      ...(source !== undefined && { source }),
+      ...(waitedMs > 0 && { waitedMs }),
+      ...(error?.limit !== undefined && { met: error.limit.name }),
       ...(result !== undefined && { result: result.json }),
       ...(error !== undefined && { error: error.message }),
     });

@@ -94,6 +94,9 @@ const MIGRATIONS: readonly string[] = [
    create virtual table tool_words using fts5(
      names, summary, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 0'
    );`,
+  `alter table calls add column source text;
+   alter table calls add column waited real;
+   alter table calls add column met text;`,
 ];
 
 /** The version of the schema this program writes; a file with a higher one is left alone. */

@@ -69,6 +69,12 @@ export interface CallRecord {
   /** Sizes of arguments and result as JSON. */
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** Who answered: the server, a result that was kept, or a call for the same; absent without one. */
+  readonly source?: "server" | "cache" | "shared";
+  /** Milliseconds it was held back for its rate; absent when it was not. */
+  readonly waitedMs?: number;
+  /** The bound that ended it, such as `rate`. */
+  readonly met?: string;
 }
 
 /** A run as the journal lists it. */
@@ -183,8 +189,8 @@ export function createJournal(database: Database, options: JournalOptions): Jour
     write(() =>
       database.run(
         `insert into calls (run, version, started, server, tool, definition, arguments_digest,
-           decision, outcome, error, ms, bytes_in, bytes_out, arguments, result)
-         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+           decision, outcome, error, ms, bytes_in, bytes_out, arguments, result, source, waited, met)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         run,
         ROW_VERSION,
         call.startedMs,
@@ -200,6 +206,9 @@ export function createJournal(database: Database, options: JournalOptions): Jour
         call.bytesOut,
         kept(call.arguments),
         kept(call.result),
+        call.source ?? null,
+        call.waitedMs ?? null,
+        call.met ?? null,
       )
     );
   }
@@ -374,6 +383,9 @@ interface CallRow {
   readonly error: string | null;
   readonly bytes_in: number;
   readonly bytes_out: number;
+  readonly source: NonNullable<CallRecord["source"]> | null;
+  readonly waited: number | null;
+  readonly met: string | null;
 }
 
 function toSummary(row: RunRow): RunSummary {
@@ -425,6 +437,9 @@ function toCall(row: CallRow): CallRecord {
     ...(row.error !== null && { error: row.error }),
     bytesIn: row.bytes_in,
     bytesOut: row.bytes_out,
+    ...(row.source !== null && { source: row.source }),
+    ...(row.waited !== null && { waitedMs: row.waited }),
+    ...(row.met !== null && { met: row.met }),
   };
 }
 

@@ -34,10 +34,11 @@ export interface RatedCall {
 /** Lets calls through at their rate. */
 export interface Limiter {
   /**
-   * Settles when the call may go, in the order of asking. Throws a `limit` error at once where it
-   * would have to wait too long or too many wait, and `interrupted` once the signal is aborted.
+   * Settles when the call may go, in the order of asking, with the milliseconds it waited; 0 when it
+   * went at once. Throws a `limit` error at once where it would have to wait too long or too many
+   * wait, and `interrupted` once the signal is aborted.
    */
-  take(call: RatedCall): Promise<void>;
+  take(call: RatedCall): Promise<number>;
 }
 
 /** How a limiter keeps time. */
@@ -139,16 +140,17 @@ export function createLimiter(options: LimiterOptions): Limiter {
   return {
     async take({ key, called, rate, signal }) {
       if (signal?.aborted) throw interruption(signal);
-      if (rate === undefined) return;
+      if (rate === undefined) return 0;
       const bucket = bucketOf(key, rate);
       if (bucket.waiting.length === 0 && bucket.tokens >= 1) {
         bucket.tokens--;
-        return;
+        return 0;
       }
       const wait = waitFor(bucket.waiting.length + 1, bucket);
       if (wait > maxWaitMs || bucket.waiting.length >= maxWaiting) {
         throw tooFast(called, bucket.rate);
       }
+      const asked = now();
       await new Promise<void>((resolve, reject) => {
         const leave = () => {
           signal?.removeEventListener("abort", onAbort);
@@ -167,6 +169,7 @@ export function createLimiter(options: LimiterOptions): Limiter {
         signal?.addEventListener("abort", onAbort, { once: true });
         schedule(bucket);
       });
+      return Math.max(0, now() - asked);
     },
   };
 

@@ -1105,3 +1105,38 @@ Deno.test("callTool forgets what was kept when a server announces other tools (C
     assert.equal((await state()).lists, 2);
   }, { cache, results });
 });
+
+Deno.test("callTool writes into the journal who answered, what it waited, and the bound it met", async () => {
+  const cache = parseCache({ tools: ["counting/gate"] }, assert.fail);
+  const rates = parseRates([
+    { tool: "counting/gate", perSecond: 1e6, burst: 100 },
+    { tool: "counting/state", perSecond: 0.001, burst: 1 },
+    { tool: "counting/promise", perSecond: 50, burst: 1 },
+  ], assert.fail);
+  await withBridge(async ({ bridge, run, recorded }) => {
+    const ask = (tool: string, params: object = {}) =>
+      bridge.callTool("counting", tool, params, { run });
+    const same = [1, 2].map(() => ask("gate", { size: 2, a: 1 }));
+    await Promise.all([...same, ask("gate", { size: 2, a: 2 })]);
+    await ask("gate", { size: 2, a: 1 });
+    await ask("state");
+    assert.equal((await failure(ask("state"))).kind, "limit");
+    await Promise.all([1, 2].map((n) => ask("promise", { value: { n } })));
+    const { calls } = recorded();
+    const sources = calls.map(({ source }) => source ?? "none").sort();
+    assert.deepEqual(sources, [
+      "cache",
+      "none",
+      "server",
+      "server",
+      "server",
+      "server",
+      "server",
+      "shared",
+    ]);
+    assert.deepEqual(calls.flatMap(({ met }) => met ?? []), ["rate"]);
+    const waited = calls.filter(({ waitedMs }) => waitedMs !== undefined);
+    assert.deepEqual(waited.map(({ tool }) => tool), ["promise"]);
+    assert.ok(waited[0]!.waitedMs! > 0);
+  }, { cache, rates });
+});

@@ -69,6 +69,9 @@ Deno.test("createJournal keeps a run, its code, its calls in order and its end",
       decision: "deny github.*",
       outcome: "denied",
       error: "Tool is denied",
+      source: "shared",
+      waitedMs: 2.5,
+      met: "rate",
     };
     journal.recordCall(id, CALL);
     journal.recordCall(id, failed);

@@ -98,14 +98,15 @@ Deno.test("take shares one bucket among the names of one server (B4)", async () 
   assert.equal(await ask(9, { key: keyOf(second), rate: { perSecond: 1e6, burst: 1e6 } }), 0);
 });
 
-Deno.test("take lets calls wait in order", async () => {
+Deno.test("take lets calls wait in order, and says how long each did", async () => {
   const limiter = createLimiter({ now: () => performance.now() });
   const rate = { perSecond: 500, burst: 1 };
   const order: number[] = [];
   await Promise.all(
     Array.from({ length: 20 }, async (_, index) => {
-      await limiter.take({ key: KEY, rate, called: "It" });
+      const waitedMs = await limiter.take({ key: KEY, rate, called: "It" });
       order.push(index);
+      assert.equal(waitedMs > 0, index > 0);
     }),
   );
   assert.deepEqual(order, Array.from({ length: 20 }, (_, index) => index));
