@@ -367,7 +367,7 @@ function startReport(
         sentTokens: options.countTokens(sent.json),
         ...(result !== undefined && { receivedTokens: options.countTokens(result.json) }),
       }),
-      ...(source !== undefined && source !== "server" && { source }),
+      ...((source === "cache" || source === "shared") && { source }),
       ...(error !== undefined && { error: { kind: error.kind, message: error.message } }),
     });
     if (options.run === undefined) return;

@@ -147,8 +147,11 @@ export interface Answer {
   readonly raw: JsonObject;
 }
 
-/** Where an answer came from: `shared` is one that another call for the same was waiting for. */
-export type AnswerSource = "server" | "cache" | "shared";
+/**
+ * Where an answer came from: `missed` is one of the server that might have been kept, `shared` one
+ * that another call for the same was waiting for.
+ */
+export type AnswerSource = "server" | "missed" | "cache" | "shared";
 
 /** A call whose result may be kept. */
 export interface CacheableCall extends CacheKeyParts {
@@ -230,14 +233,14 @@ export function createResultCache(provider: CacheProvider): ResultCache {
       const kept = await provider.get(key);
       if (kept !== undefined) return { answer: answerOf(kept), source: "cache" };
       if (call.ttlMs === undefined) {
-        return { answer: await loadAndKeep(call, direct), source: "server" };
+        return { answer: await loadAndKeep(call, direct), source: "missed" };
       }
       const known = flights.get(key);
       const flight = known ?? takeOff(key, (signal) => loadAndKeep(call, () => load(signal)));
       flight.waiting++;
       try {
         const answer = await orInterrupted(flight.answer, call.signal);
-        return { answer, source: known === undefined ? "server" : "shared" };
+        return { answer, source: known === undefined ? "missed" : "shared" };
       } finally {
         if (--flight.waiting === 0) {
           land(key, flight);

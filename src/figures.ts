@@ -203,6 +203,75 @@ export function toolFigures(
   });
 }
 
+/** What keeping results has brought. */
+export interface CacheFigures {
+  /** Calls that a kept result answered, and calls that another one for the same answered. */
+  readonly hits: number;
+  readonly shared: number;
+  /** Calls that looked for a kept result and had to ask the server. */
+  readonly misses: number;
+  /** Sizes of the results that no server had to send. */
+  readonly savedBytes: number;
+}
+
+const CACHE_SUMS = `coalesce(sum(calls.source = 'cache'), 0) as hits,
+  coalesce(sum(calls.source = 'shared'), 0) as shared,
+  coalesce(sum(calls.source = 'missed'), 0) as misses,
+  coalesce(sum(case when calls.source in ('cache', 'shared') then bytes_out end), 0) as savedBytes`;
+
+/** What keeping results has brought in all, and for each tool that it concerns; at most `limit`. */
+export function cacheFigures(
+  database: Database,
+  filter: FigureFilter & { readonly limit: number },
+): CacheFigures & { readonly tools: (CacheFigures & { server: string; tool: string })[] } {
+  const values = valuesOf(filter);
+  const all = database.get<CacheFigures>(
+    `select ${CACHE_SUMS} from calls join runs on runs.id = calls.run where ${OF_RUNS}`,
+    ...values,
+  )!;
+  const tools = database.all<CacheFigures & { server: string; tool: string }>(
+    `select calls.server, calls.tool, ${CACHE_SUMS}
+     from calls join runs on runs.id = calls.run
+     where ${OF_RUNS} and calls.source in ('cache', 'shared', 'missed')
+     group by calls.server, calls.tool
+     order by hits + shared desc, calls.server, calls.tool limit ?`,
+    ...values,
+    filter.limit,
+  );
+  return { ...all, tools: tools.map((row) => ({ ...row })) };
+}
+
+/** What holding tools to their rates has cost. */
+export interface RateFigures {
+  /** Calls that had to wait, and those that were refused because they would have waited too long. */
+  readonly waited: number;
+  readonly refused: number;
+  /** Milliseconds of the calls that waited; absent without any. */
+  readonly ms?: Spread;
+}
+
+/** What holding tools to their rates has cost the runs that fit. */
+export function rateFigures(database: Database, filter: FigureFilter): RateFigures {
+  const values = valuesOf(filter);
+  const { waited, refused } = database.get<{ waited: number; refused: number }>(
+    `select count(waited) as waited, coalesce(sum(calls.met = 'rate'), 0) as refused
+     from calls join runs on runs.id = calls.run where ${OF_RUNS}`,
+    ...values,
+  )!;
+  const ms = toSpread(
+    database.get<SpreadRow>(
+      `with ordered as (
+         select calls.waited as value, row_number() over (order by calls.waited) as place,
+           count(*) over () as size
+         from calls join runs on runs.id = calls.run
+         where ${OF_RUNS} and calls.waited is not null
+       ) select ${SPREAD} from ordered`,
+      ...values,
+    )!,
+  );
+  return { waited, refused, ...(ms && { ms }) };
+}
+
 const TOKEN_SUMS = `count(*) as runs, coalesce(sum(tokens.definitions), 0) as definitions,
   coalesce(sum(tokens.arguments), 0) as arguments, coalesce(sum(tokens.results), 0) as results,
   coalesce(sum(tokens.program), 0) as program, coalesce(sum(tokens.answer), 0) as answer`;

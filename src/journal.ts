@@ -1,6 +1,7 @@
 // What was run and called, for later: each row is written once and leaves only with its age or for
 // room. Never holds payloads unless asked to; a journal that cannot be written costs one warning.
 
+import type { AnswerSource } from "./cache.ts";
 import type { Database } from "./database.ts";
 import { AppError, type ErrorDocument, type ErrorKind } from "./errors.ts";
 import type { Digest } from "./hash.ts";
@@ -69,8 +70,8 @@ export interface CallRecord {
   /** Sizes of arguments and result as JSON. */
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** Who answered: the server, a result that was kept, or a call for the same; absent without one. */
-  readonly source?: "server" | "cache" | "shared";
+  /** Who answered, as the cache tells it; absent where nobody did. */
+  readonly source?: AnswerSource;
   /** Milliseconds it was held back for its rate; absent when it was not. */
   readonly waitedMs?: number;
   /** The bound that ended it, such as `rate`. */
@@ -383,7 +384,7 @@ interface CallRow {
   readonly error: string | null;
   readonly bytes_in: number;
   readonly bytes_out: number;
-  readonly source: NonNullable<CallRecord["source"]> | null;
+  readonly source: AnswerSource | null;
   readonly waited: number | null;
   readonly met: string | null;
 }

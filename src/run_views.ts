@@ -110,7 +110,7 @@ function callRows({ calls }: RunEntry, mask: (text: string) => string): string[]
     calls.map((call) => [
       `  ${cleanLine(`${call.server}/${call.tool}`, 80)}`,
       cleanLine(call.decision, 60),
-      call.outcome,
+      call.source === "cache" || call.source === "shared" ? call.source : call.outcome,
       formatMs(call.ms),
       `${formatBytes(call.bytesIn)} sent`,
       `${formatBytes(call.bytesOut)} received`,

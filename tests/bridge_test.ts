@@ -1126,9 +1126,9 @@ Deno.test("callTool writes into the journal who answered, what it waited, and th
     const sources = calls.map(({ source }) => source ?? "none").sort();
     assert.deepEqual(sources, [
       "cache",
+      "missed",
+      "missed",
       "none",
-      "server",
-      "server",
       "server",
       "server",
       "server",

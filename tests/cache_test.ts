@@ -48,7 +48,7 @@ function bench(bounds: { maxEntries?: number; maxBytes?: number } = {}) {
 Deno.test("ask answers again from the cache, whole, until the time is up", async () => {
   const { clock, cache, ask } = bench();
   const load = () => Promise.resolve(answer({ n: 1 }, { _meta: { x: 1 } }));
-  assert.deepEqual(await ask({}, load), { value: { n: 1 }, source: "server" });
+  assert.deepEqual(await ask({}, load), { value: { n: 1 }, source: "missed" });
   clock.ms = 999;
   const { answer: again, source } = await cache.ask(CALL, load);
   assert.equal(source, "cache");
@@ -56,7 +56,7 @@ Deno.test("ask answers again from the cache, whole, until the time is up", async
   assert.deepEqual(again.value, { n: 1 });
   assert.deepEqual(again.raw, { content: [], _meta: { x: 1 } });
   clock.ms = 1000;
-  assert.equal((await ask({}, load)).source, "server");
+  assert.equal((await ask({}, load)).source, "missed");
   const { hits, misses, entries } = await cache.stats();
   assert.deepEqual({ hits, misses, entries }, { hits: 1, misses: 2, entries: 1 });
 });
@@ -76,24 +76,24 @@ Deno.test("ask takes no stored result for fresh after the clock went back", asyn
   clock.ms = 5000;
   await ask();
   clock.ms = 4000;
-  assert.equal((await ask()).source, "server");
+  assert.equal((await ask()).source, "missed");
 });
 
 Deno.test("ask tells calls apart by what their arguments mean (C7)", async () => {
   const { ask } = bench();
   const source = async (args: unknown) =>
     (await ask({ arguments: () => digestOfJson(args) })).source;
-  assert.equal(await source({ a: 1, b: { c: 2, d: [1, 2] } }), "server");
+  assert.equal(await source({ a: 1, b: { c: 2, d: [1, 2] } }), "missed");
   assert.equal(await source({ b: { d: [1, 2], c: 2 }, a: 1 }), "cache");
-  assert.equal(await source({ a: "1", b: { c: 2, d: [1, 2] } }), "server");
-  assert.equal(await source({ a: 1, b: { c: 2, d: [2, 1] } }), "server");
-  assert.equal(await source({ z: 0 }), "server");
+  assert.equal(await source({ a: "1", b: { c: 2, d: [1, 2] } }), "missed");
+  assert.equal(await source({ a: 1, b: { c: 2, d: [2, 1] } }), "missed");
+  assert.equal(await source({ z: 0 }), "missed");
   assert.equal(await source({ z: -0 }), "cache");
-  assert.equal(await source({ z: null }), "server");
-  assert.equal(await source({}), "server");
-  assert.equal(await source({ t: "é" }), "server");
-  assert.equal(await source({ t: "e\u0301" }), "server");
-  assert.equal(await source({ "1": 1, t: 1.0 }), "server");
+  assert.equal(await source({ z: null }), "missed");
+  assert.equal(await source({}), "missed");
+  assert.equal(await source({ t: "é" }), "missed");
+  assert.equal(await source({ t: "e\u0301" }), "missed");
+  assert.equal(await source({ "1": 1, t: 1.0 }), "missed");
   assert.equal(await source({ t: 1, 1: 1 }), "cache");
 });
 
@@ -101,12 +101,12 @@ Deno.test("ask misses for another server, tool, definition or credentials (C8)",
   const { ask, asked } = bench();
   await ask();
   for (const part of ["server", "tool"] as const) {
-    assert.equal((await ask({ [part]: digestOf("other") })).source, "server", part);
+    assert.equal((await ask({ [part]: digestOf("other") })).source, "missed", part);
   }
-  assert.equal((await ask({ arguments: () => digestOf("other") })).source, "server");
-  assert.equal((await ask({ credentials: () => digestOf("other") })).source, "server");
+  assert.equal((await ask({ arguments: () => digestOf("other") })).source, "missed");
+  assert.equal((await ask({ credentials: () => digestOf("other") })).source, "missed");
   // Parts that change places make another key.
-  assert.equal((await ask({ server: CALL.tool, tool: CALL.server })).source, "server");
+  assert.equal((await ask({ server: CALL.tool, tool: CALL.server })).source, "missed");
   assert.equal(asked(), 6);
   assert.equal((await ask()).source, "cache");
 });
@@ -124,7 +124,7 @@ Deno.test("ask keeps nothing of a call that failed or was cancelled (C9)", async
   stop.abort(gone);
   await assert.rejects(withdrawn, (error) => error === gone);
   assert.equal((await cache.stats()).entries, 0);
-  assert.equal((await ask()).source, "server");
+  assert.equal((await ask()).source, "missed");
 });
 
 Deno.test("ask keeps results of tools that were not opted in only where they are marked", async () => {
@@ -135,7 +135,7 @@ Deno.test("ask keeps results of tools that were not opted in only where they are
   assert.equal((await ask(plain, load({ ttlMs: 500 }))).source, "server");
   assert.equal((await ask(plain, load({}))).source, "cache");
   clock.ms = 500;
-  assert.equal((await ask(plain, load({ _meta: { ttlMs: 100 } }))).source, "server");
+  assert.equal((await ask(plain, load({ _meta: { ttlMs: 100 } }))).source, "missed");
   clock.ms = 599;
   assert.equal((await ask(plain, load({}))).source, "cache");
 });
@@ -153,8 +153,8 @@ Deno.test("ask lets identical calls under way share one answer, and one failure"
   const other = ask({ arguments: () => digestOf("other") });
   resolve(answer("one"));
   const sources = (await Promise.all(calls)).map(({ source }) => source);
-  assert.deepEqual(sources, ["server", "shared", "shared", "shared", "shared"]);
-  assert.equal((await other).source, "server");
+  assert.deepEqual(sources, ["missed", "shared", "shared", "shared", "shared"]);
+  assert.equal((await other).source, "missed");
   assert.equal(asked(), 2);
   const failure = new AppError("server", "Tool failed");
   const failing = Array.from(
@@ -188,7 +188,7 @@ Deno.test("ask withdraws a shared call only when the last one who waits has gone
   stops[2]!.abort(gone);
   await assert.rejects(calls[2]!, (error) => error === gone);
   assert.equal(withdrawn, gone);
-  assert.equal((await ask()).source, "server");
+  assert.equal((await ask()).source, "missed");
   assert.equal(asked(), 2);
 });
 
@@ -199,7 +199,7 @@ Deno.test("forget drops what belongs to a definition or a server (C11)", async (
   for (const call of [{}, other, far]) await ask(call);
   await cache.forget({ server: CALL.server, tool: CALL.tool });
   assert.equal((await cache.stats()).entries, 2);
-  assert.equal((await ask()).source, "server");
+  assert.equal((await ask()).source, "missed");
   assert.equal((await ask(other)).source, "cache");
   await cache.forget({ server: CALL.server });
   assert.equal((await cache.stats()).entries, 1);
@@ -219,7 +219,7 @@ Deno.test("forget lets nothing in that was asked before it (C11)", async () => {
   const after = ask({}, () => Promise.resolve(answer("new")));
   resolve(answer("old"));
   assert.equal((await before).value, "old");
-  assert.deepEqual(await after, { value: "new", source: "server" });
+  assert.deepEqual(await after, { value: "new", source: "missed" });
   assert.deepEqual(await ask(), { value: "new", source: "cache" });
 });
 
@@ -227,7 +227,7 @@ Deno.test("createMemoryCache holds its bytes and entries, whatever comes (C10)",
   const { cache, ask } = bench({ maxBytes: 100_000 });
   const huge = (size: number) => () => Promise.resolve(answer("x".repeat(size)));
   await ask({}, huge(200_000));
-  assert.deepEqual([(await cache.stats()).entries, (await ask({}, huge(1))).source], [0, "server"]);
+  assert.deepEqual([(await cache.stats()).entries, (await ask({}, huge(1))).source], [0, "missed"]);
   // Characters beyond one byte count twice.
   await ask(
     { arguments: () => digestOf("wide") },
@@ -245,7 +245,7 @@ Deno.test("createMemoryCache holds its bytes and entries, whatever comes (C10)",
   }
   assert.equal((await small.cache.stats()).entries, 10);
   assert.equal((await small.ask({ arguments: () => digestOf("small 999") })).source, "cache");
-  assert.equal((await small.ask({ arguments: () => digestOf("small 989") })).source, "server");
+  assert.equal((await small.ask({ arguments: () => digestOf("small 989") })).source, "missed");
 });
 
 Deno.test("ask keeps the answers of many calls at once apart", async () => {

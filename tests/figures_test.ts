@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { type Database, openDatabase } from "../src/database.ts";
 import {
+  cacheFigures,
   callFigures,
   dayFigures,
   keptTokens,
+  rateFigures,
   readReset,
   runFigures,
   tokenFigures,
@@ -206,5 +208,53 @@ Deno.test("writeReset moves where figures begin and leaves the journal as it is"
     writeReset(database, START_MS + 2);
     assert.equal(readReset(database), START_MS + 2);
     assert.equal(journal.runs(9).length, 1);
+  });
+});
+
+Deno.test("cacheFigures counts kept and shared answers and what they saved, by tool", async () => {
+  await withPast(({ database, add }) => {
+    add({
+      calls: [
+        { source: "server" },
+        { source: "missed", tool: "get" },
+        { source: "cache", tool: "get" },
+        { source: "cache", tool: "get" },
+        { source: "shared", tool: "get", bytesOut: 7 },
+        { source: "missed", tool: "other" },
+        { outcome: "connect" },
+      ],
+    });
+    const sums = { hits: 2, shared: 1, savedBytes: 2_007 };
+    assert.deepEqual(cacheFigures(database, { ...ALL, limit: 5 }), {
+      ...sums,
+      misses: 2,
+      tools: [
+        { server: "github", tool: "get", ...sums, misses: 1 },
+        { server: "github", tool: "other", hits: 0, shared: 0, misses: 1, savedBytes: 0 },
+      ],
+    });
+    const later = { sinceMs: START_MS + 1, limit: 5 };
+    const none = { hits: 0, shared: 0, misses: 0, savedBytes: 0, tools: [] };
+    assert.deepEqual(cacheFigures(database, later), none);
+  });
+});
+
+Deno.test("rateFigures counts calls that waited for their rate, and those it refused", async () => {
+  await withPast(({ database, add }) => {
+    assert.deepEqual(rateFigures(database, ALL), { waited: 0, refused: 0 });
+    add({
+      calls: [
+        {},
+        { waitedMs: 10 },
+        { waitedMs: 30 },
+        { outcome: "limit", met: "rate" },
+        { outcome: "limit", met: "result" },
+      ],
+    });
+    assert.deepEqual(rateFigures(database, ALL), {
+      waited: 2,
+      refused: 1,
+      ms: { p50: 10, p95: 30, p99: 30, max: 30 },
+    });
   });
 });

@@ -63,3 +63,40 @@ Deno.test("stats shows what was run: code, calls, decisions, tokens, in text and
     assert.ok(!stdout.includes("\u001b"));
   }
 });
+
+Deno.test("stats shows what the cache answered and what rates held back", async () => {
+  const program = `const ask = (project) => callTool("demo", "get_project", { project });
+    await Promise.all([ask("PAY"), ask("PAY")]);
+    await ask("PAY");
+    const users = () => callTool("demo", "list_users", {});
+    return (await Promise.allSettled([users(), users(), users()])).map(({ status }) => status);`;
+  const [ran, cache, json, performance, times, overview] = await runInOnePlace([
+    ["execute", "-e", program],
+    ["stats", "cache"],
+    ["stats", "cache", "--format", "json"],
+    ["stats", "performance"],
+    ["stats", "performance", "--format", "json"],
+    ["stats"],
+  ], async ({ env }) => {
+    const folder = `${env["XDG_CONFIG_HOME"]}/mcp-exec`;
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.writeTextFile(
+      `${folder}/config.json`,
+      JSON.stringify({
+        cache: { tools: ["demo/get_project"] },
+        limits: { rate: [{ tool: "demo/list_users", perSecond: 0.01, burst: 1 }] },
+      }),
+    );
+  });
+  assert.equal(ran!.stdout, '["fulfilled","rejected","rejected"]\n', ran!.stderr);
+  assert.match(
+    cache!.stdout,
+    /^cache 1 hits, 1 shared, 1 misses; .* not sent again\ntool .*\ndemo\/get_project +1 +1 +1 /,
+  );
+  const { cache: sums, tools } = JSON.parse(json!.stdout);
+  assert.deepEqual([sums.hits, sums.shared, sums.misses], [1, 1, 1]);
+  assert.deepEqual(tools, [{ server: "demo", tool: "get_project", ...sums }]);
+  assert.match(performance!.stdout, /^rates held back 0 calls and refused 2$/m);
+  assert.deepEqual(JSON.parse(times!.stdout).rates, { waited: 0, refused: 2 });
+  assert.match(overview!.stdout, /^cache {3}2 calls answered, .* not sent again$/m);
+});

@@ -7,12 +7,14 @@ import { type Database, openDatabase } from "../database.ts";
 import { AppError } from "../errors.ts";
 import { barOf, formatCount, sparkline, tableLines } from "../figure_views.ts";
 import {
+  cacheFigures,
   type CallFigures,
   callFigures,
   dayFigures,
   type FigureFilter,
   KEPT_FORMULA,
   keptTokens,
+  rateFigures,
   readReset,
   type RunFigures,
   runFigures,
@@ -30,7 +32,7 @@ import { entryDocument, entryText, iso, summaryLines } from "../run_views.ts";
 import { TOKENIZER } from "../stats.ts";
 import { cleanLine, quoteText } from "../text.ts";
 
-const TOPICS = ["tokens", "calls", "runs", "performance"] as const;
+const TOPICS = ["tokens", "cache", "calls", "runs", "performance"] as const;
 type Topic = (typeof TOPICS)[number];
 
 interface Flags {
@@ -57,9 +59,10 @@ export const command = buildCommand<Flags, [topic?: Topic, run?: string], Invoca
 since the last --reset, which leaves the journal as it is.
 
   tokens       what runs kept out of a model's context, with the formula
+  cache        calls that a kept result answered, and what was not sent again
   calls        calls by tool: how many, how they ended, how long they took
   runs [ID]    runs, the last first; with an ID its code, calls and decisions
-  performance  how time, fuel and memory of runs and calls are spread
+  performance  how time, fuel and memory are spread, and what rates held back
 
 "stats runs --format json" gives the whole audit trail: every run with its code and calls.
 
@@ -111,6 +114,8 @@ EXAMPLES
           return showOverview(this, view);
         case "tokens":
           return showTokens(this, view);
+        case "cache":
+          return showCache(this, view);
         case "calls":
           return showCalls(this, view);
         case "runs":
@@ -189,6 +194,7 @@ function showOverview({ output, log }: Invocation, view: View): void {
   const runs = runFigures(database, filter);
   const calls = callFigures(database, filter);
   const tokens = tokenFigures(database, filter);
+  const { tools: _, ...cache } = cacheFigures(database, { ...filter, limit: 0 });
   const days = dayFigures(database, { ...filter, limit: MAX_DAYS });
   if (output.format === "json") {
     output.document({
@@ -196,6 +202,7 @@ function showOverview({ output, log }: Invocation, view: View): void {
       ...scopeOf(view),
       runs,
       calls,
+      cache,
       tokens: { tokenizer: TOKENIZER, formula: KEPT_FORMULA, ...tokens },
       days,
     });
@@ -209,6 +216,11 @@ function showOverview({ output, log }: Invocation, view: View): void {
     ...spreadLine(runs.ms, formatMs),
     `${label("calls")}${callsText(calls)}`,
     ...spreadLine(calls.ms, formatMs),
+    ...(cache.hits + cache.shared === 0 ? [] : [
+      `${label("cache")}${formatCount(cache.hits + cache.shared)} calls answered, ${
+        formatBytes(cache.savedBytes)
+      } not sent again`,
+    ]),
     ...(runs.fuel === undefined
       ? []
       : [`${label("fuel")}${formatCount(runs.fuel.total)} units in all`]),
@@ -335,6 +347,35 @@ function showCalls({ output, log }: Invocation, view: View): void {
   ].join("\n"));
 }
 
+function showCache({ output, log }: Invocation, view: View): void {
+  const { database, filter } = view;
+  const isJson = output.format === "json";
+  const limit = view.limit ?? (isJson ? MAX_LIMIT : DEFAULT_LIMIT);
+  const { tools, ...all } = cacheFigures(database, { ...filter, limit });
+  if (isJson) return output.document({ ok: true, ...scopeOf(view), cache: all, tools });
+  if (tools.length === 0) {
+    return log.info(
+      'No call looked for a kept result: "cache.tools" in the configuration names tools to keep',
+    );
+  }
+  const most = Math.max(...tools.map(({ hits, shared }) => hits + shared));
+  const { hits, shared, misses, savedBytes } = all;
+  output.print([
+    `${output.style.bold("cache")} ${formatCount(hits)} hits, ${formatCount(shared)} shared, ${
+      formatCount(misses)
+    } misses; ${formatBytes(savedBytes)} not sent again`,
+    ...tableLines([
+      ["tool", "hits", "shared", "misses", "saved"],
+      ...tools.map((tool) => [
+        cleanLine(`${tool.server}/${tool.tool}`, 60),
+        ...[tool.hits, tool.shared, tool.misses].map(formatCount),
+        formatBytes(tool.savedBytes),
+        output.format === "pretty" ? barOf(tool.hits + tool.shared, most, 10) : "",
+      ]),
+    ], "lrrrr"),
+  ].join("\n"));
+}
+
 function journalOf({ database, now }: View): Journal {
   return createJournal(database, { warn() {}, now: () => now });
 }
@@ -375,6 +416,7 @@ function showPerformance({ output, log }: Invocation, view: View): void {
   const { database, filter } = view;
   const runs = runFigures(database, filter);
   const calls = callFigures(database, filter);
+  const rates = rateFigures(database, filter);
   if (output.format === "json") {
     const { ms, fuel, memory } = runs;
     return output.document({
@@ -382,6 +424,7 @@ function showPerformance({ output, log }: Invocation, view: View): void {
       ...scopeOf(view),
       runs: { count: runs.count, ms, fuel, memory },
       calls: { count: calls.calls, ms: calls.ms },
+      rates,
     });
   }
   if (runs.count === 0) return sayNothing(log, view);
@@ -389,13 +432,17 @@ function showPerformance({ output, log }: Invocation, view: View): void {
     spread === undefined
       ? []
       : [[name, ...[spread.p50, spread.p95, spread.p99, spread.max].map(format)]];
-  output.print(
-    tableLines([
+  output.print([
+    ...tableLines([
       ["", "p50", "p95", "p99", "most"],
       ...row("time of a run", runs.ms, formatMs),
       ...row("fuel of a run", runs.fuel, formatCount),
       ...row("memory of a run", runs.memory, formatBytes),
       ...row("time of a call", calls.ms, formatMs),
-    ], "lrrrr").join("\n"),
-  );
+      ...row("wait for its rate", rates.ms, formatMs),
+    ], "lrrrr"),
+    ...(rates.waited + rates.refused === 0 ? [] : [
+      `rates held back ${countOf(rates.waited, "call")} and refused ${formatCount(rates.refused)}`,
+    ]),
+  ].join("\n"));
 }
