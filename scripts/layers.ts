@@ -12,6 +12,7 @@ const ROWS: readonly (readonly string[])[] = [
     ...words("schema schema_form schema_keywords schema_reference schema_shape schema_table"),
     ...words("schema_plain schema_problems policy limiter cache waiting"),
     ...words("type_model type_text named_types template template_generated"),
+    ...words("progress"),
     ...words("source source_lexer source_nesting source_scan source_map"),
     ...words("fuel loader asset engine web_globals web_host prelude messages verdict"),
     ...words(
@@ -26,7 +27,7 @@ const ROWS: readonly (readonly string[])[] = [
       "clients client_edits policy_layers server_lint config_file discovery trust state figures",
     ),
     ...words(
-      "vfs plan reference codegen documents declarations difference modules run guest sandbox workspace",
+      "vfs plan reference codegen documents declarations difference modules run guest sandbox workspace handles preview",
     ),
   ],
   words(

@@ -28,7 +28,7 @@ export interface Paths {
 /** The path of a file of ours; undefined where nothing can be kept. */
 export function dataFile(
   { data }: Paths,
-  name: "mcp-exec.db" | "engine.wasm",
+  name: "mcp-exec.db" | "engine.wasm" | "handles",
 ): string | undefined {
   return data === undefined ? undefined : `${data}/${name}`;
 }

@@ -97,6 +97,15 @@ const MIGRATIONS: readonly string[] = [
   `alter table calls add column source text;
    alter table calls add column waited real;
    alter table calls add column met text;`,
+  `create table handles (
+     id text primary key, version integer not null, digest text not null, type text not null,
+     bytes integer not null, is_text integer not null, kept integer not null,
+     expires integer not null
+   ) without rowid;
+   create index handles_expires on handles (expires, bytes);
+   create table handle_sessions (
+     session text not null, id text not null, primary key (session, id)
+   ) without rowid;`,
 ];
 
 /** The version of the schema this program writes; a file with a higher one is left alone. */

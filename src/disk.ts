@@ -152,6 +152,20 @@ export async function removeFolder(path: string, options: WriteOptions = {}): Pr
   });
 }
 
+/** Removes the file or link `path` itself; false when there was none. For who holds its lock. */
+export async function removeFile(
+  path: string,
+  { operations = Deno }: Pick<WriteOptions, "operations"> = {},
+): Promise<boolean> {
+  try {
+    await operations.remove(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw diskError("write", path, error);
+  }
+}
+
 /**
  * Ends what a process that died in `replaceFolder` or `removeFolder` left of `path`: the old
  * folder is put back when no new one took its place, and staged remains go. For readers that

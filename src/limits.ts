@@ -28,10 +28,28 @@ export const CONNECT_TIMEOUT_MS = 30_000;
 export const LIST_TIMEOUT_MS = 60_000;
 /** One tool call, or what is left of the run. */
 export const CALL_TIMEOUT_MS = 60_000;
+/** Open connections of one bridge, and those to one HTTP server; a process has one. */
+export const MAX_CONNECTIONS = 64;
+export const MAX_HTTP_CONNECTIONS = 8;
+/** Calls on one HTTP connection before another one is opened: servers take many side by side. */
+export const CALLS_PER_CONNECTION = 16;
+/** How long a call may wait for one of all connections, and how long an idle one stays open. */
+export const CONNECTION_WAIT_MS = 10_000;
+export const IDLE_CONNECTION_MS = 5 * 60_000;
+/** After so long without use a server is asked whether it is still there, and how long for. */
+export const CHECK_AFTER_MS = 30_000;
+export const CHECK_TIMEOUT_MS = 2_000;
+/** A connection that held so long was a good one: how it ends says nothing of the next one. */
+export const STEADY_CONNECTION_MS = 10_000;
+/** How long a server is left alone after its second failure in a row: twice as long with each. */
+export const BACKOFF_MS = 1_000;
+export const MAX_BACKOFF_MS = 60_000;
 /** Time a server gets to end by itself after its stdin closed, then after SIGTERM. */
 export const CLOSE_GRACE_MS = 500;
 /** Time a command gets to close what it opened after Ctrl-C: more than two of those graces. */
 export const INTERRUPT_GRACE_MS = 3_000;
+/** How long something takes before a person is told of it on a terminal. */
+export const PROGRESS_DELAY_MS = 500;
 
 /** Tools read from one server, and pages of its listing: the largest known server has hundreds. */
 export const MAX_TOOLS = 10_000;
@@ -87,8 +105,28 @@ export const MAX_RULE_CHARS = 4 * KIB;
 export const MAX_PARAMS_BYTES = 1 * MIB;
 /** Size of the result of one call, as JSON. */
 export const MAX_RESULT_BYTES = 16 * MIB;
-/** Calls on their way at once in one run; more wait in order. */
+/**
+ * What a call may answer with at all: beyond `MAX_RESULT_BYTES` it stays on the host as a handle.
+ * The result of a run is as large at the most, so every result fits in a handle.
+ */
+export const MAX_HANDLE_BYTES = 64 * MIB;
+/** Parameters of one call once handles in them are replaced by what they stand for. */
+export const MAX_FILLED_PARAMS_BYTES = 16 * MIB;
+/** What one run may leave behind handles: as much as it may receive. */
+export const MAX_RUN_KEPT_BYTES = 256 * MIB;
+/** All handles on disk, and all of one process where they cannot be written; the oldest leave. */
+export const MAX_HANDLES = 10_000;
+export const MAX_HANDLES_BYTES = 1024 * MIB;
+export const MAX_HANDLES_IN_MEMORY_BYTES = 256 * MIB;
+/** How long a handle lasts: an agent goes back to a result the same day. */
+export const HANDLE_HOURS = 24;
+/** The start of a large value that stands beside its handle. */
+export const HANDLE_PREVIEW_CHARS = 1_000;
+/** Calls on their way at once, of all runs of a bridge; more wait in order. */
 export const MAX_CALLS_IN_FLIGHT = 128;
+/** Calls that wait for one of those places, of one session or run and of all: more are refused. */
+export const MAX_CALLS_WAITING = 256;
+export const MAX_ALL_CALLS_WAITING = 4_096;
 /** Requests on their way or waiting in one run, together: they stand in the host's memory. */
 export const MAX_OPEN_BYTES = 64 * MIB;
 
