@@ -29,7 +29,7 @@ import {
   type ToolResult,
 } from "./payloads.ts";
 import { decide, decisionText, type PolicyLayer, refusal, refusalOfServer } from "./policy.ts";
-import { createPool } from "./pool.ts";
+import { createPool, type OpenOptions } from "./pool.ts";
 import {
   fingerprintOf,
   type JsonObject,
@@ -117,6 +117,8 @@ export interface BridgeOptions {
   readonly warn: (message: string) => void;
   /** Told before a server is connected to. */
   readonly onConnect?: (name: ServerName) => void;
+  /** Shows what takes a while. */
+  readonly progress?: NonNullable<OpenOptions["progress"]>;
   /** Counts the tokens of parameters and values, for reports that show them. */
   readonly countTokens?: (text: string) => number;
   /** Once it is aborted, whatever is under way ends and nothing more is opened. */
@@ -182,6 +184,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
     warn,
     signal: ending,
     onStale: (spec, tool) => forget({ server: fingerprint(spec), tool }),
+    progress: options.progress,
   });
 
   function specOf(server: string, only: ReadonlySet<ServerName> | undefined): ServerSpec {

@@ -8,6 +8,7 @@ import { type CommandGroup, type Invocation, literalArguments } from "./flags.ts
 import { INTERRUPT_GRACE_MS } from "./limits.ts";
 import { createLog } from "./log.ts";
 import { nearestHint } from "./names.ts";
+import { createProgress, type Progress } from "./progress.ts";
 import { createOutput, createStyle, errorLines, type Output } from "./render.ts";
 import { quoteText } from "./text.ts";
 import { VERSION } from "./version.ts";
@@ -132,12 +133,13 @@ export async function main(view: ProcessView): Promise<ExitCode> {
  * that comes in through `stray` ends it at once; after an interrupt it gets `graceMs` to close.
  */
 export async function runCli(
-  context: Context,
+  whole: Context,
   options: { stray?: Promise<AppError>; graceMs?: number } = {},
 ): Promise<ExitCode> {
-  const globals = readGlobals(context);
+  const globals = readGlobals(whole);
+  const { context, progress } = createProgress(whole, globals);
   const output = createOutput(context, globals);
-  const work = dispatch({ context, globals, output }).catch((error) => {
+  const work = dispatch({ context, globals, output, progress }).catch((error) => {
     const failure = toAppError(error);
     // What an interrupt broke on its way out is not the reason.
     return context.signal.aborted && failure.kind !== "interrupted"
@@ -148,6 +150,7 @@ export async function runCli(
   const never = new Promise<never>(() => {});
   const outcome = await Promise.race([work, grace.elapsed, options.stray ?? never]);
   grace.cancel();
+  progress.close();
   if (!(outcome instanceof AppError)) return outcome;
   const isJson = globals.format === "json";
   if (isJson) output.document({ ok: false, error: changeTexts(outcome, output.mask) });
@@ -222,6 +225,7 @@ interface DispatchParts {
   readonly context: Context;
   readonly globals: Globals;
   readonly output: Output;
+  readonly progress: Progress;
 }
 
 async function runCommand(
@@ -230,7 +234,7 @@ async function runCommand(
     readonly command: Command<Invocation>;
     readonly rest: readonly string[];
   },
-  { context, globals, output }: DispatchParts,
+  { context, globals, output, progress }: DispatchParts,
 ): Promise<ExitCode> {
   const stricli = await import("@stricli/core");
   const help = helpOf(name, command, stricli.text_en);
@@ -263,6 +267,7 @@ async function runCommand(
       quiet: globals.quiet,
       color: globals.color && context.isTerminal.error,
     }),
+    progress,
     config: globals.config,
     note(lines: readonly string[]) {
       if (!globals.quiet) context.writeError(lines.map((line) => `${line}\n`).join(""));

@@ -15,6 +15,7 @@ import {
 } from "./limits.ts";
 import type { Log } from "./log.ts";
 import type { ServerName } from "./names.ts";
+import type { Progress } from "./progress.ts";
 import type { Output } from "./render.ts";
 import { describeSpec, type ServerSpec } from "./server.ts";
 import { findServer, loadServers, type ServerSet, withTrustStore } from "./servers.ts";
@@ -27,6 +28,8 @@ export interface Invocation extends CommandContext {
   readonly context: Context;
   readonly output: Output;
   readonly log: Log;
+  /** Shows on a terminal what takes a while. */
+  readonly progress: Progress;
   /** The value of the global `--config`. */
   readonly config: string | undefined;
   /** Writes lines to stderr unless `--quiet`; what is in them must be safe to show. */
@@ -237,7 +240,7 @@ export function chooseServer(
 
 /** Runs `work` with a session over `servers` that is closed afterwards, whatever happens. */
 export async function withSession<Result>(
-  { context, log }: Pick<Invocation, "context" | "log">,
+  { context, log, progress }: Pick<Invocation, "context" | "log" | "progress">,
   servers: ServerSet,
   options: Omit<SessionOptions, "log"> & { work: (session: Session) => Promise<Result> },
 ): Promise<Result> {
@@ -245,6 +248,7 @@ export async function withSession<Result>(
   const session = await openSession(context, servers, {
     ...options,
     log,
+    progress,
     onConnect: (name) => log.debug(`Connecting to "${name}"`),
   });
   try {

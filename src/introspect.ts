@@ -17,6 +17,7 @@ import {
   MAX_TOOLS,
 } from "./limits.ts";
 import { type ServerName, type ToolName, toToolName } from "./names.ts";
+import type { Progress } from "./progress.ts";
 import { isObject, type JsonObject, type ServerInfo, type ToolDefinition } from "./server.ts";
 import { byteLength, quoteText } from "./text.ts";
 import type { Connection } from "./transport.ts";
@@ -27,6 +28,8 @@ export interface IntrospectOptions {
   readonly signal?: AbortSignal;
   /** Gives a new connection when the first one drops; used once. */
   readonly reconnect?: () => Promise<Connection>;
+  /** Shows how many tools were read. */
+  readonly progress?: Progress;
 }
 
 /**
@@ -38,20 +41,23 @@ export async function introspect(
   options: IntrospectOptions = {},
 ): Promise<ServerInfo> {
   try {
-    return await readServer(connection, options.signal);
+    return await readServer(connection, options);
   } catch (error) {
     const dropped = error instanceof AppError && error.kind === "connect";
     if (!dropped || options.reconnect === undefined || options.signal?.aborted) throw error;
-    return await readServer(await options.reconnect(), options.signal);
+    return await readServer(await options.reconnect(), options);
   }
 }
 
-async function readServer(connection: Connection, signal?: AbortSignal): Promise<ServerInfo> {
+async function readServer(
+  connection: Connection,
+  options: IntrospectOptions,
+): Promise<ServerInfo> {
   const { spec: { name }, identity, capabilities } = connection;
   // Without the capability there is nothing to ask for, and some servers answer with an error.
   const listing = capabilities["tools"] === undefined
     ? { raw: [], warnings: [] }
-    : await listTools(connection, signal);
+    : await listTools(connection, options);
   const { tools, warnings } = parseTools(name, listing.raw);
   const all = [...listing.warnings, ...warnings];
   const instructions = connection.instructions;
@@ -85,7 +91,26 @@ interface Listing {
   readonly warnings: string[];
 }
 
-async function listTools(connection: Connection, signal?: AbortSignal): Promise<Listing> {
+async function listTools(
+  connection: Connection,
+  { signal, progress }: IntrospectOptions,
+): Promise<Listing> {
+  const name = connection.spec.name;
+  const activity = progress?.begin(`Reading the tools of "${name}"`);
+  try {
+    return await listPages(connection, {
+      signal,
+      onTools: (count) => activity?.say(`Reading the tools of "${name}": ${count}`),
+    });
+  } finally {
+    activity?.end();
+  }
+}
+
+async function listPages(
+  connection: Connection,
+  { signal, onTools }: { signal: AbortSignal | undefined; onTools: (count: number) => void },
+): Promise<Listing> {
   const name = connection.spec.name;
   const deadline = performance.now() + LIST_TIMEOUT_MS;
   const listing: Listing = { raw: [], warnings: [] };
@@ -114,6 +139,7 @@ async function listTools(connection: Connection, signal?: AbortSignal): Promise<
     if (bytes > MAX_LISTING_BYTES) return stop(`lists over ${formatBytes(MAX_LISTING_BYTES)}`);
     const room = MAX_TOOLS - listing.raw.length;
     for (const tool of tools.slice(0, room)) listing.raw.push(tool);
+    onTools(listing.raw.length);
     if (tools.length > room) return stop(`lists over ${MAX_TOOLS} tools`);
     const next = answer["nextCursor"] ?? "";
     if (next === "") return listing;

@@ -6,6 +6,7 @@ import { AppError } from "./errors.ts";
 import type { Digest } from "./hash.ts";
 import { introspect } from "./introspect.ts";
 import { nearestHint, type ServerName, type ToolName } from "./names.ts";
+import type { Progress } from "./progress.ts";
 import type { ServerInfo, ServerSpec, ToolDefinition } from "./server.ts";
 import { quoteText } from "./text.ts";
 import type { Connection } from "./transport.ts";
@@ -46,6 +47,8 @@ export interface ListingOptions {
   readonly signal: AbortSignal;
   /** Told of each definition that no longer holds. */
   readonly onStale: (spec: ServerSpec, definition: Digest) => void;
+  /** Shows what takes a while. */
+  readonly progress?: Progress | undefined;
 }
 
 interface KnownTools {
@@ -73,6 +76,7 @@ export function createListings(options: ListingOptions): Listings {
       ...await introspect(connection, {
         signal: options.signal,
         reconnect: () => options.connect(spec),
+        ...(options.progress && { progress: options.progress }),
       }),
       name: spec.name,
     };

@@ -6,6 +6,7 @@ import type { Environment } from "./context.ts";
 import { AppError } from "./errors.ts";
 import { expandSpec } from "./expand.ts";
 import type { ServerName } from "./names.ts";
+import type { Progress } from "./progress.ts";
 import { describeSpec, type ServerSpec } from "./server.ts";
 import { cleanLine, quoteText } from "./text.ts";
 import { connect, type Connection } from "./transport.ts";
@@ -19,6 +20,8 @@ export interface OpenOptions {
   readonly warn: (message: string) => void;
   /** Told before a server is connected to. */
   readonly onConnect?: (name: ServerName) => void;
+  /** Shows what takes a while. */
+  readonly progress?: Progress;
   readonly signal?: AbortSignal;
 }
 
@@ -39,15 +42,20 @@ export async function openConnection(spec: ServerSpec, options: OpenOptions): Pr
   }
   options.onConnect?.(spec.name);
   const era = options.catalog.era(spec);
-  const connection = await connect(expandSpec(spec, options.env), {
-    env: options.env,
-    warn: options.warn,
-    clientVersion: VERSION,
-    ...(era !== undefined && { era }),
-    ...(options.signal !== undefined && { signal: options.signal }),
-  });
-  if (connection.era !== era) options.catalog.rememberEra(spec, connection.era);
-  return connection;
+  const activity = options.progress?.begin(`Connecting to "${spec.name}"`);
+  try {
+    const connection = await connect(expandSpec(spec, options.env), {
+      env: options.env,
+      warn: options.warn,
+      clientVersion: VERSION,
+      ...(era !== undefined && { era }),
+      ...(options.signal !== undefined && { signal: options.signal }),
+    });
+    if (connection.era !== era) options.catalog.rememberEra(spec, connection.era);
+    return connection;
+  } finally {
+    activity?.end();
+  }
 }
 
 /** Open connections by server. */

@@ -7,6 +7,7 @@ import { type AppError, toAppError } from "./errors.ts";
 import { introspect } from "./introspect.ts";
 import type { ServerName } from "./names.ts";
 import { openConnection } from "./pool.ts";
+import type { Progress } from "./progress.ts";
 import { definitionTokens, type Finding, lintServer } from "./server_lint.ts";
 import type { ProtocolEra, ServerInfo, ServerSpec } from "./server.ts";
 
@@ -37,10 +38,11 @@ export interface FailedCheck {
 /** Looks at one server; its listing goes into the index. Never rejects. */
 export async function checkServer(
   spec: ServerSpec,
-  { context, catalog, ignored }: {
+  { context, catalog, ignored, progress }: {
     context: Context;
     catalog: Catalog;
     ignored: ReadonlySet<string>;
+    progress: Progress;
   },
 ): Promise<ServerCheck | FailedCheck> {
   const warnings: string[] = [];
@@ -51,6 +53,7 @@ export async function checkServer(
       catalog,
       env: context.env,
       signal,
+      progress,
       warn: (message) => warnings.push(message),
     });
     const connected = performance.now();
@@ -58,7 +61,7 @@ export async function checkServer(
     let listed: number;
     let closed: number;
     try {
-      info = await introspect(connection, { signal });
+      info = await introspect(connection, { signal, progress });
       catalog.save(spec, info);
     } finally {
       listed = performance.now();

@@ -7,6 +7,7 @@ import { openDatabase } from "./database.ts";
 import { AppError } from "./errors.ts";
 import type { Invocation } from "./flags.ts";
 import { MAX_PARALLEL_CHECKS } from "./limits.ts";
+import { NO_PROGRESS } from "./progress.ts";
 import { countOf, formatMs } from "./render.ts";
 import { checkServer, type FailedCheck, type ServerCheck } from "./server_check.ts";
 import { LINT_RULES } from "./server_lint.ts";
@@ -27,7 +28,7 @@ export interface ValidateOptions {
  * reached, else a `failure` when something was found that counts.
  */
 export async function validateServers(
-  { context, output, log, note }: Invocation,
+  { context, output, log, progress }: Invocation,
   specs: readonly ServerSpec[],
   { ignored, strict }: ValidateOptions,
 ): Promise<void> {
@@ -44,17 +45,21 @@ export async function validateServers(
   try {
     const catalog = createCatalog(database, { now: context.now, warn });
     const queue = specs.map((spec, index) => ({ spec, index }));
-    const showsProgress = context.isTerminal.error && specs.length > 1;
+    const whole = specs.length > 1 ? progress.begin("Validating") : NO_PROGRESS.begin("");
     const work = async () => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         const { spec, index } = next;
-        checks[index] = await checkServer(spec, { context, catalog, ignored: new Set(ignored) });
-        if (showsProgress) {
-          note([`${specs.length - queue.length} of ${specs.length}: ${spec.name}`]);
-        }
+        whole.say(`Validating ${specs.length - queue.length} of ${specs.length} servers`);
+        checks[index] = await checkServer(spec, {
+          context,
+          catalog,
+          progress: specs.length > 1 ? NO_PROGRESS : progress,
+          ignored: new Set(ignored),
+        });
       }
     };
-    await Promise.all(Array.from({ length: MAX_PARALLEL_CHECKS }, work));
+    await Promise.all(Array.from({ length: MAX_PARALLEL_CHECKS }, work))
+      .finally(() => whole.end());
   } finally {
     database.close();
   }

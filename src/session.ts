@@ -21,6 +21,7 @@ import {
 } from "./names.ts";
 import { requireServers } from "./policy_layers.ts";
 import { openConnection, type OpenOptions } from "./pool.ts";
+import type { Activity, Progress } from "./progress.ts";
 import type { CodeExecutor, LogEntry, RunReport } from "./sandbox.ts";
 import type { ServerInfo, ServerSpec } from "./server.ts";
 import { freeName, type ServerSet } from "./servers.ts";
@@ -79,6 +80,8 @@ export interface SessionOptions {
   readonly log: Log;
   /** Told before a server is connected to. */
   readonly onConnect?: (name: ServerName) => void;
+  /** Shows what takes a while. */
+  readonly progress?: Progress;
   /** Counts the tokens of each result, for reports that show them. */
   readonly countTokens?: (text: string) => number;
   /** A sandbox that was started before; it is not closed with the session. */
@@ -105,6 +108,7 @@ export async function openSession(
     warn,
     signal: context.signal,
     ...(options.onConnect && { onConnect: options.onConnect }),
+    ...(options.progress && { progress: options.progress }),
   };
   let named: NamedServers;
   try {
@@ -141,10 +145,12 @@ export async function openSession(
     journal,
     specs: named.specs,
     adHoc: named.adHoc,
-    run(request) {
+    async run(request) {
       const executor = options.executor ?? (started ??= startExecutor(context));
       const limits = { ...DEFAULT_RUN_LIMITS, ...servers.config.limits, ...request.limits };
-      return runProgram(request, {
+      const activity = options.progress?.begin(`Running ${request.path}`) ?? NOTHING_SHOWN;
+      return await runProgram(request, {
+        activity,
         bridge,
         catalog,
         journal,
@@ -157,7 +163,7 @@ export async function openSession(
           return await skillStoreOver(context, database).load(name);
         },
         signal: context.signal,
-      });
+      }).finally(() => activity.end());
     },
     async close() {
       await Promise.all([started?.close(), bridge.close()]);
@@ -201,7 +207,10 @@ async function nameServers(servers: ServerSet, opening: OpenOptions): Promise<Na
   return { specs, connections, adHoc: servers.adHoc.map((name) => renamed.get(name) ?? name) };
 }
 
+const NOTHING_SHOWN: Activity = { say() {}, end() {} };
+
 interface RunParts {
+  readonly activity: Activity;
   readonly bridge: McpBridge;
   readonly catalog: Catalog;
   readonly journal: Journal;
@@ -243,7 +252,10 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
       only,
       listed: servers,
       workspace: request.workspace && await openWorkspace(request.workspace),
-      onCall: (trace) => calls.push(trace),
+      onCall(trace) {
+        calls.push(trace);
+        parts.activity.say(`Running ${request.path}: ${calls.length} calls`);
+      },
     });
     const { missing, ...ran } = await executor.execute(
       {

@@ -139,7 +139,7 @@ interface Call {
 }
 
 async function callOnce(
-  { context, output, note }: Invocation,
+  { context, output, note, progress }: Invocation,
   session: Session,
   { flags, server, tool, params }: Call,
 ): Promise<void> {
@@ -155,6 +155,7 @@ async function callOnce(
   );
   const source = `return await callTool(${JSON.stringify(server)}, ${JSON.stringify(tool)}, args);`;
   const started = performance.now();
+  const activity = progress.begin(`Calling ${server}/${tool}`);
   const run = journal.startRun({
     command: "call",
     code: source,
@@ -181,6 +182,8 @@ async function callOnce(
       error: failure.toJSON(),
     });
     throw failure;
+  } finally {
+    activity.end();
   }
 }
 

@@ -1,0 +1,119 @@
+// deno-lint-ignore-file no-control-regex
+import assert from "node:assert/strict";
+import { type Context, pathsOf } from "../src/context.ts";
+import { createProgress, NO_PROGRESS } from "../src/progress.ts";
+
+/** A context on a terminal, and everything that was written to it in order. */
+function terminal(
+  values: Record<string, string> = {},
+  isTerminal = { in: true, out: true, error: true },
+) {
+  const written: string[] = [];
+  const env = { get: (name: string) => values[name], toObject: () => values };
+  const context: Context = {
+    args: [],
+    env,
+    cwd: "/",
+    platform: "linux",
+    paths: pathsOf(env, { platform: "linux", cwd: "/" }),
+    writeOut: (text) => written.push(`out:${text}`) > 0,
+    writeError: (text) => void written.push(text),
+    readInput: () => Promise.reject(new Error("nothing to read")),
+    confirm: (question) => Promise.resolve(written.push(`ask:${question}`) > 0),
+    isTerminal,
+    columns: 60,
+    signal: new AbortController().signal,
+    now: () => 0,
+  };
+  return { context, written };
+}
+
+const PLAIN = { quiet: false, color: false, delayMs: 0 };
+
+/** Waits until the line was drawn once more. */
+async function drawn(written: readonly string[]): Promise<string> {
+  const before = written.length;
+  while (written.length === before) await new Promise((resolve) => setTimeout(resolve, 5));
+  return written.at(-1)!;
+}
+
+Deno.test("createProgress shows the last that began and how many more there are", async () => {
+  const { context, written } = terminal();
+  const { progress } = createProgress(context, PLAIN);
+  const one = progress.begin('Connecting to "one"');
+  assert.match(await drawn(written), /^\r\x1b\[K\S Connecting to "one"( \(\d+ s\))?$/);
+  const two = progress.begin('Connecting to "two"');
+  assert.match(await drawn(written), /Connecting to "two" and 1 more( \(\d+ s\))?$/);
+  two.say('Reading tools of "two": 40');
+  assert.match(await drawn(written), /Reading tools of "two": 40 and 1 more( \(\d+ s\))?$/);
+  two.end();
+  two.end();
+  assert.match(await drawn(written), /Connecting to "one"( \(\d+ s\))?$/);
+  one.end();
+  assert.equal(written.at(-1), "\r\x1b[K");
+});
+
+Deno.test("createProgress writes nothing for what ends before the delay", async () => {
+  const { context, written } = terminal();
+  const { progress } = createProgress(context, { ...PLAIN, delayMs: 60_000 });
+  for (let count = 0; count < 3; count++) progress.begin("Soon done").end();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  progress.begin("Left open");
+  progress.close();
+  assert.deepEqual(written, []);
+});
+
+Deno.test("createProgress erases its line before anything else is written", async () => {
+  const { context: plain, written } = terminal();
+  const { progress, context } = createProgress(plain, PLAIN);
+  progress.begin("Working");
+  for (const write of ["writeOut", "writeError"] as const) {
+    await drawn(written);
+    const before = written.length;
+    context[write]("text\n");
+    assert.deepEqual(written.slice(before), [
+      "\r\x1b[K",
+      write === "writeOut" ? "out:text\n" : "text\n",
+    ]);
+  }
+  await drawn(written);
+  const before = written.length;
+  assert.equal(await context.confirm!("Sure?"), true);
+  assert.deepEqual(written.slice(before), ["\r\x1b[K", "ask:Sure?"]);
+  assert.match(await drawn(written), /Working$/);
+  progress.close();
+  assert.equal(written.at(-1), "\r\x1b[K");
+});
+
+Deno.test("createProgress leaves stdout alone where that is no terminal", async () => {
+  const { context: plain, written } = terminal({}, { in: true, out: false, error: true });
+  const { progress, context } = createProgress(plain, PLAIN);
+  progress.begin("Working");
+  await drawn(written);
+  context.writeOut("text\n");
+  assert.equal(written.at(-1), "out:text\n");
+  assert.notEqual(written.at(-2), "\r\x1b[K");
+  progress.close();
+});
+
+Deno.test("createProgress is nothing in a pipe, with CI, on a dumb terminal and with --quiet", () => {
+  const pipe = terminal({}, { in: true, out: true, error: false }).context;
+  const cases = [
+    createProgress(pipe, PLAIN),
+    createProgress(terminal({ CI: "1" }).context, PLAIN),
+    createProgress(terminal({ TERM: "dumb" }).context, PLAIN),
+    createProgress(terminal().context, { ...PLAIN, quiet: true }),
+  ];
+  for (const { progress } of cases) assert.equal(progress, NO_PROGRESS);
+  assert.equal(createProgress(pipe, PLAIN).context, pipe);
+});
+
+Deno.test("createProgress keeps to one line and obeys no text it shows (H22)", async () => {
+  const { context, written } = terminal();
+  const { progress } = createProgress(context, { ...PLAIN, color: true });
+  progress.begin("\x1b[2J" + "界".repeat(50));
+  const line = (await drawn(written)).replace("\r\x1b[K", "").replace(/\x1b\[2?2m/g, "");
+  assert.ok(!line.includes("\x1b"), JSON.stringify(line));
+  assert.ok(line.replace(/[^\x00-\x7f]/g, "  ").length <= 60, line);
+  progress.close();
+});
