@@ -13,7 +13,6 @@ const ROWS: readonly (readonly string[])[] = [
     ...words("schema_plain schema_problems policy limiter cache waiting"),
     ...words("type_model type_text named_types template template_generated"),
     ...words("progress"),
-    ...words("progress"),
     ...words("source source_lexer source_nesting source_scan source_map"),
     ...words("fuel loader asset engine web_globals web_host prelude messages verdict"),
     ...words(

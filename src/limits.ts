@@ -50,8 +50,6 @@ export const CLOSE_GRACE_MS = 500;
 export const INTERRUPT_GRACE_MS = 3_000;
 /** How long something takes before a person is told of it on a terminal. */
 export const PROGRESS_DELAY_MS = 500;
-/** How long something takes before a person is told of it on a terminal. */
-export const PROGRESS_DELAY_MS = 500;
 
 /** Tools read from one server, and pages of its listing: the largest known server has hundreds. */
 export const MAX_TOOLS = 10_000;
