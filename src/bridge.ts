@@ -18,7 +18,12 @@ import { expandSpec } from "./expand.ts";
 import type { Digest } from "./hash.ts";
 import type { Journal, RunId } from "./journal.ts";
 import { bucketKey, createLimiter, type Limiter, rateOf, type RateRule } from "./limiter.ts";
-import { CALL_TIMEOUT_MS, MAX_CALLS_IN_FLIGHT } from "./limits.ts";
+import {
+  CALL_TIMEOUT_MS,
+  MAX_ALL_CALLS_WAITING,
+  MAX_CALLS_IN_FLIGHT,
+  MAX_CALLS_WAITING,
+} from "./limits.ts";
 import { createListings, type WantedTool } from "./listings.ts";
 import { nearestHint, type ServerName, type SessionId, toToolName } from "./names.ts";
 import {
@@ -29,7 +34,13 @@ import {
   type ToolResult,
 } from "./payloads.ts";
 import { decide, decisionText, type PolicyLayer, refusal, refusalOfServer } from "./policy.ts";
-import { createPool, type OpenOptions } from "./pool.ts";
+import {
+  createPool,
+  type Lease,
+  type OpenOptions,
+  type PoolBounds,
+  type ServerConnections,
+} from "./pool.ts";
 import {
   fingerprintOf,
   type JsonObject,
@@ -40,7 +51,7 @@ import {
 import { byteLength, cleanLine, quoteText } from "./text.ts";
 import { type Connection, credentialsOf } from "./transport.ts";
 import { createSchemaChecker } from "./validate.ts";
-import { createSlots, interruption, orInterrupted } from "./waiting.ts";
+import { type Clock, createSlots, interruption, orInterrupted } from "./waiting.ts";
 
 export { unknownTool } from "./listings.ts";
 export type { ToolResult } from "./payloads.ts";
@@ -99,6 +110,8 @@ export interface McpBridge {
     params: unknown,
     options?: CallOptions,
   ): Promise<ToolResult>;
+  /** How each server is connected to that was asked for so far. */
+  connections(): ServerConnections[];
   /** Ends every connection and leaves no process behind. */
   close(): Promise<void>;
 }
@@ -133,15 +146,37 @@ export interface BridgeOptions {
   readonly cache?: CacheSettings;
   /** Keeps results: shared with other bridges, or one of its own. */
   readonly results?: ResultCache;
+  /** How many connections there may be, and for how long. */
+  readonly bounds?: PoolBounds;
+  /** How many calls may be under way at once, and how many of one owner may wait for that. */
+  readonly queue?: { readonly inFlight?: number; readonly waiting?: number };
+  /** How time passes for connections that nobody uses. */
+  readonly clock?: Clock;
+}
+
+/** Who asks something of a server, until when, and whose turn it takes. */
+interface Asker {
+  readonly spec: ServerSpec;
+  /** Its session, else its run: all who wait take turns by it. */
+  readonly owner: string;
+  /** Aborted when the caller leaves or the bridge ends. */
+  readonly signal: AbortSignal;
+  whenConnected: WantedTool["whenConnected"];
+}
+
+/** What is asked of a server. */
+interface Request {
+  readonly method: string;
+  readonly params: JsonObject;
+  /** The whole time allowed; that of the server's entry, or the default. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** A call on its way. */
-interface Asked extends WantedTool {
+interface Asked extends WantedTool, Asker {
   readonly params: JsonObject;
   readonly sent: SentParams;
   readonly session: string;
-  /** Aborted when the caller leaves or the bridge ends. */
-  readonly signal: AbortSignal;
 }
 
 /** How far a call came, for its reports. */
@@ -161,7 +196,12 @@ export function createBridge(options: BridgeOptions): McpBridge {
   const limiter = options.limiter ?? createLimiter({ now });
   const results = options.results ?? createResultCache(createMemoryCache({ now, ...cache }));
   const checker = createSchemaChecker({ warn });
-  const slots = createSlots(MAX_CALLS_IN_FLIGHT);
+  const slots = createSlots({
+    places: options.queue?.inFlight ?? MAX_CALLS_IN_FLIGHT,
+    waitingOfOne: options.queue?.waiting ?? MAX_CALLS_WAITING,
+    waiting: MAX_ALL_CALLS_WAITING,
+    refuse: tooManyWait,
+  });
   const closing = new AbortController();
   const ending = options.signal === undefined
     ? closing.signal
@@ -180,7 +220,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
   });
   const listings = createListings({
     catalog: options.catalog,
-    connect: (spec) => pool.connect(spec),
+    take: (spec) => pool.take(spec),
     warn,
     signal: ending,
     onStale: (spec, tool) => forget({ server: fingerprint(spec), tool }),
@@ -261,25 +301,66 @@ export function createBridge(options: BridgeOptions): McpBridge {
   }
 
   async function send(asked: Asked, definition: ToolDefinition): Promise<ToolResult> {
-    const { spec, signal } = asked;
-    const release = await slots.take(signal);
+    const { spec, tool } = asked;
+    const raw = await ask(asked, {
+      method: "tools/call",
+      params: { name: tool, arguments: asked.params },
+    });
+    const result = checkResult(spec.name, tool, raw);
+    await listings.hold(
+      asked,
+      definition,
+      (tool) => checker.checkResult({ server: spec.name, tool }, result.raw),
+    );
+    return result;
+  }
+
+  /** What a server answers: every request of a program leaves here, in its turn and bounded. */
+  async function ask(asker: Asker, { method, params, timeoutMs }: Request): Promise<unknown> {
+    const { spec, owner, signal } = asker;
+    const giveBack = await slots.take({ owner, signal });
     try {
-      const connection = await asked.whenConnected(() => pool.connect(spec));
-      const request = { name: asked.tool, arguments: asked.params };
-      const raw = await connection.request("tools/call", request, {
-        timeoutMs: spec.timeoutMs ?? CALL_TIMEOUT_MS,
-        signal,
-      });
-      const result = checkResult(spec.name, asked.tool, raw);
-      await listings.hold(
-        asked,
-        definition,
-        (tool) => checker.checkResult({ server: spec.name, tool }, result.raw),
-      );
-      return result;
+      const lease = await connectionFor(asker);
+      try {
+        return await lease.connection.request(method, params, {
+          timeoutMs: timeoutMs ?? spec.timeoutMs ?? CALL_TIMEOUT_MS,
+          signal,
+        });
+      } finally {
+        lease.release();
+      }
     } finally {
-      release();
+      giveBack();
     }
+  }
+
+  async function connectionFor({ spec, whenConnected }: Asker): Promise<Lease> {
+    const taking = pool.take(spec);
+    try {
+      return await whenConnected(() => taking);
+    } catch (error) {
+      // It may still come to who has left.
+      taking.then((lease) => lease.release(), () => {});
+      throw error;
+    }
+  }
+
+  function askerFor(spec: ServerSpec, call: CallOptions): Asker {
+    const signal = call.signal === undefined ? ending : AbortSignal.any([call.signal, ending]);
+    if (signal.aborted) throw interruption(signal);
+    return {
+      spec,
+      owner: call.session ?? call.run ?? "",
+      signal,
+      async whenConnected(connect) {
+        const ended = pool.isConnected(spec.name) ? undefined : call.onConnecting?.();
+        try {
+          return await orInterrupted(connect(), signal);
+        } finally {
+          ended?.();
+        }
+      },
+    };
   }
 
   return {
@@ -295,26 +376,17 @@ export function createBridge(options: BridgeOptions): McpBridge {
       const report = startReport({ server, tool }, { ...options, ...call });
       const progress: Progress = { sent: NO_PARAMS };
       try {
-        const signal = call.signal === undefined ? ending : AbortSignal.any([call.signal, ending]);
-        if (signal.aborted) throw interruption(signal);
-        const spec = specOf(server, call.only);
+        if (call.signal?.aborted) throw interruption(call.signal);
+        const asker = askerFor(specOf(server, call.only), call);
+        const { spec } = asker;
         const name = toToolName(tool, "invalid");
         progress.sent = checkParams(spec.name, name, params);
         const result = await perform({
-          spec,
+          ...asker,
           tool: name,
           params: params as JsonObject,
           sent: progress.sent,
           session: call.session ?? "",
-          signal,
-          async whenConnected(connect) {
-            const ended = pool.isConnected(spec.name) ? undefined : call.onConnecting?.();
-            try {
-              return await orInterrupted(connect(), signal);
-            } finally {
-              ended?.();
-            }
-          },
         }, progress);
         report(progress, { result });
         return result;
@@ -324,11 +396,19 @@ export function createBridge(options: BridgeOptions): McpBridge {
         throw failure;
       }
     },
+    connections: () => pool.state(),
     async close() {
       closing.abort();
       await pool.close();
     },
   };
+}
+
+function tooManyWait(bound: number): AppError {
+  return new AppError("limit", `Calls that wait for their turn are over the limit of ${bound}`, {
+    limit: { name: "waiting calls", limit: bound },
+    hint: "await some of them before the next ones are made",
+  });
 }
 
 /** `make` for each server, once. */

@@ -37,8 +37,8 @@ export const CALLS_PER_CONNECTION = 16;
 export const CONNECTION_WAIT_MS = 10_000;
 export const IDLE_CONNECTION_MS = 5 * 60_000;
 /** After so long without use a server is asked whether it is still there, and how long for. */
-export const CHECK_AFTER_MS = 30_000;
-export const CHECK_TIMEOUT_MS = 2_000;
+export const CHECK_AFTER_MS = 60_000;
+export const CHECK_TIMEOUT_MS = 5_000;
 /** A connection that held so long was a good one: how it ends says nothing of the next one. */
 export const STEADY_CONNECTION_MS = 10_000;
 /** How long a server is left alone after its second failure in a row: twice as long with each. */

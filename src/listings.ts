@@ -7,9 +7,9 @@ import type { Digest } from "./hash.ts";
 import { introspect } from "./introspect.ts";
 import { nearestHint, type ServerName, type ToolName } from "./names.ts";
 import type { Progress } from "./progress.ts";
+import type { Lease } from "./pool.ts";
 import type { ServerInfo, ServerSpec, ToolDefinition } from "./server.ts";
 import { quoteText } from "./text.ts";
-import type { Connection } from "./transport.ts";
 
 /** What is known of servers' tools. */
 export interface Listings {
@@ -41,7 +41,7 @@ export interface WantedTool {
 /** What listings are made of. */
 export interface ListingOptions {
   readonly catalog: Catalog;
-  readonly connect: (spec: ServerSpec) => Promise<Connection>;
+  readonly take: (spec: ServerSpec) => Promise<Lease>;
   readonly warn: (message: string) => void;
   /** Ends listings under way. */
   readonly signal: AbortSignal;
@@ -70,16 +70,23 @@ export function createListings(options: ListingOptions): Listings {
   }
 
   async function list(spec: ServerSpec): Promise<ServerInfo> {
-    const connection = await options.connect(spec);
-    const before = toolsOf(spec);
-    const info = {
-      ...await introspect(connection, {
-        signal: options.signal,
-        reconnect: () => options.connect(spec),
-        ...(options.progress && { progress: options.progress }),
-      }),
-      name: spec.name,
+    const leases: Lease[] = [];
+    const reconnect = async () => {
+      const lease = await options.take(spec);
+      leases.push(lease);
+      return lease.connection;
     };
+    const { signal, progress } = options;
+    let before: KnownTools;
+    let info: ServerInfo;
+    try {
+      const connection = await reconnect();
+      before = toolsOf(spec);
+      const bounds = { signal, reconnect, ...(progress && { progress }) };
+      info = { ...await introspect(connection, bounds), name: spec.name };
+    } finally {
+      for (const lease of leases) lease.release();
+    }
     for (const warning of info.warnings) options.warn(warning);
     options.catalog.save(spec, info);
     const tools = byName(info.tools);

@@ -1,17 +1,29 @@
-// The open connections of a bridge: opened when first needed, shared, replaced when lost, and all
-// ended with it. Nothing is sent here, and nothing is connected to that nobody trusted.
+// The open connections of a bridge: opened when first needed, shared, kept warm for a while,
+// replaced when lost or silent, and all ended with it. Nothing is connected to that nobody trusted,
+// and a server that keeps failing is left alone for a while.
 
+import { type Backoff, createBackoff } from "./backoff.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Environment } from "./context.ts";
-import { AppError } from "./errors.ts";
+import { AppError, toAppError } from "./errors.ts";
 import { expandSpec } from "./expand.ts";
+import {
+  CALLS_PER_CONNECTION,
+  CHECK_AFTER_MS,
+  CHECK_TIMEOUT_MS,
+  CONNECTION_WAIT_MS,
+  formatDuration,
+  IDLE_CONNECTION_MS,
+  MAX_CONNECTIONS,
+  MAX_HTTP_CONNECTIONS,
+} from "./limits.ts";
 import type { ServerName } from "./names.ts";
 import type { Progress } from "./progress.ts";
 import { describeSpec, type ServerSpec } from "./server.ts";
 import { cleanLine, quoteText } from "./text.ts";
 import { connect, type Connection } from "./transport.ts";
 import { VERSION } from "./version.ts";
-import { interruption } from "./waiting.ts";
+import { type Clock, createSlots, interruption, MACHINE_CLOCK } from "./waiting.ts";
 
 /** What `openConnection` needs besides the server. */
 export interface OpenOptions {
@@ -60,12 +72,48 @@ export async function openConnection(spec: ServerSpec, options: OpenOptions): Pr
 
 /** Open connections by server. */
 export interface Pool {
-  /** The server's open connection; a lost one is replaced, one attempt for all who wait. */
-  connect(spec: ServerSpec): Promise<Connection>;
-  /** Whether the last connection to a server was opened, and not found lost since. */
+  /**
+   * A connection to the server for one use. Throws what `openConnection` throws; `connect` for a
+   * server that keeps failing, until it may be tried again; `limit` when all connections stay in
+   * use; `interrupted` once the pool is closed.
+   */
+  take(spec: ServerSpec): Promise<Lease>;
+  /** Whether a connection to the server is open and was used lately. */
   isConnected(name: ServerName): boolean;
-  /** Ends every connection; `connect` throws `interrupted` from then on. */
+  /** How each server is connected to that was ever asked for. */
+  state(): ServerConnections[];
+  /** Ends every connection; `take` throws `interrupted` from then on. */
   close(): Promise<void>;
+}
+
+/** The use of a connection, until it is given back. */
+export interface Lease {
+  readonly connection: Connection;
+  /** Ends the use. */
+  release(): void;
+}
+
+/** How a server is connected to just now. */
+export interface ServerConnections {
+  readonly server: ServerName;
+  /** Those that are open, and how many of them nobody uses. */
+  readonly connections: number;
+  readonly idle: number;
+  /** Uses under way, with those that wait for a connection to open. */
+  readonly inFlight: number;
+  /** How often in a row it could not be connected to, or was lost soon after. */
+  readonly failures: number;
+  /** Milliseconds until it may be tried again; 0 for at once. */
+  readonly nextTry: number;
+}
+
+/** How many connections there may be and for how long, where that is not the default. */
+export interface PoolBounds {
+  readonly connections?: number;
+  /** How long a use may wait for one of them, in milliseconds. */
+  readonly waitMs?: number;
+  /** How long one that nobody uses stays open, in milliseconds. */
+  readonly idleMs?: number;
 }
 
 /** What a pool is made of. */
@@ -76,51 +124,255 @@ export interface PoolOptions extends OpenOptions {
   readonly connections?: ReadonlyMap<ServerName, Connection> | undefined;
   /** Gets each connection once, when it is open. */
   readonly onOpen: (name: ServerName, connection: Connection) => void;
+  readonly bounds?: PoolBounds | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+interface Entry {
+  readonly server: Server;
+  /** The round of failures that it was opened in. */
+  readonly round: number;
+  opening: Promise<Connection>;
+  /** Undefined while it opens. */
+  connection?: Connection;
+  openedAt: number;
+  uses: number;
+  /** When the last use ended. */
+  usedAt: number;
+  checking?: Promise<boolean> | undefined;
+}
+
+interface Server {
+  readonly name: ServerName;
+  /** The oldest first. */
+  readonly entries: Set<Entry>;
+  readonly backoff: Backoff;
+  /** Whether it ever refused to be connected to once more. */
+  isFull: boolean;
 }
 
 /** A pool that opens nothing until it is asked to. */
 export function createPool(options: PoolOptions): Pool {
-  const open = new Map<ServerName, Promise<Connection>>();
-  const connected = new Set<ServerName>();
+  const { clock = MACHINE_CLOCK, signal, bounds = {} } = options;
+  const { connections: most = MAX_CONNECTIONS, idleMs = IDLE_CONNECTION_MS } = bounds;
+  const { waitMs = CONNECTION_WAIT_MS } = bounds;
+  const servers = new Map<ServerName, Server>();
+  const places = createSlots({ places: most });
+  const ending = new Set<Promise<void>>();
+  let stopTimer: (() => void) | undefined;
+
   for (const [name, connection] of options.connections ?? []) {
-    open.set(name, Promise.resolve(connection));
-    connected.add(name);
-    options.onOpen(name, connection);
+    const place = places.take();
+    const entry = addEntry(serverOf(name), () => Promise.resolve(connection));
+    attach(entry, connection, () => void place.then((leave) => leave()));
   }
 
-  async function connectTo(spec: ServerSpec): Promise<Connection> {
-    if (options.signal.aborted) throw interruption(options.signal);
-    const { name } = spec;
-    const current = open.get(name);
-    if (current !== undefined) {
-      const connection = await current;
-      if (connection.isOpen) return connection;
-      if (open.get(name) === current) open.delete(name);
-      connected.delete(name);
-      return await connectTo(spec);
-    }
-    const opening = openConnection(spec, options);
-    open.set(name, opening);
+  function serverOf(name: ServerName): Server {
+    const known = servers.get(name) ??
+      { name, entries: new Set(), backoff: createBackoff(name, clock.now), isFull: false };
+    servers.set(name, known);
+    return known;
+  }
+
+  function addEntry(server: Server, open: (entry: Entry) => Promise<Connection>): Entry {
+    const time = clock.now();
+    const { round } = server.backoff;
+    const entry = { server, round, openedAt: time, usedAt: time, uses: 0 } as unknown as Entry;
+    server.entries.add(entry);
+    entry.opening = open(entry);
+    return entry;
+  }
+
+  function attach(entry: Entry, connection: Connection, leave: () => void): void {
+    const { server } = entry;
+    entry.connection = connection;
+    entry.openedAt = entry.usedAt = clock.now();
+    options.onOpen(server.name, connection);
+    connection.closed.then(() => {
+      leave();
+      // One that was closed from here is not among them any more.
+      if (!server.entries.delete(entry)) return;
+      const detail = connection.stderrTail();
+      const error = new AppError("connect", `Connection to server "${server.name}" was lost`, {
+        ...(detail.length > 0 && { detail }),
+      });
+      server.backoff.failed(entry.round, { heldMs: clock.now() - entry.openedAt, error });
+    });
+  }
+
+  async function open(spec: ServerSpec, entry: Entry): Promise<Connection> {
+    const { entries, backoff } = entry.server;
     try {
-      const connection = await opening;
-      connected.add(name);
-      options.onOpen(name, connection);
-      return connection;
-    } catch (error) {
-      if (open.get(name) === opening) open.delete(name);
+      const leave = await takePlace();
+      try {
+        const connection = await openConnection(spec, options);
+        attach(entry, connection, leave);
+        return connection;
+      } catch (error) {
+        leave();
+        throw error;
+      }
+    } catch (thrown) {
+      const error = toAppError(thrown);
+      entries.delete(entry);
+      backoff.failed(entry.round, { heldMs: 0, error });
       throw error;
     }
   }
 
+  async function takePlace(): Promise<() => void> {
+    if (!places.isFull) return await places.take();
+    retireIdle();
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(tooMany(most, waitMs)), waitMs);
+    try {
+      return await places.take({ signal: AbortSignal.any([signal, late.signal]) });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Closes the one of all idle connections that was not used for the longest. */
+  function retireIdle(): void {
+    const [oldest] = idleEntries().sort((a, b) => a.usedAt - b.usedAt);
+    if (oldest !== undefined) retire(oldest);
+  }
+
+  function idleEntries(): Entry[] {
+    return [...servers.values()].flatMap(({ entries }) =>
+      [...entries].filter(({ connection, uses }) => connection !== undefined && uses === 0)
+    );
+  }
+
+  function retire(entry: Entry): void {
+    entry.server.entries.delete(entry);
+    const end = entry.connection!.close().finally(() => ending.delete(end));
+    ending.add(end);
+  }
+
+  function sweep(): void {
+    const time = clock.now();
+    let next = Infinity;
+    for (const entry of idleEntries()) {
+      const left = entry.usedAt + idleMs - time;
+      if (left <= 0) retire(entry);
+      else next = Math.min(next, left);
+    }
+    stopTimer = next === Infinity ? undefined : clock.later(next, sweep);
+  }
+
+  // The oldest that has room, so that a server which keeps something by connection sees one
+  // connection for as long as it can take all calls.
+  function choose(spec: ServerSpec): Entry {
+    const server = serverOf(spec.name);
+    let least: Entry | undefined;
+    for (const entry of server.entries) {
+      if (entry.connection?.isOpen === false) continue;
+      if (entry.uses < CALLS_PER_CONNECTION) return entry;
+      if (least === undefined || entry.uses < least.uses) least = entry;
+    }
+    if (least !== undefined) {
+      const mayGrow = spec.transport === "http" && !server.isFull && !places.isFull &&
+        server.entries.size < MAX_HTTP_CONNECTIONS;
+      if (!mayGrow) return least;
+    }
+    const refusal = least === undefined ? server.backoff.refusal() : undefined;
+    if (refusal !== undefined) throw refusal;
+    return addEntry(server, (entry) => open(spec, entry));
+  }
+
+  function giveBack(entry: Entry): void {
+    entry.usedAt = clock.now();
+    if (--entry.uses > 0 || !entry.server.entries.has(entry)) return;
+    if (places.waiting > 0 && entry.connection !== undefined) retire(entry);
+    else stopTimer ??= clock.later(idleMs, sweep);
+  }
+
+  async function take(spec: ServerSpec): Promise<Lease> {
+    for (;;) {
+      if (signal.aborted) throw interruption(signal);
+      const entry = choose(spec);
+      const { server } = entry;
+      entry.uses++;
+      let isTaken = false;
+      try {
+        const connection = entry.connection ?? await entry.opening;
+        if (connection.isOpen && await isWell(entry, connection)) {
+          if (server.backoff.failures > 0) server.backoff.held(clock.now() - entry.openedAt);
+          isTaken = true;
+          return { connection, release: () => giveBack(entry) };
+        }
+      } catch (error) {
+        if (![...server.entries].some(({ connection }) => connection?.isOpen)) throw error;
+        // One more was not to be had: those that are open have to do.
+        server.isFull = true;
+      } finally {
+        if (!isTaken) giveBack(entry);
+      }
+    }
+  }
+
+  /** Whether a connection still answers; one that was not used for long is asked. */
+  function isWell(entry: Entry, connection: Connection): boolean | Promise<boolean> {
+    if (entry.checking !== undefined) return entry.checking;
+    if (entry.uses > 1 || clock.now() - entry.usedAt < CHECK_AFTER_MS) return true;
+    return entry.checking = answers(connection).then((isThere) => {
+      entry.checking = undefined;
+      entry.usedAt = clock.now();
+      if (!isThere && entry.server.entries.has(entry)) retire(entry);
+      return isThere;
+    });
+  }
+
   return {
-    connect: connectTo,
-    isConnected: (name) => connected.has(name),
+    take,
+    isConnected: (name) =>
+      [...servers.get(name)?.entries ?? []].some(({ connection, uses, usedAt }) =>
+        connection?.isOpen && (uses > 0 || clock.now() - usedAt < CHECK_AFTER_MS)
+      ),
+    state: () =>
+      [...servers.values()].map(({ name, entries, backoff }) => {
+        const open = [...entries].filter(({ connection }) => connection?.isOpen);
+        for (const { openedAt } of open) backoff.held(clock.now() - openedAt);
+        return {
+          server: name,
+          connections: open.length,
+          idle: open.filter(({ uses }) => uses === 0).length,
+          inFlight: [...entries].reduce((sum, { uses }) => sum + uses, 0),
+          failures: backoff.failures,
+          nextTry: Math.ceil(backoff.wait()),
+        };
+      }),
     async close() {
-      const all = await Promise.allSettled(open.values());
-      open.clear();
-      await Promise.all(
-        all.map((item) => item.status === "fulfilled" ? item.value.close() : undefined),
-      );
+      stopTimer?.();
+      const all = [...servers.values()].flatMap(({ entries }) => [...entries]);
+      await Promise.allSettled(all.map(({ opening }) => opening));
+      for (const entry of all) if (entry.connection !== undefined) retire(entry);
+      await Promise.all(ending);
     },
   };
+}
+
+// Any answer will do, a refusal too. The modern era over HTTP has no session that could be lost.
+async function answers(connection: Connection): Promise<boolean> {
+  const { era, spec: { transport } } = connection;
+  if (transport === "embedded" || (transport === "http" && era === "modern")) return true;
+  const method = era === "modern" ? "server/discover" : "ping";
+  try {
+    await connection.request(method, {}, { timeoutMs: CHECK_TIMEOUT_MS });
+  } catch (error) {
+    if (toAppError(error).kind !== "server") return false;
+  }
+  return connection.isOpen;
+}
+
+function tooMany(most: number, waitMs: number): AppError {
+  return new AppError(
+    "limit",
+    `All ${most} connections to servers stayed in use for ${formatDuration(waitMs)}`,
+    {
+      limit: { name: "connections", limit: most },
+      hint: "call fewer servers at once",
+    },
+  );
 }

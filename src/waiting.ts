@@ -1,4 +1,5 @@
-// Waiting that ends as soon as nobody wants what is waited for: for work, and for one of few places.
+// Waiting that ends as soon as nobody wants what is waited for: for work, for one of few places, and
+// for time to pass. Nobody waits in a line without an end.
 
 import { AppError } from "./errors.ts";
 
@@ -25,40 +26,121 @@ export async function orInterrupted<T>(
   }
 }
 
-/** A number of places that are taken and given back. */
-export interface Slots {
-  /** Waits for a place in order; what it gives puts the place back. Throws once `signal` is aborted. */
-  take(signal?: AbortSignal): Promise<() => void>;
+/** Who waits for a place. */
+export interface PlaceRequest {
+  /** Whose it is: places that come free go to all who wait in turn. */
+  readonly owner?: string;
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** At most `count` holders at once; the others wait in order, or until their signal is aborted. */
-export function createSlots(count: number): Slots {
-  const waiting: (() => void)[] = [];
-  let free = count;
-  const release = () => {
-    const next = waiting.shift();
-    if (next === undefined) free++;
-    else next();
-  };
+/** A number of places that are taken and given back. */
+export interface Slots {
+  /**
+   * Waits for a place, in order among those of one owner; what it gives puts the place back, once.
+   * Throws what `refuse` gives at once where too many wait, and as soon as the signal is aborted.
+   */
+  take(request?: PlaceRequest): Promise<() => void>;
+  /** How many wait. */
+  readonly waiting: number;
+  /** Whether whoever comes next has to wait. */
+  readonly isFull: boolean;
+}
+
+/** How many places there are and who may wait for one; no bound where nothing is said. */
+export interface SlotBounds {
+  readonly places: number;
+  /** How many of one owner may wait, and how many of all. */
+  readonly waitingOfOne?: number;
+  readonly waiting?: number;
+  /** The error for who may not even wait, by the bound that was met. */
+  readonly refuse?: (bound: number) => AppError;
+}
+
+/** At most so many holders at once; the others wait, or leave when their signal is aborted. */
+export function createSlots(bounds: SlotBounds): Slots {
+  const { waitingOfOne = Infinity, waiting: waitingOfAll = Infinity } = bounds;
+  /** Who waits by owner; the owner whose turn is next comes first. */
+  const lines = new Map<string, (() => void)[]>();
+  let free = bounds.places;
+  let waiting = 0;
+
+  function giveOn(): void {
+    const [next] = lines;
+    if (next === undefined) {
+      free++;
+      return;
+    }
+    const [owner, line] = next;
+    // To the end of the round; `leave` takes an empty line out.
+    lines.delete(owner);
+    lines.set(owner, line);
+    line[0]!();
+  }
+
+  function leave(owner: string, line: (() => void)[], go: () => void): void {
+    waiting--;
+    line.splice(line.indexOf(go), 1);
+    if (line.length === 0) lines.delete(owner);
+  }
+
+  function holder(): () => void {
+    let isHeld = true;
+    return () => {
+      if (isHeld) giveOn();
+      isHeld = false;
+    };
+  }
+
   return {
-    async take(signal) {
+    get waiting() {
+      return waiting;
+    },
+    get isFull() {
+      return free === 0;
+    },
+    async take({ owner = "", signal } = {}) {
+      if (signal?.aborted) throw interruption(signal);
       if (free > 0) {
         free--;
-        return release;
+        return holder();
       }
+      const line = lines.get(owner) ?? [];
+      const bound = waiting >= waitingOfAll ? waitingOfAll : waitingOfOne;
+      if (waiting >= waitingOfAll || line.length >= waitingOfOne) throw bounds.refuse!(bound);
       await new Promise<void>((resolve, reject) => {
-        const onTurn = () => {
+        const go = () => {
+          leave(owner, line, go);
           signal?.removeEventListener("abort", onAbort);
           resolve();
         };
         const onAbort = () => {
-          waiting.splice(waiting.indexOf(onTurn), 1);
+          leave(owner, line, go);
           reject(interruption(signal!));
         };
-        waiting.push(onTurn);
+        line.push(go);
+        lines.set(owner, line);
+        waiting++;
         signal?.addEventListener("abort", onAbort, { once: true });
       });
-      return release;
+      return holder();
     },
   };
 }
+
+/** How time passes for what ends by itself. */
+export interface Clock {
+  /** Milliseconds since some moment; never goes back. */
+  now(): number;
+  /** Does `work` after `ms` unless what it gives is called before; keeps no process alive. */
+  later(ms: number, work: () => void): () => void;
+}
+
+/** The machine's own time. */
+export const MACHINE_CLOCK: Clock = {
+  now: () => performance.now(),
+  later(ms, work) {
+    const timer = setTimeout(work, ms);
+    Deno.unrefTimer(timer);
+    return () => clearTimeout(timer);
+  },
+};

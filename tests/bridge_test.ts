@@ -858,7 +858,7 @@ Deno.test("callTool refuses one of a thousand calls, and the others keep their o
     assert.equal(outcomes.filter((outcome) => outcome === "ok").length, 999);
     assert.deepEqual(order, order.toSorted((a, b) => a - b));
     assert.equal((await state()).calls, 1000);
-  }, { policy });
+  }, { policy, queue: { waiting: 1000 } });
 });
 
 Deno.test("callTool goes by a tool's hints once they are known, and trusts them only where told to (H26)", async () => {
