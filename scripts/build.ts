@@ -1,0 +1,306 @@
+// deno-lint-ignore-file no-console
+// Makes the bundle that is shipped: split and minified modules, the worker's entry, and the engine
+// with its metering done. Fails when a file would not run elsewhere or the budgets are overspent.
+
+import { prepareEngine, readStockEngine } from "../src/asset.ts";
+import { RUN_FLAGS } from "./test.ts";
+
+/** Flags that the bundle is run with wherever Deno itself runs it: nothing outside it is looked up. */
+export const BUNDLE_FLAGS: readonly string[] = [
+  ...["--no-config", "--no-npm", "--no-remote", "--cached-only", "--no-lock", "--no-prompt"],
+  // Without it every file is read and analysed before the first line runs.
+  "--unstable-lazy-dynamic-imports",
+  ...RUN_FLAGS,
+];
+
+/** The permissions of the program; a command gives back those it does not need. */
+export const PERMISSION_FLAGS: readonly string[] = [
+  ...["--allow-read", "--allow-write", "--allow-net", "--allow-env", "--allow-run", "--allow-sys"],
+];
+
+/** A file of the bundle by its path below the bundle's folder, with `/` on every system. */
+export interface BuiltFile {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+const ROOT = new URL("../", import.meta.url);
+const ENTRIES = ["main.js", "src/guest.js"];
+
+// What is downloaded, what is read before `--version` is answered, and what every other command
+// reads: grown without intent, these make the program slow.
+const BUDGETS = { total: 3_200_000, version: 1_000, commandLine: 120_000 };
+
+/**
+ * Builds into the folder `out` (`dist` of the checkout by default), which is replaced, and gives its
+ * files sorted by path. The same sources give the same bytes. Throws when a bundler fails, a file
+ * holds a path of this machine, or a budget is overspent.
+ */
+export async function build(options: { out?: string } = {}): Promise<{ files: BuiltFile[] }> {
+  const out = options.out ?? toPath(new URL("dist", ROOT));
+  const work = await Deno.realPath(await Deno.makeTempDir());
+  try {
+    const engine = await prepareEngine(await readStockEngine());
+    await Deno.writeTextFile(`${work}/loader.ts`, LOADER);
+    await Deno.writeTextFile(`${work}/import_map.json`, await importMap(`${work}/loader.ts`));
+    // In one pass with --minify, CommonJS packages are left asking for `require` at start.
+    await bundle(["main.ts", "src/guest.ts"], {
+      cwd: toPath(ROOT),
+      flags: ["--import-map", `${work}/import_map.json`, "--outdir", `${work}/whole`],
+    });
+    await layOut(`${work}/whole`);
+    const flags = ["--no-config", "--no-lock", "--minify"];
+    await bundle(["whole/main.js"], { cwd: work, flags: [...flags, "--outdir", `${work}/dist`] });
+    // Apart, so that the worker reads one file.
+    await bundle(["whole/src/guest.js"], {
+      cwd: work,
+      flags: [...flags, "--outdir", `${work}/dist/src`],
+    });
+    await Deno.writeFile(`${work}/dist/quickjs.wasm`, engine);
+    const texts = await readTexts(`${work}/dist`);
+    checkTexts(texts, [work, ...await machinePaths()]);
+    const files = await listFiles(`${work}/dist`);
+    checkBudgets(files, texts);
+    await replaceFolder(`${work}/dist`, { target: out, files });
+    return { files };
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+}
+
+// The package hides its browser glue, and a bundle has no package folder to look into.
+const LOADER = `import glue from "mcp-exec-engine-glue";
+import { QuickJSFFI } from "@jitl/quickjs-wasmfile-release-sync/ffi";
+export const loadGlue = () => Promise.resolve({ glue, functions: QuickJSFFI });
+`;
+
+async function importMap(loader: string): Promise<string> {
+  const { imports } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
+  const wasm = import.meta.resolve("@jitl/quickjs-wasmfile-release-sync/wasm");
+  const folders = Object.entries<string>(imports).map(([name, target]) =>
+    [`${name}/`, `${target.replace(/^npm:/, "npm:/")}/`] as const
+  );
+  return JSON.stringify({
+    imports: {
+      ...imports,
+      ...Object.fromEntries(folders),
+      "mcp-exec-engine-glue": new URL("emscripten-module.browser.mjs", wasm).href,
+      [new URL("src/loader.ts", ROOT).href]: toUrl(loader).href,
+    },
+  });
+}
+
+/**
+ * All that these modules import goes into one file, from which others take what they share with
+ * them, because each file that is read costs more than what stands in it. What `lean` modules load
+ * stays apart: they answer the Tab key.
+ */
+const TOGETHER: readonly { readonly parts: readonly string[]; readonly lean: readonly string[] }[] =
+  [
+    { parts: ["cli"], lean: [] },
+    { parts: ["servers", "catalog", "database"], lean: [] },
+    { parts: ["call", "execute", "session"], lean: ["complete"] },
+  ];
+
+/**
+ * Prepares the files of the first pass for the second: names that do not depend on where this
+ * machine keeps packages, and modules that belong together joined.
+ */
+async function layOut(folder: string): Promise<void> {
+  const texts = await readTexts(folder);
+  const names = nameFiles(texts);
+  const renamed = new Map<string, string>();
+  for (const [path, text] of texts) {
+    const plain = text
+      // The names of CommonJS modules are where they lie in the cache.
+      .replace(/"[^"\n]*\/npm\/[^/"\n]+\/([^"\n]+)"(?=\()/g, '"$1"')
+      .replace(
+        SPECIFIER,
+        (whole, start, dots, file) =>
+          names.has(file) ? `${start}"${dots}${names.get(file)}"` : whole,
+      );
+    renamed.set(names.get(path)!, plain);
+  }
+  const entries = new Set([...renamed.values()].flatMap((text) => importsOf(text, "later")));
+  const separate = new Map(renamed);
+  const joined = new Set(loadedBy(["main.js"], separate));
+  for (const [index, { parts, lean }] of TOGETHER.entries()) {
+    const whole = loadedBy(parts.map(toFile), separate).filter((file) => !joined.has(file));
+    const apart = new Set(lean.flatMap((part) => reachableFrom(toFile(part), separate)));
+    const sharing = [...entries].filter((entry) =>
+      !apart.has(entry) && loadedBy([entry], separate).some((file) => whole.includes(file))
+    );
+    renamed.set(`together${index}.js`, parts.map((part) => `import "./${part}.js";\n`).join(""));
+    for (const entry of sharing) {
+      renamed.set(entry, `import "./together${index}.js";\n${renamed.get(entry)}`);
+    }
+    for (const file of whole) joined.add(file);
+  }
+  await Deno.remove(folder, { recursive: true });
+  await Deno.mkdir(`${folder}/src`, { recursive: true });
+  for (const [path, text] of renamed) await Deno.writeTextFile(`${folder}/${path}`, text);
+}
+
+const SPECIFIER = /((?:\bfrom|\bimport)\s*\(?\s*)"(\.{1,2}\/)([^"\n]+)"/g;
+
+/** New names by old ones, in the order in which the entries come to the files. */
+function nameFiles(texts: ReadonlyMap<string, string>): Map<string, string> {
+  const names = new Map<string, string>();
+  const taken = new Set<string>();
+  const open = [...ENTRIES];
+  for (const path of open) {
+    if (names.has(path) || !texts.has(path)) continue;
+    const base = path.replace(/(?:-[A-Z0-9]{8})?\.js$/, "");
+    let name = `${base}.js`;
+    for (let count = 2; taken.has(name); count++) name = `${base}${count}.js`;
+    taken.add(name);
+    names.set(path, name);
+    for (const [, , , file] of texts.get(path)!.matchAll(SPECIFIER)) open.push(file!);
+  }
+  return names;
+}
+
+function toFile(part: string): string {
+  return `${part}.js`;
+}
+
+async function bundle(
+  entries: readonly string[],
+  { cwd, flags }: { cwd: string; flags: readonly string[] },
+): Promise<void> {
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["bundle", "--quiet", "--code-splitting", ...flags, ...entries],
+    cwd,
+    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+    stdin: "null",
+  }).output();
+  if (!success) throw new Error(`Bundling failed\n${new TextDecoder().decode(stderr)}`);
+}
+
+async function listFiles(folder: string, below = ""): Promise<BuiltFile[]> {
+  const files: BuiltFile[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(`${folder}/${below}`)) {
+    const path = `${below}${name}`;
+    if (isDirectory) files.push(...await listFiles(folder, `${path}/`));
+    else files.push({ path, bytes: (await Deno.stat(`${folder}/${path}`)).size });
+  }
+  return files.sort((a, b) => a.path < b.path ? -1 : 1);
+}
+
+async function readTexts(folder: string): Promise<Map<string, string>> {
+  const paths = (await listFiles(folder)).map(({ path }) => path).filter((path) =>
+    path.endsWith(".js")
+  );
+  return new Map(
+    await Promise.all(
+      paths.map(async (path) => [path, await Deno.readTextFile(`${folder}/${path}`)] as const),
+    ),
+  );
+}
+
+/** Folders whose paths must not get out: they would name this machine's person or not be found. */
+async function machinePaths(): Promise<string[]> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
+  const { denoDir } = JSON.parse(new TextDecoder().decode(stdout));
+  const home = Deno.env.get("HOME") ?? Deno.env.get("USERPROFILE");
+  return [toPath(ROOT), denoDir, ...(home === undefined ? [] : [home])];
+}
+
+/** Throws when a text asks for modules that a bundle has not, or holds one of `paths`. */
+export function checkTexts(texts: ReadonlyMap<string, string>, paths: readonly string[]): void {
+  // As a folder, so that `/root` is not found in `/rootless`; with either kind of separator.
+  const folders = paths.map((path) => path.replaceAll("\\", "/").replace(/\/$/, ""))
+    .filter((path) => path !== "").map((path) => `${path}/`);
+  for (const [name, text] of texts) {
+    if (text.includes("Dynamic require of")) {
+      throw new Error(`${name} asks for "require", which a bundle has not`);
+    }
+    const plain = text.replaceAll("\\\\", "/").replaceAll("\\", "/");
+    const found = folders.find((folder) => plain.includes(folder));
+    if (found !== undefined) throw new Error(`${name} holds a path of this machine: "${found}"`);
+  }
+}
+
+/** The files `entries` and those that are imported before they run, by path. */
+export function loadedBy(entries: readonly string[], texts: ReadonlyMap<string, string>): string[] {
+  return closure(entries, (path) => importsOf(textOf(path, texts), "first", path));
+}
+
+function reachableFrom(entry: string, texts: ReadonlyMap<string, string>): string[] {
+  return closure([entry], (path) => {
+    const text = textOf(path, texts);
+    return [...importsOf(text, "first", path), ...importsOf(text, "later", path)];
+  });
+}
+
+function closure(entries: readonly string[], next: (path: string) => string[]): string[] {
+  const found = new Set(entries);
+  // A set goes on with what is added while it is walked.
+  for (const path of found) next(path).forEach((other) => found.add(other));
+  return [...found];
+}
+
+function textOf(path: string, texts: ReadonlyMap<string, string>): string {
+  const text = texts.get(path);
+  if (text === undefined) throw new Error(`"${path}" is not in the bundle`);
+  return text;
+}
+
+/** The files that the one at `path` imports before it runs, or later with `import()`. */
+function importsOf(text: string, when: "first" | "later", path = "main.js"): string[] {
+  const pattern = when === "first"
+    ? /(?:\bfrom|\bimport)\s*"(\.{1,2}\/[\w./-]+\.js)"/g
+    : /\bimport\("(\.{1,2}\/[\w./-]+\.js)"\)/g;
+  return [...text.matchAll(pattern)].map(([, specifier]) =>
+    new URL(specifier!, `file:///${path}`).pathname.slice(1)
+  );
+}
+
+function checkBudgets(files: readonly BuiltFile[], texts: ReadonlyMap<string, string>): void {
+  const sizes = new Map(files.map(({ path, bytes }) => [path, bytes]));
+  const sizeOf = (names: readonly string[]) =>
+    names.reduce((sum, name) => sum + sizes.get(name)!, 0);
+  const commandLine = importsOf(texts.get("main.js")!, "later")[0]!;
+  const spent = {
+    total: sizeOf([...sizes.keys()]),
+    version: sizeOf(loadedBy(["main.js"], texts)),
+    commandLine: sizeOf(loadedBy([commandLine], texts)),
+  };
+  for (const [name, limit] of Object.entries(BUDGETS)) {
+    const bytes = spent[name as keyof typeof spent];
+    if (bytes > limit) {
+      throw new Error(`Budget "${name}" is overspent: ${bytes} B, more than ${limit} B`);
+    }
+  }
+}
+
+// File by file, because a rename does not cross file systems.
+async function replaceFolder(
+  from: string,
+  { target, files }: { target: string; files: readonly BuiltFile[] },
+): Promise<void> {
+  await Deno.remove(target, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+  for (const { path } of files) {
+    const folder = `${target}/${path}`.replace(/\/[^/]*$/, "");
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.copyFile(`${from}/${path}`, `${target}/${path}`);
+  }
+}
+
+function toPath(url: URL): string {
+  const path = decodeURIComponent(url.pathname);
+  return Deno.build.os === "windows" ? path.slice(1) : path;
+}
+
+function toUrl(path: string): URL {
+  const absolute = path.replaceAll("\\", "/");
+  return new URL(`file://${absolute.startsWith("/") ? "" : "/"}${encodeURI(absolute)}`);
+}
+
+if (import.meta.main) {
+  const { files } = await build();
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  console.log(`dist: ${files.length} files, ${bytes} bytes`);
+}
