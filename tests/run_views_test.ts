@@ -64,6 +64,23 @@ Deno.test("stats shows what was run: code, calls, decisions, tokens, in text and
   }
 });
 
+Deno.test("stats counts the tokens of a call as of any other run", async () => {
+  const [called, failed, json] = await runInOnePlace([
+    ["call", "demo", "get_project", "project=PAY"],
+    ["call", "demo", "get_project", "project=NOPE"],
+    ["stats", "tokens", "--format", "json"],
+  ]);
+  assert.equal(called!.code, 0, called!.stderr);
+  assert.equal(failed!.code, 3, failed!.stderr);
+  const { tokens, runs } = JSON.parse(json!.stdout);
+  assert.equal(tokens.runs, 2);
+  for (const run of runs) {
+    assert.ok(run.definitions > 1_000, JSON.stringify(run));
+    assert.ok(run.arguments > 0 && run.program > run.arguments && run.answer > 0);
+  }
+  assert.ok(runs[1].results > 50 && runs[1].results === runs[1].answer, JSON.stringify(runs[1]));
+});
+
 Deno.test("stats shows what the cache answered and what rates held back", async () => {
   const program = `const ask = (project) => callTool("demo", "get_project", { project });
     await Promise.all([ask("PAY"), ask("PAY")]);

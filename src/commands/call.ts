@@ -2,6 +2,8 @@
 // only where the tool's schema takes nothing else, so that a numeric-looking text stays a text.
 
 import { buildCommand } from "@stricli/core";
+import type { CallTrace } from "../bridge.ts";
+import { isParameter, type Parameter, readParams, valuesOf } from "../call_params.ts";
 import { AppError, toAppError } from "../errors.ts";
 import {
   argument,
@@ -9,7 +11,6 @@ import {
   type Invocation,
   isServerUrl,
   openServers,
-  parseJsonText,
   POLICY_FLAGS,
   type PolicyFlagValues,
   SERVER_FLAGS,
@@ -19,14 +20,14 @@ import {
   withSession,
 } from "../flags.ts";
 import { digestOf } from "../hash.ts";
-import { DEFAULT_RUN_LIMITS, MAX_PARAMS_BYTES } from "../limits.ts";
+import type { RunEnd } from "../journal.ts";
+import { DEFAULT_RUN_LIMITS } from "../limits.ts";
 import type { ServerName } from "../names.ts";
-import { readTextFile } from "../read.ts";
 import { callLines } from "../render.ts";
 import type { JsonObject } from "../server.ts";
 import type { ServerSet } from "../servers.ts";
 import type { Session } from "../session.ts";
-import { quoteText } from "../text.ts";
+import { countTokens, TOKENIZER } from "../stats.ts";
 
 interface Flags extends ServerFlagValues, PolicyFlagValues {
   readonly args?: string | undefined;
@@ -66,7 +67,7 @@ EXAMPLES
   },
   async func(flags, ...words) {
     const isAdHoc = (flags.stdio ?? []).length + (flags.http ?? []).length === 1;
-    const isNamed = !isAdHoc || (words[1] !== undefined && !PARAMETER.test(words[1]));
+    const isNamed = !isAdHoc || (words[1] !== undefined && !isParameter(words[1]));
     const servers = await openServers(this, flags, isNamed ? words.slice(0, 1) : []);
     const { server, tool, rest } = splitWords(words, servers);
     const choose = chooseServer(servers, server);
@@ -83,52 +84,18 @@ interface Words {
   readonly rest: readonly string[];
 }
 
-const PARAMETER = /^([^=]+?)(:=|=@|=)(.*)$/s;
-
 /** The server is left out where flags or a URL give exactly one, unless it is named all the same. */
 function splitWords(words: readonly string[], servers: ServerSet): Words {
   const [first, second] = words;
-  const isNamed = second !== undefined && !PARAMETER.test(second);
+  const isNamed = second !== undefined && !isParameter(second);
   const server = servers.adHoc.length !== 1 || isServerUrl(first!) || isNamed ? first : undefined;
   const rest = server === undefined ? words : words.slice(1);
-  if (rest[0] === undefined || PARAMETER.test(rest[0])) {
+  if (rest[0] === undefined || isParameter(rest[0])) {
     throw new AppError("usage", "No tool is named", {
       hint: "mcp-exec introspect shows the tools of a server",
     });
   }
   return { server, tool: rest[0], rest: rest.slice(1) };
-}
-
-/** A parameter: a value, or a text whose type the tool's schema decides. */
-type Parameter = { readonly value: unknown } | { readonly text: string };
-
-async function readParams(
-  words: readonly string[],
-  json: string | undefined,
-): Promise<ReadonlyMap<string, Parameter>> {
-  const params = new Map<string, Parameter>();
-  if (json !== undefined) {
-    const value = await parseJsonText(json, "--args");
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      throw new AppError("invalid", "Value of --args must be a JSON object");
-    }
-    for (const [key, item] of Object.entries(value)) params.set(key, { value: item });
-  }
-  for (const word of words) {
-    const [, key, operator, text] = PARAMETER.exec(word) ?? [];
-    if (key === undefined || text === undefined) {
-      throw new AppError("usage", `Parameter ${quoteText(word)} has no "="`, {
-        hint: "write key=text, key:=json or key=@file",
-      });
-    }
-    if (params.has(key)) {
-      throw new AppError("usage", `Parameter ${quoteText(key)} is given twice`);
-    }
-    if (operator === ":=") params.set(key, { value: await parseJsonText(text, `${key}:=`) });
-    else if (operator === "=") params.set(key, { text });
-    else params.set(key, { value: await readTextFile(text, { maxBytes: MAX_PARAMS_BYTES }) });
-  }
-  return params;
 }
 
 interface Call {
@@ -147,12 +114,7 @@ async function callOnce(
   const schema = [...params.values()].some((param) => "text" in param)
     ? await inputSchemaOf(session, server, tool)
     : undefined;
-  const values = Object.fromEntries(
-    [...params].map(([key, param]) => [
-      key,
-      "value" in param ? param.value : typedText(param.text, { key, schema }),
-    ]),
-  );
+  const values = valuesOf(params, schema);
   const source = `return await callTool(${JSON.stringify(server)}, ${JSON.stringify(tool)}, args);`;
   const started = performance.now();
   const activity = progress.begin(`Calling ${server}/${tool}`);
@@ -163,24 +125,40 @@ async function callOnce(
     servers: [server],
     limits: DEFAULT_RUN_LIMITS,
   });
+  let trace: CallTrace | undefined;
+  const finish = (end: Pick<RunEnd, "outcome" | "error">, answer: string) => {
+    const { sentTokens = 0, receivedTokens = 0 } = trace ?? {};
+    journal.finishRun(run, {
+      ...end,
+      ms: performance.now() - started,
+      tokens: {
+        tokenizer: TOKENIZER,
+        definitions: session.catalog.tokens(session.specs.get(server)!) ?? 0,
+        arguments: sentTokens,
+        results: receivedTokens,
+        // Whoever wrote the command wrote its parameters.
+        program: countTokens(source) + sentTokens,
+        answer: countTokens(answer),
+      },
+    });
+  };
   try {
     const result = await bridge.callTool(server, tool, values, {
       run,
       signal: context.signal,
-      // A failed call is reported once, as the failure of the command.
-      onCall: (trace) => trace.ok && note([`run ${run}: ${callLines([trace])}`]),
+      onCall(ended) {
+        trace = ended;
+        // A failed call is reported once, as the failure of the command.
+        if (ended.ok) note([`run ${run}: ${callLines([ended])}`]);
+      },
     });
-    journal.finishRun(run, { outcome: "ok", ms: performance.now() - started });
     const value = flags.raw ? result.raw : result.value;
+    finish({ outcome: "ok" }, flags.raw ? JSON.stringify(value) : result.json);
     if (output.format === "json") output.document({ ok: true, run, server, tool, result: value });
     else output.value(value);
   } catch (error) {
     const failure = toAppError(error);
-    journal.finishRun(run, {
-      outcome: failure.kind,
-      ms: performance.now() - started,
-      error: failure.toJSON(),
-    });
+    finish({ outcome: failure.kind, error: failure.toJSON() }, failure.message);
     throw failure;
   } finally {
     activity.end();
@@ -196,44 +174,4 @@ async function inputSchemaOf(
   const saved = session.catalog.load(session.specs.get(server)!)?.info;
   const find = (info = saved) => info?.tools.find((item) => item.name === tool)?.inputSchema;
   return find() ?? find(await session.bridge.describe(server));
-}
-
-/** `text` as what the schema of parameter `key` takes; as it is where that may be a text. */
-export function typedText(
-  text: string,
-  { key, schema }: { key: string; schema: JsonObject | undefined },
-): unknown {
-  const properties = (schema?.["properties"] ?? {}) as JsonObject;
-  const types = Object.hasOwn(properties, key) ? typesOf(properties[key], schema!) : undefined;
-  if (types === undefined || types.size === 0 || types.has("string")) return text;
-  if (types.has("boolean") && /^(?:true|false)$/.test(text)) return text === "true";
-  if (types.has("number") && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text)) return Number(text);
-  throw new AppError(
-    "invalid",
-    `Parameter ${quoteText(key)} takes ${[...types].join(" or ")}, got ${quoteText(text)}`,
-    types.has("object") || types.has("array") ? { hint: `write it as JSON: ${key}:='...'` } : {},
-  );
-}
-
-// The JSON types a schema takes, as far as it says so plainly; undefined where it may be any.
-function typesOf(schema: unknown, root: JsonObject, depth = 0): Set<string> | undefined {
-  if (typeof schema !== "object" || schema === null || depth > 5) return undefined;
-  const { type, $ref, anyOf, oneOf, enum: values, const: value } = schema as JsonObject;
-  const name = (item: unknown) => item === "integer" ? "number" : String(item);
-  if (type !== undefined) return new Set([type].flat().map(name));
-  if (typeof $ref === "string") {
-    const [, group, key] = /^#\/(\$defs|definitions)\/([^/~%]+)$/.exec($ref) ?? [];
-    const definitions = (root[group ?? ""] ?? {}) as JsonObject;
-    return key !== undefined && Object.hasOwn(definitions, key)
-      ? typesOf(definitions[key], root, depth + 1)
-      : undefined;
-  }
-  const literals = Array.isArray(values) ? values : value === undefined ? undefined : [value];
-  if (literals !== undefined) return new Set(literals.map((item) => typeof item));
-  const choices = anyOf ?? oneOf;
-  if (!Array.isArray(choices)) return undefined;
-  const sets = choices.map((choice) => typesOf(choice, root, depth + 1));
-  return sets.some((set) => set === undefined)
-    ? undefined
-    : new Set(sets.flatMap((set) => [...set!]));
 }

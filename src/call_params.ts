@@ -1,0 +1,105 @@
+// Parameters of a call as a command line gives them: `key=text`, `key:=json`, `key=@file`. A text
+// becomes a number or a boolean only where the tool's schema takes nothing else.
+
+import { AppError } from "./errors.ts";
+import { parseJsonText } from "./flags.ts";
+import { MAX_PARAMS_BYTES } from "./limits.ts";
+import { readTextFile } from "./read.ts";
+import type { JsonObject } from "./server.ts";
+import { quoteText } from "./text.ts";
+
+const PARAMETER = /^([^=]+?)(:=|=@|=)(.*)$/s;
+
+/** Whether a word gives a parameter. */
+export function isParameter(word: string): boolean {
+  return PARAMETER.test(word);
+}
+
+/** A parameter: a value, or a text whose type the tool's schema decides. */
+export type Parameter = { readonly value: unknown } | { readonly text: string };
+
+/**
+ * The parameters of words and of one JSON object, by name. Throws `usage` and `invalid` errors for
+ * what is none, or is given twice, and what reading a file throws.
+ */
+export async function readParams(
+  words: readonly string[],
+  json: string | undefined,
+): Promise<ReadonlyMap<string, Parameter>> {
+  const params = new Map<string, Parameter>();
+  if (json !== undefined) {
+    const value = await parseJsonText(json, "--args");
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      throw new AppError("invalid", "Value of --args must be a JSON object");
+    }
+    for (const [key, item] of Object.entries(value)) params.set(key, { value: item });
+  }
+  for (const word of words) {
+    const [, key, operator, text] = PARAMETER.exec(word) ?? [];
+    if (key === undefined || text === undefined) {
+      throw new AppError("usage", `Parameter ${quoteText(word)} has no "="`, {
+        hint: "write key=text, key:=json or key=@file",
+      });
+    }
+    if (params.has(key)) {
+      throw new AppError("usage", `Parameter ${quoteText(key)} is given twice`);
+    }
+    if (operator === ":=") params.set(key, { value: await parseJsonText(text, `${key}:=`) });
+    else if (operator === "=") params.set(key, { text });
+    else params.set(key, { value: await readTextFile(text, { maxBytes: MAX_PARAMS_BYTES }) });
+  }
+  return params;
+}
+
+/** The values of parameters, texts as the tool's schema takes them; throws `invalid` for others. */
+export function valuesOf(
+  params: ReadonlyMap<string, Parameter>,
+  schema: JsonObject | undefined,
+): JsonObject {
+  return Object.fromEntries(
+    [...params].map(([key, param]) => [
+      key,
+      "value" in param ? param.value : typedText(param.text, { key, schema }),
+    ]),
+  );
+}
+
+/** `text` as what the schema of parameter `key` takes; as it is where that may be a text. */
+function typedText(
+  text: string,
+  { key, schema }: { key: string; schema: JsonObject | undefined },
+): unknown {
+  const properties = (schema?.["properties"] ?? {}) as JsonObject;
+  const types = Object.hasOwn(properties, key) ? typesOf(properties[key], schema!) : undefined;
+  if (types === undefined || types.size === 0 || types.has("string")) return text;
+  if (types.has("boolean") && /^(?:true|false)$/.test(text)) return text === "true";
+  if (types.has("number") && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text)) return Number(text);
+  throw new AppError(
+    "invalid",
+    `Parameter ${quoteText(key)} takes ${[...types].join(" or ")}, got ${quoteText(text)}`,
+    types.has("object") || types.has("array") ? { hint: `write it as JSON: ${key}:='...'` } : {},
+  );
+}
+
+// The JSON types a schema takes, as far as it says so plainly; undefined where it may be any.
+function typesOf(schema: unknown, root: JsonObject, depth = 0): Set<string> | undefined {
+  if (typeof schema !== "object" || schema === null || depth > 5) return undefined;
+  const { type, $ref, anyOf, oneOf, enum: values, const: value } = schema as JsonObject;
+  const name = (item: unknown) => item === "integer" ? "number" : String(item);
+  if (type !== undefined) return new Set([type].flat().map(name));
+  if (typeof $ref === "string") {
+    const [, group, key] = /^#\/(\$defs|definitions)\/([^/~%]+)$/.exec($ref) ?? [];
+    const definitions = (root[group ?? ""] ?? {}) as JsonObject;
+    return key !== undefined && Object.hasOwn(definitions, key)
+      ? typesOf(definitions[key], root, depth + 1)
+      : undefined;
+  }
+  const literals = Array.isArray(values) ? values : value === undefined ? undefined : [value];
+  if (literals !== undefined) return new Set(literals.map((item) => typeof item));
+  const choices = anyOf ?? oneOf;
+  if (!Array.isArray(choices)) return undefined;
+  const sets = choices.map((choice) => typesOf(choice, root, depth + 1));
+  return sets.some((set) => set === undefined)
+    ? undefined
+    : new Set(sets.flatMap((set) => [...set!]));
+}
