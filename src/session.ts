@@ -8,6 +8,7 @@ import { openDatabase } from "./database.ts";
 import { AppError, ExitCode, toAppError } from "./errors.ts";
 import { startExecutor } from "./executor.ts";
 import { digestOf } from "./hash.ts";
+import { createHandleStore, type HandleStore } from "./handles.ts";
 import { createHostFunctions, functionsOf, SERVERS_FOLDER } from "./host_functions.ts";
 import { createJournal, type Journal, type RunId, type RunTokens } from "./journal.ts";
 import { DEFAULT_RUN_LIMITS, type RunLimits } from "./limits.ts";
@@ -22,6 +23,8 @@ import {
 import { requireServers } from "./policy_layers.ts";
 import { openConnection, type OpenOptions } from "./pool.ts";
 import type { Activity, Progress } from "./progress.ts";
+import { makePreview, type Preview } from "./preview.ts";
+import { createResults } from "./results.ts";
 import type { CodeExecutor, LogEntry, RunReport } from "./sandbox.ts";
 import type { ServerInfo, ServerSpec } from "./server.ts";
 import { freeName, type ServerSet } from "./servers.ts";
@@ -29,7 +32,7 @@ import type { MountedSkills } from "./skill_mount.ts";
 import type { Skill } from "./skills.ts";
 import { countTokens, TOKENIZER } from "./stats.ts";
 import { createMemoryState, createSessionState, type StateStorage } from "./state.ts";
-import type { Connection } from "./transport.ts";
+import { type Connection, createSecretMask } from "./transport.ts";
 import { openWorkspace, WORKSPACE_FOLDER, type WorkspaceOptions } from "./workspace.ts";
 
 /** What to run. */
@@ -49,7 +52,15 @@ export interface RunRequest {
   readonly command: string;
   /** Whose state the program sees and keeps; without it state ends with the run. */
   readonly session?: SessionId;
+  /** Whether the calls of the outcome show what servers told while they were under way. */
+  readonly notices?: boolean;
+  /** Bytes of a result from which on the outcome has a preview of it. */
+  readonly preview?: number;
   readonly onLog?: (entry: LogEntry) => void;
+  /** Gets the trace of each call when it has ended. */
+  readonly onCall?: (trace: CallTrace) => void;
+  /** Ends the run, and its calls, when whoever asked for it has gone. */
+  readonly signal?: AbortSignal;
 }
 
 /** What a run gave, with its name in the journal and its calls in the order they ended. */
@@ -58,6 +69,8 @@ export interface RunOutcome extends RunReport {
   readonly calls: readonly CallTrace[];
   /** What the run could have used: servers it imported, with their tools. */
   readonly servers: readonly ServerInfo[];
+  /** What to show of a result that is larger than was asked for. */
+  readonly preview?: Preview;
 }
 
 /** A command's working set. */
@@ -65,6 +78,8 @@ export interface Session {
   readonly bridge: McpBridge;
   readonly catalog: Catalog;
   readonly journal: Journal;
+  /** Large and binary results. */
+  readonly handles: HandleStore;
   /** All servers by name, ad hoc ones under the name they gave themselves. */
   readonly specs: ReadonlyMap<ServerName, ServerSpec>;
   /** Servers given by flag, in order. */
@@ -100,7 +115,13 @@ export async function openSession(
   const journal = createJournal(database, {
     warn,
     now: context.now,
-    payloads: servers.config.journalPayloads,
+    ...servers.config.journal,
+    mask: createSecretMask(servers.specs.values(), context.env),
+  });
+  const handles = createHandleStore(database, {
+    folder: dataFile(context.paths, "handles"),
+    now: context.now,
+    warn,
   });
   const opening: OpenOptions = {
     catalog,
@@ -143,6 +164,7 @@ export async function openSession(
     bridge,
     catalog,
     journal,
+    handles,
     specs: named.specs,
     adHoc: named.adHoc,
     async run(request) {
@@ -154,6 +176,7 @@ export async function openSession(
         bridge,
         catalog,
         journal,
+        handles,
         executor,
         limits,
         state: request.session === undefined ? createMemoryState() : lasting,
@@ -162,11 +185,14 @@ export async function openSession(
           const { skillStoreOver } = await import("./skills.ts");
           return await skillStoreOver(context, database).load(name);
         },
-        signal: context.signal,
+        signal: request.signal === undefined
+          ? context.signal
+          : AbortSignal.any([context.signal, request.signal]),
       }).finally(() => activity.end());
     },
     async close() {
       await Promise.all([started?.close(), bridge.close()]);
+      await handles.prune();
       journal.prune();
       database.close();
     },
@@ -214,6 +240,7 @@ interface RunParts {
   readonly bridge: McpBridge;
   readonly catalog: Catalog;
   readonly journal: Journal;
+  readonly handles: HandleStore;
   readonly executor: CodeExecutor;
   readonly limits: RunLimits;
   readonly state: StateStorage;
@@ -252,8 +279,16 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
       only,
       listed: servers,
       workspace: request.workspace && await openWorkspace(request.workspace),
+      results: createResults({
+        handles: parts.handles,
+        session: request.session,
+        args: request.args,
+      }),
+      caller: request.session,
+      notices: request.notices === true,
       onCall(trace) {
         calls.push(trace);
+        request.onCall?.(trace);
         parts.activity.say(`Running ${request.path}: ${calls.length} calls`);
       },
     });
@@ -277,15 +312,16 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
       : { ...ran, error: new AppError(ran.error.kind, ran.error.message, { ...ran.error, hint }) };
     // Calls that the end of the program withdrew belong to the run's account too.
     await host.settled();
+    const preview = await previewOf(request, { report, handles: parts.handles });
     journal.finishRun(run, {
       outcome: report.error?.kind ?? "ok",
       fuel: report.fuel,
       memory: report.memory,
       ms: report.ms,
       ...(report.error !== undefined && { error: report.error.toJSON() }),
-      tokens: tokensOf(request, parts, { calls, servers, report }),
+      tokens: tokensOf(request, parts, { calls, servers, report, preview }),
     });
-    return { ...report, run, calls, servers };
+    return { ...report, run, calls, servers, ...(preview !== undefined && { preview }) };
   } catch (error) {
     const failure = toAppError(error);
     journal.finishRun(run, { outcome: failure.kind, ms: 0, error: failure.toJSON() });
@@ -293,11 +329,23 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
   }
 }
 
+async function previewOf(
+  { preview: maxBytes, session }: RunRequest,
+  { report, handles }: { readonly report: RunReport; readonly handles: HandleStore },
+): Promise<Preview | undefined> {
+  return maxBytes === undefined || !report.hasValue
+    ? undefined
+    : await makePreview(report.value, { maxBytes, handles, session });
+}
+
 /** What passed by in a run that has ended. */
 function tokensOf(
   { source }: RunRequest,
   { specs, catalog }: RunParts,
-  { calls, servers, report }: Pick<RunOutcome, "calls" | "servers"> & { report: RunReport },
+  { calls, servers, report, preview }: Pick<RunOutcome, "calls" | "servers"> & {
+    readonly report: RunReport;
+    readonly preview: Preview | undefined;
+  },
 ): RunTokens {
   const { value, error } = report;
   const used = new Set<string>([
@@ -305,7 +353,8 @@ function tokensOf(
     ...servers.map((info) => info.name),
   ]);
   const known = [...used].flatMap((name) => specs.get(name as ServerName) ?? []);
-  const answer = error?.message ?? (typeof value === "string" ? value : JSON.stringify(value));
+  const answer = error?.message ?? preview?.preview ??
+    (typeof value === "string" ? value : JSON.stringify(value));
   return {
     tokenizer: TOKENIZER,
     definitions: known.reduce((sum, spec) => sum + (catalog.tokens(spec) ?? 0), 0),
