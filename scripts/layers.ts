@@ -35,7 +35,7 @@ const ROWS: readonly (readonly string[])[] = [
   ),
   [
     ...words(
-      "render flags run_output server_validate skill_runs skill_saving complete call_params figure_views run_views doctor demo_server demo_issue_tools demo_tracker",
+      "render flags run_output server_validate skill_runs skill_saving complete call_params policy_views figure_views run_views doctor demo_server demo_issue_tools demo_tracker",
     ),
     ...words("demo_data demo_views"),
   ],

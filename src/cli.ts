@@ -201,7 +201,8 @@ async function dispatch(parts: DispatchParts): Promise<ExitCode> {
   }
   const loaded = await COMMANDS[name]!.load();
   if (!("commands" in loaded)) return await runCommand({ name, command: loaded, rest }, parts);
-  const [word, ...others] = rest;
+  const [given, ...others] = rest;
+  const word = loaded.aliases?.[given ?? ""] ?? given;
   if (word === undefined && globals.help) {
     return show(output, "help", groupHelp(name, loaded) + GLOBAL_HELP);
   }
@@ -279,8 +280,9 @@ async function runCommand(
 }
 
 function groupHelp(name: string, { description, commands }: CommandGroup): string {
+  const width = Math.max(...Object.keys(commands).map((word) => word.length));
   const lines = Object.entries(commands).map(([word, command]) =>
-    `  ${word.padEnd(10)}${command.brief}`
+    `  ${word.padEnd(width)}  ${command.brief}`
   );
   return `USAGE\n  mcp-exec ${name} <command> [arguments] [options]\n\n${description}\n\n` +
     `COMMANDS\n${lines.join("\n")}\n  mcp-exec ${name} <command> --help\n`;

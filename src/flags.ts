@@ -41,6 +41,8 @@ export interface CommandGroup {
   /** What they are about, with examples. */
   readonly description: string;
   readonly commands: Readonly<Record<string, Command<Invocation>>>;
+  /** Other words for them. */
+  readonly aliases?: Readonly<Record<string, string>>;
 }
 
 /** The values of the flags that name servers. */

@@ -8,63 +8,172 @@ import { dataFile } from "../context.ts";
 import { type Database, openDatabase, SCHEMA_VERSION } from "../database.ts";
 import type { Finding } from "../doctor.ts";
 import { AppError, toAppError } from "../errors.ts";
-import { tableLines } from "../figure_views.ts";
+import { formatCount, tableLines } from "../figure_views.ts";
 import { lastCalls, tableCounts } from "../figures.ts";
-import { argument, type Invocation, openServers } from "../flags.ts";
-import { DEFAULT_RUN_LIMITS, formatBytes, formatDuration } from "../limits.ts";
+import {
+  argument,
+  type CommandGroup,
+  type Invocation,
+  openServers,
+  POLICY_FLAGS,
+  type PolicyFlagValues,
+  textFlag,
+} from "../flags.ts";
+import {
+  DEFAULT_RUN_LIMITS,
+  formatBytes,
+  formatDuration,
+  MAX_CACHE_BYTES,
+  MAX_CACHE_ENTRIES,
+} from "../limits.ts";
 import type { ServerName } from "../names.ts";
 import { countOf, formatAge } from "../render.ts";
+import { requireServers } from "../policy_layers.ts";
+import { findServer } from "../servers.ts";
 import { viewServers } from "../server_views.ts";
 import { listStateSessions } from "../state.ts";
-import { cleanLine, maskHome, quoteText } from "../text.ts";
+import { cleanLine, maskHome } from "../text.ts";
 import { VERSION } from "../version.ts";
 
-const TOPICS = ["info", "connections", "runtime", "doctor"] as const;
-type Topic = (typeof TOPICS)[number];
+const info = topic("Show version, platform, files, the database and sessions", {
+  about: `Shows what the program is and what it keeps on this machine.`,
+  examples: ["debug info", "debug info --format json"],
+  show: (invocation) => withDatabase(invocation, (database) => showInfo(invocation, database)),
+});
 
-/** The command `debug`. */
-export const command = buildCommand<Record<never, never>, [topic: Topic], Invocation>({
+const connections = topic("Show each server: how it is reached, what it spoke, its last call", {
+  about: `Shows what is known of every server from earlier connections; connects to none.`,
+  examples: ["debug connections"],
+  show: (invocation) =>
+    withDatabase(invocation, (database) => showConnections(invocation, database)),
+});
+
+const cache = topic("Show which results are kept, and the handles in the data folder", {
+  about:
+    `Shows which tools' results may be kept, and for how long. Results are kept in the memory of
+one process and end with it; handles of large results are in the data folder until they expire.
+"stats cache" shows what the cache answered.`,
+  examples: ["debug cache"],
+  show: (invocation) => withDatabase(invocation, (database) => showCache(invocation, database)),
+});
+
+const runtime = topic("Show the bounds of a run and the sandbox, tried with a small program", {
+  about:
+    `Runs a program of one line in the sandbox, and shows what it cost beside what is allowed.`,
+  examples: ["debug runtime"],
+  show: showRuntime,
+});
+
+const doctor = topic("Say what is wrong, and the command that mends it", {
+  about: `Looks at the configuration, the servers, the database and the sandbox. Exits with 1 when
+something is wrong.`,
+  examples: ["debug doctor", "debug doctor --format json"],
+  show: showDoctor,
+});
+
+/** A command without flags or arguments. */
+function topic(
+  brief: string,
+  { about, examples, show }: {
+    readonly about: string;
+    readonly examples: readonly string[];
+    readonly show: (invocation: Invocation) => Promise<void>;
+  },
+) {
+  const lines = examples.map((example) => `  mcp-exec ${example}`).join("\n");
+  return buildCommand<Record<never, never>, [], Invocation>({
+    docs: { brief, fullDescription: `${about}\n\nEXAMPLES\n${lines}` },
+    parameters: {},
+    async func() {
+      await show(this);
+    },
+  });
+}
+
+interface PolicyFlags extends PolicyFlagValues {
+  readonly args?: string | undefined;
+}
+
+const policy = buildCommand<PolicyFlags, string[], Invocation>({
   docs: {
-    brief: "Show what the program uses, and what is wrong with it",
-    customUsage: [`<${TOPICS.join("|")}>`],
-    fullDescription: `Shows what the program uses on this machine; starts no server.
-
-  info         version, platform, files, the database and what is kept in it, sessions
-  connections  each server: how it is reached, what it spoke last, its last call
-  runtime      the bounds of a run and the sandbox, tried with a small program
-  doctor       what is wrong, and the command that mends it; exit 1 when something is
+    brief: "Say whether a call is allowed, and which rule of which layer says so",
+    customUsage: ["<server> [tool] [key=text]... [key:=json]... [--args JSON] [--allow] [--deny]"],
+    fullDescription: `Judges a call as it would be judged, and shows the rule that decides and the
+layers it goes through: the machine's, yours, the project's, then --allow and --deny. Without a tool,
+every tool of the server is judged. Connects to nothing: annotations are those of the saved index.
 
 EXAMPLES
-  mcp-exec debug doctor
-  mcp-exec debug info --format json`,
+  mcp-exec debug policy demo
+  mcp-exec debug policy demo update_issue number:=7 --deny 'demo/update_*'`,
   },
   parameters: {
+    flags: { args: textFlag("All parameters as one JSON object", "JSON"), ...POLICY_FLAGS },
     positional: {
-      kind: "tuple",
-      parameters: [{ ...argument("What to show", TOPICS.join("|")), parse: parseTopic }],
+      kind: "array",
+      parameter: argument("Server, tool, parameters", "tool"),
+      minimum: 1,
     },
   },
-  async func(_flags, topic) {
-    switch (topic) {
-      case "info":
-        return await withDatabase(this, (database) => showInfo(this, database));
-      case "connections":
-        return await withDatabase(this, (database) => showConnections(this, database));
-      case "runtime":
-        return await showRuntime(this);
-      case "doctor":
-        return await showDoctor(this);
+  async func({ args, ...flags }, name, tool, ...words) {
+    const servers = await openServers(this, flags, [name!]);
+    const spec = findServer(servers, name!);
+    requireServers(servers.policy, [...servers.specs.keys(), ...servers.unusable.keys()]);
+    const saved = await withDatabase(
+      this,
+      (database) => createCatalog(database, { now: this.context.now }).load(spec),
+    );
+    const tools = saved?.info.tools ?? [];
+    const views = await import("../policy_views.ts");
+    const { output } = this;
+    const layers = servers.policy;
+    if (tool === undefined) {
+      if (output.format === "json") {
+        return output.document({
+          ok: true,
+          server: spec.name,
+          tools: tools.map((tool) => ({
+            tool: tool.name,
+            ...views.explanationDocument(
+              views.explainCall({ spec, name: tool.name, params: {}, tool }, layers),
+            ),
+          })),
+          layers: views.layerDocuments(layers),
+        });
+      }
+      const hint = `  no tool of it is known yet: mcp-exec introspect ${spec.name}`;
+      return output.print([
+        `${output.style.bold(spec.name)}: ${countOf(tools.length, "tool")}`,
+        ...(tools.length === 0 ? [hint] : views.toolTable(spec, tools, layers)),
+        ...views.layerLines(layers),
+      ].join("\n"));
     }
+    const { readParams, valuesOf } = await import("../call_params.ts");
+    const known = tools.find((item) => item.name === tool);
+    const params = valuesOf(await readParams(words, args), known?.inputSchema);
+    const asked = { spec, name: tool, params, tool: known };
+    if (output.format === "json") {
+      return output.document({
+        ok: true,
+        server: spec.name,
+        tool,
+        ...views.explanationDocument(views.explainCall(asked, layers)),
+        layers: views.layerDocuments(layers),
+      });
+    }
+    output.print(views.callLinesOf(asked, { layers, style: output.style }).join("\n"));
   },
 });
 
-function parseTopic(text: string): Topic {
-  const topic = TOPICS.find((item) => item === text || `${item}-metrics` === text);
-  if (topic !== undefined) return topic;
-  throw new AppError("usage", `There is nothing to show of ${quoteText(text)}`, {
-    hint: `debug is followed by ${TOPICS.join(", ")}`,
-  });
-}
+/** The commands `debug ...`. */
+export const command: CommandGroup = {
+  description: `Shows what the program uses on this machine; starts no server.
+
+EXAMPLES
+  mcp-exec debug doctor
+  mcp-exec debug policy demo update_issue`,
+  commands: { info, connections, cache, runtime, policy, doctor },
+  aliases: { "cache-stats": "cache", "runtime-metrics": "runtime" },
+};
 
 async function withDatabase<Result>(
   { context, log }: Invocation,
@@ -187,6 +296,59 @@ async function showConnections(invocation: Invocation, database: Database): Prom
       ]),
     ], "llllr").join("\n"),
   );
+}
+
+const SHOWN_HANDLES = 20;
+
+async function showCache(invocation: Invocation, database: Database): Promise<void> {
+  const { context, output } = invocation;
+  const { config } = await openServers(invocation, {});
+  const { isOn, rules, maxEntries = MAX_CACHE_ENTRIES, maxBytes = MAX_CACHE_BYTES } = config.cache;
+  const tools = rules.map(({ server, tool, ttlMs }) => ({
+    tool: `${server.join("*")}/${tool.join("*")}`,
+    ttlMs,
+  }));
+  const handles = database.all<{ id: string; type: string; bytes: number; expires: number }>(
+    "select id, type, bytes, expires from handles where expires > ? order by kept desc, id",
+    context.now(),
+  );
+  const bytes = handles.reduce((sum, handle) => sum + handle.bytes, 0);
+  if (output.format === "json") {
+    return output.document({
+      ok: true,
+      results: { on: isOn, maxEntries, maxBytes, tools },
+      handles: {
+        count: handles.length,
+        bytes,
+        list: handles.slice(0, SHOWN_HANDLES).map(({ expires, ...handle }) => ({
+          ...handle,
+          expires: new Date(expires).toISOString(),
+        })),
+      },
+    });
+  }
+  const named = tools.map(({ tool, ttlMs }) => `${cleanLine(tool, 60)} ${formatDuration(ttlMs)}`);
+  output.print([
+    ...tableLines([
+      [
+        "results",
+        isOn
+          ? `at most ${formatCount(maxEntries)} and ${formatBytes(maxBytes)} in one process`
+          : "none are kept: the configuration says so",
+      ],
+      ["tools", isOn ? named.join(", ") || "those whose server says how long" : "none"],
+      ["handles", `${countOf(handles.length, "handle")}, ${formatBytes(bytes)}`],
+    ], "ll"),
+    ...tableLines(
+      handles.slice(0, SHOWN_HANDLES).map(({ id, type, bytes, expires }) => [
+        `  ${id}`,
+        cleanLine(type, 40),
+        formatBytes(bytes),
+        `expires in ${countOf(Math.ceil((expires - context.now()) / 3_600_000), "hour")}`,
+      ]),
+      "llrl",
+    ),
+  ].join("\n"));
 }
 
 async function showRuntime(invocation: Invocation): Promise<void> {
