@@ -29,12 +29,12 @@ const FILES = [
 
 const NAME_AND_TEXT = /^ {2}(\S.*?) {2,}(\S.*)$/;
 
-/** What the program prints for `args` with `--help`; its colour and width are those of a pipe. */
-async function printedHelp(args: readonly string[]): Promise<HelpSections> {
+/** What the program prints for `args` in a pipe, without configuration; throws what it complains of. */
+export async function printed(args: readonly string[]): Promise<string> {
   let text = "";
   const env = { get: () => undefined, toObject: () => ({}) };
   const context: Context = {
-    args: [...args, "--help"],
+    args,
     env,
     cwd: "/",
     platform: "linux",
@@ -53,6 +53,11 @@ async function printedHelp(args: readonly string[]): Promise<HelpSections> {
     now: () => 0,
   };
   await runCli(context);
+  return text;
+}
+
+async function printedHelp(args: readonly string[]): Promise<HelpSections> {
+  const text = await printed([...args, "--help"]);
   const parts = text.split(/^([A-Z][A-Z ]+)(?=\n|,[^\n]*\n)/m);
   const sections = new Map([["", parts[0]!.trim()]]);
   for (let index = 1; index < parts.length; index += 2) {

@@ -6,12 +6,8 @@ import { createJournal } from "../src/journal.ts";
 import { DEFAULT_RUN_LIMITS } from "../src/limits.ts";
 import { type ServerName, type ToolName, toSessionId } from "../src/names.ts";
 import type { StdioSpec } from "../src/server.ts";
+import { hasShell, type Place, typeInto } from "./live_shell.ts";
 import { freshPlace, PROGRAM } from "./specs/run.ts";
-
-interface Place {
-  readonly folder: string;
-  readonly env: Record<string, string>;
-}
 
 /** Runs `work` in a place where `mcp-exec` is this program, which answers and otherwise records. */
 async function withPlace(work: (place: Place) => Promise<void>): Promise<void> {
@@ -202,56 +198,6 @@ Deno.test("__complete takes a whole line for bash and PowerShell", async () => {
   });
 });
 
-/** Types `lines` into an interactive shell on a terminal and gives the commands that it ran. */
-async function typeInto(
-  { folder, env }: Place,
-  { shell, setup, lines }: { shell: string; setup: string; lines: readonly string[] },
-): Promise<string[]> {
-  const onMac = Deno.build.os === "darwin";
-  const args = onMac ? ["-q", "/dev/null", ...shell.split(" ")] : ["-qfec", shell, "/dev/null"];
-  const child = new Deno.Command("script", {
-    args,
-    cwd: folder,
-    clearEnv: true,
-    env,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "null",
-  }).spawn();
-  let shown = "";
-  const reading = child.stdout.pipeThrough(new TextDecoderStream()).pipeTo(
-    new WritableStream({
-      write(text) {
-        shown += text;
-      },
-    }),
-  );
-  const input = child.stdin.getWriter();
-  const type = (text: string) => input.write(new TextEncoder().encode(text));
-  const ran = async () => await Deno.readTextFile(`${folder}/ran`).catch(() => "");
-  const until = async (isThere: () => Promise<boolean> | boolean) => {
-    for (let waited = 0; !await isThere(); waited += 20) {
-      assert.ok(waited < 30_000, `${shell} does not answer; it shows:\n${shown}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  };
-  try {
-    await type(`${setup}; echo READ''Y\n`);
-    await until(() => shown.includes("READY"));
-    for (const [index, line] of lines.entries()) {
-      await type(`${line}\n`);
-      await until(async () => (await ran()).split("\n").length > index + 1);
-    }
-  } finally {
-    await type("exit\n").catch(() => {});
-    await input.close().catch(() => {});
-    child.kill("SIGKILL");
-    await child.status;
-    await reading.catch(() => {});
-  }
-  return (await ran()).trimEnd().split("\n");
-}
-
 const TYPED = [
   "mcp-exec intros\tdem\t--to\tx",
   "mcp-exec generate --feature w\tal\tph\t",
@@ -276,17 +222,9 @@ Deno.test("completions work in a live bash", async () => {
   });
 });
 
-async function has(shell: string): Promise<boolean> {
-  try {
-    return (await new Deno.Command(shell, { args: ["-c", "exit 0"] }).output()).success;
-  } catch {
-    return false;
-  }
-}
-
 Deno.test({
   name: "completions work in a live zsh",
-  ignore: !await has("zsh"),
+  ignore: !await hasShell("zsh"),
   fn: () =>
     withPlace(async (place) => {
       const setup = `PS1='$ '; unsetopt PROMPT_SP; autoload -Uz compinit; compinit -u -D; ` +
@@ -297,7 +235,7 @@ Deno.test({
 
 Deno.test({
   name: "completions work in a live fish",
-  ignore: !await has("fish"),
+  ignore: !await hasShell("fish"),
   fn: () =>
     withPlace(async (place) => {
       // Fish's own way to ask what Tab would offer.

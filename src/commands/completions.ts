@@ -30,7 +30,7 @@ _mcp_exec() {
   local -a space; if [[ $values[1] == *= ]]; then space=(-S ''); fi
   (( $#values )) && compadd "\${space[@]}" -l -d "lines" -a values
 }
-if [[ $funcstack[1] == _mcp_exec ]]; then _mcp_exec "$@"; else compdef _mcp_exec mcp-exec; fi
+if [[ $funcstack[1] == _mcp[-_]exec ]]; then _mcp_exec "$@"; else compdef _mcp_exec mcp-exec; fi
 `;
 
 const FISH = `# fish completion for mcp-exec
