@@ -83,6 +83,8 @@ export interface CallOptions {
   readonly session?: SessionId;
   /** Servers the caller is narrowed to; every server of the bridge when absent. */
   readonly only?: ReadonlySet<ServerName>;
+  /** Size of the parameters as JSON, where it is not `MAX_PARAMS_BYTES`. */
+  readonly maxParamsBytes?: number;
   /** Gets the call's trace when it has ended, well or not. */
   readonly onCall?: (trace: CallTrace) => void;
   /** Called before connecting to the server; what it gives is called when that has ended. */
@@ -380,7 +382,9 @@ export function createBridge(options: BridgeOptions): McpBridge {
         const asker = askerFor(specOf(server, call.only), call);
         const { spec } = asker;
         const name = toToolName(tool, "invalid");
-        progress.sent = checkParams(spec.name, name, params);
+        progress.sent = checkParams({ server: spec.name, tool: name }, params, {
+          maxBytes: call.maxParamsBytes,
+        });
         const result = await perform({
           ...asker,
           tool: name,

@@ -36,6 +36,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     brief: "Call one tool",
     load: async () => (await import("./commands/call.ts")).command,
   },
+  result: {
+    brief: "Show a large or binary result again, by its handle",
+    load: async () => (await import("./commands/result.ts")).command,
+  },
   search: {
     brief: "Find tools by a few words, without starting a server",
     load: async () => (await import("./commands/search.ts")).command,

@@ -44,7 +44,7 @@ export interface Context {
    * Writes results. Returns false once the reader has gone, so that a command may stop early; throws
    * a `failure` when they cannot be written, as on a full disk.
    */
-  writeOut(text: string): boolean;
+  writeOut(data: string | Uint8Array): boolean;
   /** Writes everything that is not a result. */
   writeError(text: string): void;
   /** All of standard input, read to its end; fails beyond `maxBytes`. */
@@ -177,10 +177,10 @@ const DEFAULT_COLUMNS = 80;
 function createWriter(
   stream: { writeSync(data: Uint8Array): number },
   onFailure: (error: unknown) => void,
-): (text: string) => boolean {
+): (data: string | Uint8Array) => boolean {
   let open = true;
-  return (text) => {
-    let rest = new TextEncoder().encode(text);
+  return (data) => {
+    let rest = typeof data === "string" ? new TextEncoder().encode(data) : data;
     while (open && rest.length > 0) {
       try {
         rest = rest.subarray(stream.writeSync(rest));

@@ -79,6 +79,8 @@ export interface ErrorParts {
   readonly detail?: readonly string[];
   /** The bound that was met. */
   readonly limit?: LimitReached;
+  /** What a failed call gave all the same: untrusted blocks, for programs alone. */
+  readonly content?: readonly unknown[];
   /** The error this one was made from; never shown, kept for debugging. */
   readonly cause?: unknown;
 }
@@ -105,6 +107,7 @@ export class AppError extends Error {
   readonly at?: SourcePosition;
   readonly detail?: readonly string[];
   readonly limit?: LimitReached;
+  readonly content?: readonly unknown[];
 
   constructor(kind: ErrorKind, message: string, parts: ErrorParts = {}) {
     super(message, parts.cause === undefined ? undefined : { cause: parts.cause });
@@ -113,6 +116,7 @@ export class AppError extends Error {
     if (parts.at !== undefined) this.at = parts.at;
     if (parts.detail !== undefined) this.detail = parts.detail;
     if (parts.limit !== undefined) this.limit = parts.limit;
+    if (parts.content !== undefined) this.content = parts.content;
   }
 
   /** The exit code that belongs to this error's kind. */
@@ -141,8 +145,8 @@ export class ToolError extends AppError {
   readonly server: string;
   readonly tool: string;
 
-  constructor(server: string, tool: string, message: string) {
-    super("server", message);
+  constructor(server: string, tool: string, message: string, parts: ErrorParts = {}) {
+    super("server", message, parts);
     this.server = server;
     this.tool = tool;
   }

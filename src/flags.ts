@@ -102,6 +102,12 @@ export const POLICY_FLAGS = {
   deny: listFlag("Refuse calls of this server or tool", "SERVER[/TOOL]"),
 } satisfies { [Name in keyof PolicyFlagValues]-?: TypedFlagParameter<PolicyFlagValues[Name]> };
 
+/** The flag that bounds what is printed of a result. */
+export const PREVIEW_FLAG = {
+  ...textFlag("Of a larger result print the start, the shape and a handle", "BYTES"),
+  parse: parseSize,
+} as const;
+
 /** The values of the flags that bound a run. */
 export interface LimitFlagValues {
   readonly timeout?: number | undefined;

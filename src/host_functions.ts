@@ -6,12 +6,13 @@ import type { Catalog } from "./catalog.ts";
 import { AppError } from "./errors.ts";
 import { identifiersOf } from "./identifiers.ts";
 import type { RunId } from "./journal.ts";
-import { MAX_FOUND_TOOLS, MAX_JSON_DEPTH } from "./limits.ts";
+import { MAX_FILLED_PARAMS_BYTES, MAX_FOUND_TOOLS, MAX_JSON_DEPTH } from "./limits.ts";
 import { nearestNames, type ServerName, type SessionId } from "./names.ts";
 import { planServer, type ToolPlan } from "./plan.ts";
+import type { Results } from "./results.ts";
 import type { HostCall, HostFunctions, MissingFunction, ServerFunctions } from "./sandbox.ts";
 import { type SearchableTool, searchTools } from "./search.ts";
-import type { ServerInfo, ServerSpec } from "./server.ts";
+import { isObject, type ServerInfo, type ServerSpec } from "./server.ts";
 import type { StateStorage } from "./state.ts";
 import { cleanLine, quoteText } from "./text.ts";
 import type { FileSet } from "./vfs.ts";
@@ -36,7 +37,13 @@ export interface HostParts {
   /** Servers that were listed for this run. */
   readonly listed: readonly ServerInfo[];
   readonly workspace: Workspace | undefined;
+  /** What the run's calls gave. */
+  readonly results: Results;
   readonly onCall: (trace: CallTrace) => void;
+  /** Whether servers are asked to tell of calls under way. */
+  readonly notices: boolean;
+  /** Whose rate and turn the calls count for, where the person named a session. */
+  readonly caller: SessionId | undefined;
 }
 
 /** The host functions of one run. */
@@ -58,7 +65,7 @@ export function functionsOf(servers: readonly ServerInfo[]): ServerFunctions {
 
 /** Makes the host functions of one run. */
 export function createHostFunctions(parts: HostParts): RunHost {
-  const { bridge, catalog, specs, only, workspace } = parts;
+  const { bridge, catalog, specs, only, workspace, results } = parts;
   const infos = new Map(parts.listed.map((info) => [info.name, info]));
   const plans = new Map<ServerName, readonly ToolPlan[]>();
   const packages = new Map<ServerName, Promise<FileSet>>();
@@ -101,19 +108,32 @@ export function createHostFunctions(parts: HostParts): RunHost {
 
   const narrowed = only === undefined ? {} : { only };
 
-  async function callTool([server, tool, params]: unknown[], call: HostCall): Promise<string> {
+  const optionsOf = (call: HostCall) => ({
+    ...narrowed,
+    signal: call.signal,
+    run: parts.run,
+    ...(parts.caller !== undefined && { session: parts.caller }),
+    notices: parts.notices,
+    onCall: parts.onCall,
+    onConnecting: () => call.holdClock(),
+  });
+
+  async function callTool(args: unknown[], call: HostCall): Promise<string> {
+    const [server, tool, params = {}, options] = args;
     const names = [asText(server, "a server's name"), asText(tool, "a tool's name")] as const;
+    const called = `Tool ${quoteText(names.join("/"))}`;
+    // Before the bridge, so that policy, schema and journal see what the server will.
+    const filled = await results.fill(params);
     try {
-      const result = await bridge.callTool(...names, params ?? {}, {
-        ...narrowed,
-        signal: call.signal,
-        run: parts.run,
-        onCall: parts.onCall,
-        onConnecting: () => call.holdClock(),
+      const result = await bridge.callTool(...names, filled, {
+        ...optionsOf(call),
+        ...(filled !== params && { maxParamsBytes: MAX_FILLED_PARAMS_BYTES }),
       });
-      return result.json;
+      if (!isObject(options) || options["raw"] !== true) return await results.hold(called, result);
+      const value = await results.holdAnswer(called, result.raw);
+      return await results.hold(called, { value, json: JSON.stringify(value), raw: {} });
     } catch (error) {
-      throw withSignatures(error, names);
+      throw withSignatures(await results.holdError(called, error), names);
     }
   }
 
@@ -150,10 +170,11 @@ export function createHostFunctions(parts: HostParts): RunHost {
     return [...(await packageOf(server, call)).keys()].sort();
   }
 
-  async function writePath(path: unknown, text: unknown): Promise<void> {
+  async function writePath(path: unknown, data: unknown): Promise<void> {
     const { place, rest } = parsePath(path);
     if (place !== WORKSPACE_FOLDER) throw new AppError("denied", "Only /workspace can be written");
-    await needWorkspace().write(rest, asText(text, "a file's text"));
+    const target = needWorkspace();
+    await target.write(rest, typeof data === "string" ? data : await results.content(data));
   }
 
   function needWorkspace(): Workspace {
@@ -189,6 +210,8 @@ export function createHostFunctions(parts: HostParts): RunHost {
       case "writeFile":
         await writePath(args[0], args[1]);
         return "";
+      case "readResult":
+        return JSON.stringify(await results.read(args[0], args[1]));
       default:
         throw new AppError("guest", `There is no host function ${quoteText(name)}`);
     }

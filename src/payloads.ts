@@ -3,7 +3,7 @@
 
 import { AppError, ToolError } from "./errors.ts";
 import { type Digest, digestOfJson } from "./hash.ts";
-import { formatBytes, MAX_JSON_DEPTH, MAX_PARAMS_BYTES, MAX_RESULT_BYTES } from "./limits.ts";
+import { formatBytes, MAX_HANDLE_BYTES, MAX_JSON_DEPTH, MAX_PARAMS_BYTES } from "./limits.ts";
 import type { ServerName, ToolName } from "./names.ts";
 import type { JsonObject } from "./server.ts";
 import { byteLength, cleanLine } from "./text.ts";
@@ -30,8 +30,15 @@ export interface SentParams {
 /** What stands for parameters that could not be read. */
 export const NO_PARAMS: SentParams = sentParams({}, "{}");
 
-/** The parameters' JSON text and digest; they must be an object, bounded in size and depth. */
-export function checkParams(server: ServerName, tool: ToolName, params: unknown): SentParams {
+/**
+ * The parameters' JSON text and digest; they must be an object, bounded in depth and size (at most
+ * `MAX_PARAMS_BYTES` unless more is said).
+ */
+export function checkParams(
+  { server, tool }: { readonly server: ServerName; readonly tool: ToolName },
+  params: unknown,
+  { maxBytes = MAX_PARAMS_BYTES }: { readonly maxBytes?: number | undefined } = {},
+): SentParams {
   const called = `Call of "${server}/${cleanLine(tool, 80)}"`;
   if (typeof params !== "object" || params === null || Array.isArray(params)) {
     throw new AppError("invalid", `${called} needs an object as parameters`);
@@ -44,13 +51,11 @@ export function checkParams(server: ServerName, tool: ToolName, params: unknown)
   const json = JSON.stringify(params);
   const sent = sentParams(params, json);
   const { bytes } = sent;
-  if (bytes <= MAX_PARAMS_BYTES) return sent;
+  if (bytes <= maxBytes) return sent;
   throw new AppError(
     "invalid",
-    `${called} has parameters of ${formatBytes(bytes)}, over the limit of ${
-      formatBytes(MAX_PARAMS_BYTES)
-    }`,
-    { limit: { name: "params", limit: MAX_PARAMS_BYTES, value: bytes } },
+    `${called} has parameters of ${formatBytes(bytes)}, over the limit of ${formatBytes(maxBytes)}`,
+    { limit: { name: "params", limit: maxBytes, value: bytes } },
   );
 }
 
@@ -77,19 +82,31 @@ export function checkResult(server: ServerName, tool: ToolName, raw: unknown): T
       server,
       tool,
       `${called} failed: ${text === "" ? "no reason given" : text}`,
+      { content },
     );
   }
   const value = toolValue(answer);
   const json = JSON.stringify(value) ?? "null";
   const bytes = byteLength(json);
-  if (bytes <= MAX_RESULT_BYTES) return { value, json, raw: answer };
+  if (bytes <= MAX_HANDLE_BYTES) return { value, json, raw: answer };
   throw new AppError(
     "limit",
     `${called} answered with ${formatBytes(bytes)}, over the limit of ${
-      formatBytes(MAX_RESULT_BYTES)
+      formatBytes(MAX_HANDLE_BYTES)
     }`,
-    { limit: { name: "result", limit: MAX_RESULT_BYTES, value: bytes } },
+    { limit: { name: "result", limit: MAX_HANDLE_BYTES, value: bytes } },
   );
+}
+
+/** The content blocks of an answer that is nothing else to a program; see `toolValue`. */
+export function blocksOf(answer: JsonObject): readonly JsonObject[] | undefined {
+  const structured = answer["structuredContent"];
+  if (structured !== undefined && structured !== null) return undefined;
+  const content = (answer["content"] ?? []) as readonly JsonObject[];
+  const [first] = content;
+  const isText = content.length === 1 && first!["type"] === "text" &&
+    typeof first!["text"] === "string";
+  return isText ? undefined : content;
 }
 
 /**
@@ -97,12 +114,11 @@ export function checkResult(server: ServerName, tool: ToolName, raw: unknown): T
  * text block (parsed when it is a JSON object or array of bounded depth), else the content blocks.
  */
 export function toolValue(answer: JsonObject): unknown {
+  const blocks = blocksOf(answer);
+  if (blocks !== undefined) return blocks;
   const structured = answer["structuredContent"];
   if (structured !== undefined && structured !== null) return structured;
-  const content = (answer["content"] ?? []) as readonly JsonObject[];
-  const lone = content.length === 1 ? content[0]! : undefined;
-  if (lone?.["type"] !== "text" || typeof lone["text"] !== "string") return content;
-  const text = lone["text"];
+  const text = (answer["content"] as readonly JsonObject[])[0]!["text"] as string;
   if (!/^\s*[[{]/.test(text)) return text;
   if (scanJson(text).depth > MAX_JSON_DEPTH) return text;
   try {

@@ -203,7 +203,7 @@ export function runDocument(outcome: RunOutcome, mask: Output["mask"]) {
   return {
     ok,
     run,
-    ...(ok && outcome.hasValue && { result: outcome.value }),
+    ...(ok && outcome.hasValue && (outcome.preview ?? { result: outcome.value })),
     ...(error !== undefined && { error: changeTexts(error, mask) }),
     calls: calls.map(({ error, ...call }) => ({
       ...call,

@@ -26,6 +26,7 @@ export interface SkillRunFlags extends ServerFlagValues, LimitFlagValues, Policy
   readonly acceptRoot?: Digest | undefined;
   readonly strictTools?: boolean | undefined;
   readonly session?: SessionId | undefined;
+  readonly preview?: number | undefined;
   /** Narrows the servers further. */
   readonly server?: readonly string[] | undefined;
 }
@@ -87,6 +88,7 @@ export async function runSkill(
         ...(args !== undefined && { args }),
         ...(flags.session !== undefined && { session: flags.session }),
         ...(workspace !== undefined && { workspace }),
+        ...(flags.preview !== undefined && { preview: flags.preview }),
         onLog: (entry) => invocation.note(logLines(entry)),
       });
     },

@@ -25,7 +25,7 @@ export interface Workspace {
    * Replaces a file in one step and makes the folders above it. Throws `denied` when the workspace
    * is read-only or a link is in the way, `limit` beyond what a run may write.
    */
-  write(path: string, text: string): Promise<void>;
+  write(path: string, data: string | Uint8Array): Promise<void>;
 }
 
 /** How a workspace is opened. */
@@ -48,14 +48,14 @@ export async function openWorkspace({ folder, writable }: WorkspaceOptions): Pro
       }
     },
     list: async (path) => await listInside(root, path, { maxNames: MAX_WORKSPACE_NAMES }),
-    async write(path, text) {
+    async write(path, data) {
       if (!writable) {
         throw new AppError("denied", "Workspace is read-only", {
           hint: "the user can allow it with --workspace-write",
         });
       }
       if (path === "") throw new AppError("invalid", "Path does not name a file");
-      const bytes = new TextEncoder().encode(text);
+      const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
       if (bytes.length > MAX_WORKSPACE_FILE_BYTES) {
         refuse(`File ${quoteText(path)}`, bytes.length, MAX_WORKSPACE_FILE_BYTES);
       }

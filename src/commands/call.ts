@@ -13,6 +13,7 @@ import {
   openServers,
   POLICY_FLAGS,
   type PolicyFlagValues,
+  PREVIEW_FLAG,
   SERVER_FLAGS,
   type ServerFlagValues,
   switchFlag,
@@ -21,17 +22,22 @@ import {
 } from "../flags.ts";
 import { digestOf } from "../hash.ts";
 import type { RunEnd } from "../journal.ts";
-import { DEFAULT_RUN_LIMITS } from "../limits.ts";
+import { DEFAULT_RUN_LIMITS, MAX_FILLED_PARAMS_BYTES } from "../limits.ts";
 import type { ServerName } from "../names.ts";
+import { makePreview } from "../preview.ts";
 import { callLines } from "../render.ts";
+import { createResults } from "../results.ts";
+import { showPreview } from "../run_output.ts";
 import type { JsonObject } from "../server.ts";
 import type { ServerSet } from "../servers.ts";
 import type { Session } from "../session.ts";
 import { countTokens, TOKENIZER } from "../stats.ts";
+import { quoteText } from "../text.ts";
 
 interface Flags extends ServerFlagValues, PolicyFlagValues {
   readonly args?: string | undefined;
   readonly raw?: boolean | undefined;
+  readonly preview?: number | undefined;
 }
 
 /** The command `call`. */
@@ -40,10 +46,11 @@ export const command = buildCommand<Flags, string[], Invocation>({
     brief: "Call one tool",
     customUsage: ["[server] <tool> [key=text]... [key:=json]... [key=@file]... [--args JSON]"],
     fullDescription: `Calls one tool and prints its result. With one server given by --stdio, --http
-or as a URL, its name is left out.
+as a URL, its name is left out. Pictures and other binary content become handles, for "result" and
+for the parameters of other calls.
 
   key=text    a text; a number or boolean where the tool takes nothing else
-  key:=json   any JSON value
+  key:=json   any JSON value; in it {"$handle": "h..."} stands for what the handle holds
   key=@file   the text of a file
 
 EXAMPLES
@@ -56,6 +63,7 @@ EXAMPLES
     flags: {
       args: textFlag("All parameters as one JSON object", "JSON"),
       raw: switchFlag("Print the server's whole answer instead of its value"),
+      preview: PREVIEW_FLAG,
       ...POLICY_FLAGS,
       ...SERVER_FLAGS,
     },
@@ -110,7 +118,8 @@ async function callOnce(
   session: Session,
   { flags, server, tool, params }: Call,
 ): Promise<void> {
-  const { bridge, journal } = session;
+  const { bridge, journal, handles } = session;
+  const results = createResults({ handles, isTrusted: true });
   const schema = [...params.values()].some((param) => "text" in param)
     ? await inputSchemaOf(session, server, tool)
     : undefined;
@@ -143,8 +152,10 @@ async function callOnce(
     });
   };
   try {
-    const result = await bridge.callTool(server, tool, values, {
+    const filled = await results.fill(values);
+    const result = await bridge.callTool(server, tool, filled, {
       run,
+      ...(filled !== values && { maxParamsBytes: MAX_FILLED_PARAMS_BYTES }),
       signal: context.signal,
       onCall(ended) {
         trace = ended;
@@ -152,9 +163,17 @@ async function callOnce(
         if (ended.ok) note([`run ${run}: ${callLines([ended])}`]);
       },
     });
-    const value = flags.raw ? result.raw : result.value;
-    finish({ outcome: "ok" }, flags.raw ? JSON.stringify(value) : result.json);
-    if (output.format === "json") output.document({ ok: true, run, server, tool, result: value });
+    const { value, json } = flags.raw
+      ? { value: result.raw, json: JSON.stringify(result.raw) }
+      : await results.show(`Tool ${quoteText(`${server}/${tool}`)}`, result);
+    const maxBytes = flags.preview;
+    const preview = maxBytes === undefined
+      ? undefined
+      : await makePreview(value, { maxBytes, handles });
+    finish({ outcome: "ok" }, preview?.preview ?? json);
+    if (output.format === "json") {
+      output.document({ ok: true, run, server, tool, ...preview ?? { result: value } });
+    } else if (preview !== undefined) showPreview(output, preview);
     else output.value(value);
   } catch (error) {
     const failure = toAppError(error);

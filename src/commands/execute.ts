@@ -16,6 +16,7 @@ import {
   parseJsonText,
   POLICY_FLAGS,
   type PolicyFlagValues,
+  PREVIEW_FLAG,
   SERVER_FLAGS,
   type ServerFlagValues,
   switchFlag,
@@ -38,6 +39,7 @@ interface Flags extends ServerFlagValues, LimitFlagValues, PolicyFlagValues {
   readonly server?: readonly string[] | undefined;
   readonly session?: SessionId | undefined;
   readonly trace?: boolean | undefined;
+  readonly preview?: number | undefined;
   readonly workspace?: string | undefined;
   readonly workspaceWrite?: string | undefined;
   readonly acceptRoot?: Digest | undefined;
@@ -66,6 +68,7 @@ EXAMPLES
   mcp-exec execute -e 'return (await callTool("demo", "list_users")).length'
   mcp-exec execute weekly-report --args '{"days": 7}'
   mcp-exec execute - --server github --timeout 2m < program.ts
+  mcp-exec execute -e 'return await callTool("demo", "export_issues", {project: "PAY"})' --preview 2000
   mcp-exec execute -e 'return listFiles("/workspace")' --workspace .`,
   },
   parameters: {
@@ -79,6 +82,7 @@ EXAMPLES
         parse: toSessionId,
       },
       trace: switchFlag("List every tool call on stderr"),
+      preview: PREVIEW_FLAG,
       workspace: textFlag("Folder that the program may read as /workspace", "DIR"),
       workspaceWrite: textFlag("The same, and it may write there with writeFile", "DIR"),
       acceptRoot: {
@@ -127,6 +131,7 @@ EXAMPLES
             ...(args !== undefined && { args }),
             ...(flags.session !== undefined && { session: flags.session }),
             ...(workspace !== undefined && { workspace }),
+            ...(flags.preview !== undefined && { preview: flags.preview }),
             ...(choices !== undefined && { servers: choices.map((choose) => choose(session)) }),
             onLog: (entry) => this.note(logLines(entry)),
           });
