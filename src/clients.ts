@@ -4,6 +4,7 @@
 import type { Context, Environment } from "./context.ts";
 import { AppError } from "./errors.ts";
 import { isObject, type JsonObject } from "./server.ts";
+import { quoteText } from "./text.ts";
 
 /** A file in which a client may keep servers. */
 export interface ClientFile {
@@ -243,16 +244,36 @@ function mapTexts<Value>(value: Value, change: (text: string) => string): Value 
   return map(value) as Value;
 }
 
-// Editors know where they are; what they would ask a person for is known to them alone.
-function withPlaces(entry: JsonObject, { cwd, paths }: ClientPlace): JsonObject {
-  return mapTexts(entry, (text) => {
-    if (/\$\{(?:input|command|config):/.test(text)) {
-      throw new AppError("invalid", "it takes a value that only its client can ask for", {
-        hint: "add it to your own configuration, with a variable in place of the value",
-      });
-    }
-    return text.replaceAll("${workspaceFolder}", cwd).replaceAll("${userHome}", paths.home ?? "~");
-  });
+// Editors know where they are; what they would ask a person for comes from a variable here.
+function withPlaces(entry: JsonObject, { cwd, paths, env, platform }: ClientPlace): JsonObject {
+  const places: Readonly<Record<string, string>> = {
+    workspaceFolder: cwd,
+    workspaceFolderBasename: cwd.replace(/^.*[\\/](?=.)/s, ""),
+    userHome: paths.home ?? "~",
+    pathSeparator: platform === "windows" ? "\\" : "/",
+    "/": platform === "windows" ? "\\" : "/",
+  };
+  return mapTexts(
+    entry,
+    (text) =>
+      text.replace(/\$\{(input|command|config):([^{}]*)\}/g, (_, kind: string, id: string) => {
+        const variable = `MCP_EXEC_INPUT_${id.toUpperCase().replace(/[^A-Z0-9]+/g, "_")}`;
+        if (kind === "input" && env.get(variable)) return `\${${variable}}`;
+        const asks = kind === "input" ? "asks a person for" : `takes from its ${kind}s`;
+        throw new AppError(
+          "invalid",
+          `its client ${asks} the value ${quoteText(id.slice(0, 60))}`,
+          {
+            hint: kind === "input"
+              ? `set ${variable}, or add the server to your own configuration: mcp-exec server add`
+              : "add it to your own configuration: mcp-exec server add",
+          },
+        );
+      }).replace(
+        /\$\{([A-Za-z]+|\/)\}/g,
+        (whole, name: string) => Object.hasOwn(places, name) ? places[name]! : whole,
+      ),
+  );
 }
 
 /** An entry whose `timeout` is in milliseconds, as it is with most clients. */

@@ -303,7 +303,11 @@ Deno.test("discoverServers answers one bad entry of ten with nine (A11, A12, A17
     ["bad", { url: "ftp://a" }, /must begin with http/],
     ["bad", { url: "https://a", headers: { A: "1", a: "2" } }, /given twice/],
     ["bad", { command: "x", env: { Ld_Preload: "sesame" } }, /loads code into a process/],
-    ["bad", { command: "x", args: ["${input:token}"] }, /only its client can ask for/],
+    [
+      "bad",
+      { command: "x", args: ["${input:token}"] },
+      /its client asks a person for the value "token"/,
+    ],
     ["bad", { command: "x", envFile: ".env" }, /"envFile"/],
     ["bad", JSON.parse(`${"[".repeat(300)}${"]".repeat(300)}`), /too deeply/],
   ];
@@ -336,6 +340,32 @@ Deno.test("discoverServers maps the variables of clients to ours and expands non
   assert.deepEqual(args.get("c"), ["${T:-}"]);
   assert.match(args.get("a")![0]!, /\/home$/);
   assert.equal(args.get("a")![1], "${env:T}");
+});
+
+Deno.test("discoverServers says how to give what a client would ask for, and never passes it on as it is", async () => {
+  const headers = { Authorization: "Bearer ${input:my-token}" };
+  const file = {
+    ".vscode/mcp.json": { servers: { a: { url: "https://a.example/mcp", headers } } },
+  };
+  const { problem, spec } = only(await discover(file));
+  assert.equal(spec, undefined);
+  assert.match(problem!.message, /: its client asks a person for the value "my-token"$/);
+  assert.match(problem!.hint!, /^set MCP_EXEC_INPUT_MY_TOKEN, or .*mcp-exec server add/);
+  const found = only(await discover(file, { env: { MCP_EXEC_INPUT_MY_TOKEN: "canary" } }));
+  const given = (found.spec as HttpSpec).headers["Authorization"]!;
+  assert.equal(given.map((text) => text).reveal(), "Bearer ${MCP_EXEC_INPUT_MY_TOKEN}");
+  for (const asked of ["${command:x.y}", "${config:a.b}"]) {
+    const entry = { servers: { a: { command: "x", args: [asked] } } };
+    const { problem } = only(await discover({ ".vscode/mcp.json": entry }, { env: { x: "1" } }));
+    assert.match(problem!.message, /its client takes from its (?:command|config)s the value/);
+  }
+});
+
+Deno.test("discoverServers puts in the places that an editor knows", async () => {
+  const args = ["${workspaceFolderBasename}", "a${/}b${pathSeparator}c", "${unknown}"];
+  const entry = { servers: { a: { command: "x", args } } };
+  const { spec } = only(await discover({ ".vscode/mcp.json": entry }));
+  assert.deepEqual((spec as StdioSpec).args, ["code", "a/b/c", "${unknown}"]);
 });
 
 Deno.test("discoverServers changes the digest with any byte of an entry and its place (A15)", async () => {
