@@ -10,7 +10,7 @@ const ROWS: readonly (readonly string[])[] = [
   [
     ...words("log read disk database process expand escape stats tool_groups wire"),
     ...words("schema schema_form schema_keywords schema_reference schema_shape schema_table"),
-    ...words("schema_plain schema_problems policy limiter cache waiting backoff"),
+    ...words("schema_plain schema_problems policy limiter timeouts cache waiting backoff notices"),
     ...words("type_model type_text named_types template template_generated"),
     ...words("progress"),
     ...words("source source_lexer source_nesting source_scan source_map"),

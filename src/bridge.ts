@@ -26,6 +26,7 @@ import {
 } from "./limits.ts";
 import { createListings, type WantedTool } from "./listings.ts";
 import { nearestHint, type ServerName, type SessionId, toToolName } from "./names.ts";
+import { createNotices, type Notice, type Notices } from "./notices.ts";
 import {
   checkParams,
   checkResult,
@@ -49,6 +50,7 @@ import {
   type ToolDefinition,
 } from "./server.ts";
 import { byteLength, cleanLine, quoteText } from "./text.ts";
+import { timeoutOf, type TimeoutRule } from "./timeouts.ts";
 import { type Connection, credentialsOf } from "./transport.ts";
 import { createSchemaChecker } from "./validate.ts";
 import { type Clock, createSlots, interruption, orInterrupted } from "./waiting.ts";
@@ -71,6 +73,9 @@ export interface CallTrace {
   readonly receivedTokens?: number;
   /** Set when the server was not asked: the result was kept, or another call was waiting for it. */
   readonly source?: "cache" | "shared";
+  /** What the server told meanwhile, where that was asked for, and how much more it told. */
+  readonly notices?: readonly Notice[];
+  readonly noticesDropped?: number;
   readonly error?: { readonly kind: string; readonly message: string };
 }
 
@@ -85,6 +90,8 @@ export interface CallOptions {
   readonly only?: ReadonlySet<ServerName>;
   /** Size of the parameters as JSON, where it is not `MAX_PARAMS_BYTES`. */
   readonly maxParamsBytes?: number;
+  /** Whether the server is asked to tell of its progress and its log, for the trace. */
+  readonly notices?: boolean | undefined;
   /** Gets the call's trace when it has ended, well or not. */
   readonly onCall?: (trace: CallTrace) => void;
   /** Called before connecting to the server; what it gives is called when that has ended. */
@@ -142,6 +149,8 @@ export interface BridgeOptions {
   readonly policy?: readonly PolicyLayer[];
   /** How fast tools may be called, where that is not the default. */
   readonly rates?: readonly RateRule[];
+  /** How long calls of some tools may take, where that is not what their servers' entries say. */
+  readonly timeouts?: readonly TimeoutRule[];
   /** Holds calls to their rates: shared with other bridges, or one of its own. */
   readonly limiter?: Limiter;
   /** Which results are kept. */
@@ -163,6 +172,8 @@ interface Asker {
   readonly owner: string;
   /** Aborted when the caller leaves or the bridge ends. */
   readonly signal: AbortSignal;
+  /** Gets what the server tells meanwhile. */
+  readonly notices?: Notices;
   whenConnected: WantedTool["whenConnected"];
 }
 
@@ -189,11 +200,12 @@ interface Progress {
   source?: AnswerSource;
   /** Milliseconds it was held back for its rate. */
   waitedMs?: number;
+  notices?: Notices;
 }
 
 /** A bridge over `specs`; opens nothing until something is asked of it. */
 export function createBridge(options: BridgeOptions): McpBridge {
-  const { policy = [], rates = [], cache = DEFAULT_CACHE, warn } = options;
+  const { policy = [], rates = [], timeouts = [], cache = DEFAULT_CACHE, warn } = options;
   const now = () => performance.now();
   const limiter = options.limiter ?? createLimiter({ now });
   const results = options.results ?? createResultCache(createMemoryCache({ now, ...cache }));
@@ -307,6 +319,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
     const raw = await ask(asked, {
       method: "tools/call",
       params: { name: tool, arguments: asked.params },
+      timeoutMs: timeoutOf(timeouts, { server: spec.name, tool }),
     });
     const result = checkResult(spec.name, tool, raw);
     await listings.hold(
@@ -319,7 +332,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
 
   /** What a server answers: every request of a program leaves here, in its turn and bounded. */
   async function ask(asker: Asker, { method, params, timeoutMs }: Request): Promise<unknown> {
-    const { spec, owner, signal } = asker;
+    const { spec, owner, notices, signal } = asker;
     const giveBack = await slots.take({ owner, signal });
     try {
       const lease = await connectionFor(asker);
@@ -327,6 +340,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
         return await lease.connection.request(method, params, {
           timeoutMs: timeoutMs ?? spec.timeoutMs ?? CALL_TIMEOUT_MS,
           signal,
+          listener: notices && { owner, notices },
         });
       } finally {
         lease.release();
@@ -354,6 +368,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
       spec,
       owner: call.session ?? call.run ?? "",
       signal,
+      ...(call.notices && { notices: createNotices() }),
       async whenConnected(connect) {
         const ended = pool.isConnected(spec.name) ? undefined : call.onConnecting?.();
         try {
@@ -380,7 +395,8 @@ export function createBridge(options: BridgeOptions): McpBridge {
       try {
         if (call.signal?.aborted) throw interruption(call.signal);
         const asker = askerFor(specOf(server, call.only), call);
-        const { spec } = asker;
+        const { spec, notices } = asker;
+        if (notices !== undefined) progress.notices = notices;
         const name = toToolName(tool, "invalid");
         progress.sent = checkParams({ server: spec.name, tool: name }, params, {
           maxBytes: call.maxParamsBytes,
@@ -438,7 +454,7 @@ function startReport(
   const started = performance.now();
   const names = { server: cleanLine(called.server, 64), tool: cleanLine(called.tool, 256) };
   return (
-    { sent, definition, decision, source, waitedMs = 0 }: Progress,
+    { sent, definition, decision, source, waitedMs = 0, notices }: Progress,
     { result, error }: { readonly result?: ToolResult; readonly error?: AppError },
   ): void => {
     const ms = performance.now() - started;
@@ -455,6 +471,8 @@ function startReport(
         ...(result !== undefined && { receivedTokens: options.countTokens(result.json) }),
       }),
       ...((source === "cache" || source === "shared") && { source }),
+      ...(notices && notices.list.length > 0 && { notices: notices.list }),
+      ...(notices && notices.dropped > 0 && { noticesDropped: notices.dropped }),
       ...(error !== undefined && { error: { kind: error.kind, message: error.message } }),
     });
     if (options.run === undefined) return;

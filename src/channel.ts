@@ -5,7 +5,8 @@
 import type { JSONRPCMessage, Transport, TransportSendOptions } from "@modelcontextprotocol/client";
 import { AppError } from "./errors.ts";
 import { formatDuration, MAX_NOTIFICATIONS_PER_SECOND, MAX_WAITING_ANSWERS } from "./limits.ts";
-import type { JsonObject } from "./server.ts";
+import { type Notices, readNotice } from "./notices.ts";
+import { isObject, type JsonObject } from "./server.ts";
 import { isMessage, type Message, type MessageId, type Named } from "./wire.ts";
 
 /** What a channel is made of. */
@@ -14,6 +15,8 @@ export interface ChannelOptions {
   /** The server, for messages. */
   readonly server: Named;
   readonly warn: (message: string) => void;
+  /** Takes the server's secrets out of a text. */
+  readonly mask: (text: string) => string;
   /** The error for whatever went wrong while `method` was waited for. */
   readonly explain: (error: unknown, method: string) => AppError;
   /** The error for a request whose connection has ended. */
@@ -25,6 +28,15 @@ export interface RequestOptions {
   /** The whole time allowed, whatever arrives meanwhile. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+  /** Gets what the server tells meanwhile, which it is asked for then. */
+  readonly listener?: RequestListener | undefined;
+}
+
+/** Who hears what a server tells while it works on a request. */
+export interface RequestListener {
+  /** Log messages name no request: they go to an owner who is the only one waiting. */
+  readonly owner: string;
+  readonly notices: Pick<Notices, "add">;
 }
 
 /** Told of a server's notifications; `params` is untrusted. */
@@ -35,6 +47,7 @@ export const TIMEOUT_HINT = 'raise --server-timeout, or "timeout" in its entry';
 
 interface Waiting {
   readonly method: string;
+  readonly listener: RequestListener | undefined;
   readonly settle: (outcome: { result: JsonObject } | { error: unknown }) => void;
 }
 
@@ -52,6 +65,8 @@ export class Channel implements Transport {
   handshake: JsonObject | undefined;
   /** In the modern era, what every request carries in its `_meta`. */
   envelope: JsonObject | undefined;
+  /** What a request carries besides when somebody listens, to be told of its log. */
+  logRequest: JsonObject = {};
 
   readonly #options: ChannelOptions;
   readonly #listeners: NotificationListener[] = [];
@@ -65,7 +80,7 @@ export class Channel implements Transport {
   #closing: Promise<void> | undefined;
   #nextId = FIRST_ID;
   #answers = 0;
-  #second = { begins: 0, count: 0, warned: false };
+  #second = { begins: 0, count: 0, warned: false, changed: false };
 
   constructor(options: ChannelOptions) {
     this.#options = options;
@@ -134,6 +149,7 @@ export class Channel implements Transport {
     const { promise, resolve, reject } = Promise.withResolvers<JsonObject>();
     this.#waiting.set(id, {
       method,
+      listener: options.listener,
       settle: (outcome) => "result" in outcome ? resolve(outcome.result) : reject(outcome.error),
     });
     const giveUp = (error: AppError) => {
@@ -151,7 +167,8 @@ export class Channel implements Transport {
     const onAbort = () => giveUp(this.#interrupted(options.signal!, method));
     options.signal?.addEventListener("abort", onAbort, { once: true });
     try {
-      this.#write({ id, method, params: this.#withEnvelope(params) }, {
+      const meta = options.listener && { progressToken: id, ...this.logRequest };
+      this.#write({ id, method, params: this.#withMeta(params, meta) }, {
         ...(stream !== undefined && { requestSignal: stream.signal }),
         onRequestStreamEnd: () => {
           if (this.#waiting.has(id)) reject(this.#options.explain(undefined, method));
@@ -172,10 +189,10 @@ export class Channel implements Transport {
     await this.#options.transport.send({ jsonrpc: "2.0", ...message } as JSONRPCMessage, options);
   }
 
-  #withEnvelope(params: JsonObject): JsonObject {
-    if (this.envelope === undefined) return params;
-    const meta = params["_meta"];
-    return { ...params, _meta: { ...this.envelope, ...(meta as JsonObject | undefined) } };
+  #withMeta(params: JsonObject, more: JsonObject | undefined): JsonObject {
+    if (this.envelope === undefined && more === undefined) return params;
+    const meta = params["_meta"] as JsonObject | undefined;
+    return { ...params, _meta: { ...this.envelope, ...more, ...meta } };
   }
 
   #receive(message: JSONRPCMessage): void {
@@ -211,8 +228,13 @@ export class Channel implements Transport {
 
   #takeNotification(method: string, params: unknown): void {
     const now = performance.now();
-    if (now - this.#second.begins >= 1000) Object.assign(this.#second, { begins: now, count: 0 });
-    if (++this.#second.count > MAX_NOTIFICATIONS_PER_SECOND) {
+    if (now - this.#second.begins >= 1000) {
+      Object.assign(this.#second, { begins: now, count: 0, changed: false });
+    }
+    // Once a second even in a flood: what was kept of the old tools must not outlive them.
+    const isNews = method === "notifications/tools/list_changed" && !this.#second.changed;
+    if (isNews) this.#second.changed = true;
+    if (++this.#second.count > MAX_NOTIFICATIONS_PER_SECOND && !isNews) {
       if (!this.#second.warned) {
         this.#second.warned = true;
         this.#options.warn(
@@ -222,7 +244,30 @@ export class Channel implements Transport {
       }
       return;
     }
+    this.#tell(method, params);
     for (const listener of this.#listeners) listener(method, params);
+  }
+
+  /** Hands progress to the one who waits for it, and a log message to whom it must belong. */
+  #tell(method: string, params: unknown): void {
+    const token = isObject(params) ? params["progressToken"] : undefined;
+    const listener = method === "notifications/progress"
+      ? this.#waiting.get(token as MessageId)?.listener
+      : method === "notifications/message"
+      ? this.#loneListener()
+      : undefined;
+    if (listener === undefined) return;
+    const notice = readNotice({ method, params }, this.#options.mask);
+    if (notice !== undefined) listener.notices.add(notice);
+  }
+
+  #loneListener(): RequestListener | undefined {
+    let lone: RequestListener | undefined;
+    for (const { listener } of this.#waiting.values()) {
+      if (listener === undefined || (lone ?? listener).owner !== listener.owner) return undefined;
+      lone ??= listener;
+    }
+    return lone;
   }
 
   // The modern era has no requests from servers. In the legacy one only a ping gets its wish; a

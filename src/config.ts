@@ -24,6 +24,7 @@ import {
   type StdioSpec,
 } from "./server.ts";
 import { cleanLine, maskUrl, quoteText, Secret } from "./text.ts";
+import { parseTimeouts, type TimeoutRule } from "./timeouts.ts";
 import { scanJson } from "./wire.ts";
 
 /** A configuration file as far as it was valid. */
@@ -41,10 +42,12 @@ export interface Config {
   readonly policy?: PolicyLayer;
   /** How fast tools may be called, where it says so. */
   readonly rates: readonly RateRule[];
+  /** How long calls of some tools may take. */
+  readonly timeouts: readonly TimeoutRule[];
   /** Which results are kept. */
   readonly cache: CacheSettings;
-  /** Whether the journal keeps arguments and results whole. */
-  readonly journalPayloads: boolean;
+  /** Whether the journal keeps arguments and results whole, and whether nothing runs without it. */
+  readonly journal: { readonly payloads: boolean; readonly required: boolean };
   /** One line for each part that was left out, safe to show. */
   readonly warnings: readonly string[];
 }
@@ -56,8 +59,9 @@ export const EMPTY_CONFIG: Config = {
   unusable: new Map(),
   limits: {},
   rates: [],
+  timeouts: [],
   cache: DEFAULT_CACHE,
-  journalPayloads: false,
+  journal: { payloads: false, required: false },
   warnings: [],
 };
 
@@ -93,8 +97,9 @@ export async function parseConfig(
     limits: readLimits(document["limits"], warn),
     ...(policy !== undefined && { policy: parsePolicy(policy, place) }),
     rates: parseRates(asObject(document["limits"])?.["rate"], warn),
+    timeouts: parseTimeouts(asObject(document["limits"])?.["callTimeouts"], warn),
     cache: parseCache(document["cache"], warn),
-    journalPayloads: readJournal(document["journal"], warn),
+    journal: readJournal(document["journal"], warn),
     warnings,
   };
 }
@@ -323,15 +328,21 @@ function wrapAll(values: Readonly<Record<string, string>>): Record<string, Secre
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, new Secret(value)]));
 }
 
-function readJournal(value: unknown, warn: (message: string) => void): boolean {
+function readJournal(value: unknown, warn: (message: string) => void): Config["journal"] {
   const entries = asObject(value);
   if (value !== undefined && entries === undefined) warn(`"journal" must be an object`);
-  for (const key of Object.keys(entries ?? {})) {
-    if (key !== "payloads") warn(`unknown key ${quoteText(`journal.${key}`)} is not used`);
+  const journal = { ...EMPTY_CONFIG.journal };
+  for (const [key, setting] of Object.entries(entries ?? {})) {
+    if (key !== "payloads" && key !== "required") {
+      warn(`unknown key ${quoteText(`journal.${key}`)} is not used`);
+    } else if (typeof setting === "boolean") journal[key] = setting;
+    else {
+      warn(`"journal.${key}" must be true or false`);
+      // What is not understood must not let anything run unseen.
+      journal[key] = key === "required";
+    }
   }
-  const payloads = entries?.["payloads"] ?? false;
-  if (typeof payloads !== "boolean") warn(`"journal.payloads" must be true or false`);
-  return payloads === true;
+  return journal;
 }
 
 function readLimits(value: unknown, warn: (message: string) => void): Partial<RunLimits> {
@@ -344,7 +355,9 @@ function readLimits(value: unknown, warn: (message: string) => void): Partial<Ru
       else if (key === "memory") limits.memory = toMemoryLimit(readSize(setting));
       else if (key === "fuel") limits.fuel = readCount(setting, key);
       else if (key === "calls") limits.calls = readCount(setting, key);
-      else if (key !== "rate") warn(`unknown key ${quoteText(`limits.${key}`)} is not used`);
+      else if (key !== "rate" && key !== "callTimeouts") {
+        warn(`unknown key ${quoteText(`limits.${key}`)} is not used`);
+      }
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       warn(`limits.${key}: ${error.message}`);

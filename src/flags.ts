@@ -185,10 +185,9 @@ export async function openServers(
     }
   }
   const timeoutMs = flags.serverTimeout;
-  if (timeoutMs !== undefined) {
-    for (const [name, spec] of specs) specs.set(name, { ...spec, timeoutMs });
-  }
-  return { ...servers, specs };
+  if (timeoutMs === undefined) return { ...servers, specs };
+  for (const [name, spec] of specs) specs.set(name, { ...spec, timeoutMs });
+  return { ...servers, specs, config: { ...servers.config, timeouts: [] } };
 }
 
 /** Asks on a terminal whether an entry of a project may be started, and remembers a yes. */

@@ -13,6 +13,9 @@ export const MAX_LINE_BYTES = 32 * MIB;
 export const MAX_JUNK_LINES = 1000;
 /** Notifications from one server that are looked at in a second; the rest is dropped. */
 export const MAX_NOTIFICATIONS_PER_SECOND = 100;
+/** What a server tells of one call that is kept for the run's trace, and of one such text. */
+export const MAX_CALL_NOTICES = 50;
+export const MAX_NOTICE_CHARS = 300;
 /** Answers to a server's own requests that may wait to be written. */
 export const MAX_WAITING_ANSWERS = 16;
 /** Body of an HTTP error that is read: it may hold a JSON-RPC error. */
@@ -177,6 +180,33 @@ export const MAX_RUNS_PER_WORKER = 200;
 export const RECYCLE_MEMORY_BYTES = 64 * MIB;
 /** Stack of the engine inside the sandbox; V8 needs `--stack-size=3400` to stay above it. */
 export const GUEST_STACK_BYTES = 128 * KIB;
+
+/** One message of a client that is served, whatever it comes over. */
+export const MAX_REQUEST_BYTES = 4 * MIB;
+/** How long a client may take to send the body of a request. */
+export const REQUEST_BODY_MS = 15_000;
+/** HTTP requests that are answered at once; more are refused. */
+export const MAX_HTTP_REQUESTS = 2_000;
+/** Runs of one client, and of all, that may wait for their turn. */
+export const MAX_WAITING_RUNS_OF_ONE = 64;
+export const MAX_WAITING_RUNS = 1_000;
+/** How often the program may be asked by itself before it refuses. */
+export const MAX_SERVE_DEPTH = 3;
+/** What a model gets of a result at once; the rest is behind a handle. */
+export const SERVED_RESULT_BYTES = 16 * KIB;
+/** What one slice of a handle gives at most, and all files that are read at once. */
+export const MAX_SLICE_BYTES = 64 * KIB;
+export const MAX_READ_FILES_BYTES = 64 * KIB;
+/** Pictures and sound of one result that are handed on as such. */
+export const MAX_MEDIA_BLOCKS = 8;
+export const MAX_MEDIA_BYTES = 8 * MIB;
+/** What the tools' descriptions say of the servers, beside what the tools are. */
+export const MAX_HINT_CHARS = 1_400;
+export const MAX_HINT_TOKENS = 400;
+/** How long a search waits for servers that were never listed. */
+export const SERVE_LISTING_MS = 10_000;
+/** How often a client that wants progress hears of it. */
+export const SERVE_PROGRESS_MS = 1_000;
 
 /** The virtual filesystem: files, bytes and depth, checked before anything is written. */
 export const MAX_VFS_FILES = 50_000;
@@ -358,6 +388,11 @@ export function parseCount(text: string, what: string, max = Number.MAX_SAFE_INT
 export function formatDuration(ms: number): string {
   if (ms >= 60_000 && ms % 60_000 === 0) return `${ms / 60_000}m`;
   return ms >= 1000 && ms % 1000 === 0 ? `${ms / 1000}s` : `${Math.round(ms)}ms`;
+}
+
+/** A whole number with its thousands set apart, such as `1,000,000`. */
+export function formatCount(value: number): string {
+  return `${Math.round(value)}`.replace(/\B(?=(?:\d{3})+$)/g, ",");
 }
 
 /** `bytes` in the largest binary unit that leaves at least 1, such as `1.5 MiB`. */

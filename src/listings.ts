@@ -61,6 +61,8 @@ interface KnownTools {
 export function createListings(options: ListingOptions): Listings {
   const described = new Map<ServerName, Promise<ServerInfo>>();
   const known = new Map<ServerName, KnownTools>();
+  /** Servers that announced a change and were not asked since. */
+  const announced = new Set<ServerName>();
 
   function toolsOf(spec: ServerSpec): KnownTools {
     const tools = known.get(spec.name) ??
@@ -88,6 +90,7 @@ export function createListings(options: ListingOptions): Listings {
       for (const lease of leases) lease.release();
     }
     for (const warning of info.warnings) options.warn(warning);
+    const old = announced.delete(spec.name) ? options.catalog.load(spec)?.info : undefined;
     options.catalog.save(spec, info);
     const tools = byName(info.tools);
     for (const [name, { digest }] of before.tools) {
@@ -95,6 +98,7 @@ export function createListings(options: ListingOptions): Listings {
     }
     // A change that was announced meanwhile may not be in this answer.
     if (known.get(spec.name) === before) known.set(spec.name, { tools, isLive: true });
+    if (old !== undefined) await tellChanges({ old, info }, options.warn);
     return info;
   }
 
@@ -132,11 +136,27 @@ export function createListings(options: ListingOptions): Listings {
       }
     },
     onChanged(name) {
+      announced.add(name);
       described.delete(name);
       known.set(name, { tools: new Map(), isLive: false });
     },
   };
 }
+
+// What reads schemas for people is loaded for servers that change under way.
+async function tellChanges(
+  { old, info }: { readonly old: ServerInfo; readonly info: ServerInfo },
+  warn: ListingOptions["warn"],
+): Promise<void> {
+  const { compareServers } = await import("./difference.ts");
+  const lines = compareServers(old, info);
+  if (lines.length === 0) return;
+  const shown = lines.slice(0, MAX_SHOWN_CHANGES);
+  if (lines.length > shown.length) shown.push(`and ${lines.length - shown.length} more changes`);
+  warn(`Server "${info.name}" changed its tools: ${shown.join("; ")}`);
+}
+
+const MAX_SHOWN_CHANGES = 8;
 
 /** The error for a tool that a server does not have, with the nearest names or where they are. */
 export function unknownTool(tool: string, { name, tools }: ServerInfo): AppError {

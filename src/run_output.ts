@@ -2,6 +2,7 @@
 
 import { AppError } from "./errors.ts";
 import type { Invocation } from "./flags.ts";
+import { noticeText } from "./notices.ts";
 import type { Preview } from "./preview.ts";
 import { callLines, type Output, runDocument, runLine } from "./render.ts";
 import type { RunOutcome } from "./session.ts";
@@ -39,7 +40,12 @@ export function showPreview(output: Pick<Output, "value" | "print">, preview: Pr
   ].join("\n"));
 }
 
-/** Lists every call of a run on stderr, as `--trace` asks for. */
+/** Lists every call of a run on stderr with what servers told meanwhile, as `--trace` asks for. */
 export function showTrace({ note }: Invocation, { calls }: Pick<RunOutcome, "calls">): void {
-  note(callLines(calls, Infinity).map((line) => `[call] ${line}`));
+  note(calls.flatMap((call) => {
+    const { notices = [], noticesDropped = 0 } = call;
+    const told = notices.map((notice) => `[notice] ${call.server}: ${noticeText(notice)}`);
+    if (noticesDropped > 0) told.push(`[notice] ${call.server}: and ${noticesDropped} more`);
+    return [...callLines([call]).map((line) => `[call] ${line}`), ...told];
+  }));
 }

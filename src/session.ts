@@ -156,6 +156,7 @@ export async function openSession(
     countTokens: options.countTokens ?? countTokens,
     policy: servers.policy,
     rates: servers.config.rates,
+    timeouts: servers.config.timeouts,
     cache: servers.config.cache,
   });
   const lasting = createSessionState(database, { now: context.now });

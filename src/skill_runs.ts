@@ -25,6 +25,7 @@ import { cleanLine, quoteText } from "./text.ts";
 export interface SkillRunFlags extends ServerFlagValues, LimitFlagValues, PolicyFlagValues {
   readonly acceptRoot?: Digest | undefined;
   readonly strictTools?: boolean | undefined;
+  readonly trace?: boolean | undefined;
   readonly session?: SessionId | undefined;
   readonly preview?: number | undefined;
   /** Narrows the servers further. */
@@ -89,6 +90,7 @@ export async function runSkill(
         ...(flags.session !== undefined && { session: flags.session }),
         ...(workspace !== undefined && { workspace }),
         ...(flags.preview !== undefined && { preview: flags.preview }),
+        ...(flags.trace && { notices: true }),
         onLog: (entry) => invocation.note(logLines(entry)),
       });
     },

@@ -11,6 +11,7 @@ import {
 } from "./channel.ts";
 import type { Environment } from "./context.ts";
 import { AppError } from "./errors.ts";
+import { expandSpec } from "./expand.ts";
 import { type Digest, digestOfJson } from "./hash.ts";
 import { type HttpLink, openHttp } from "./http.ts";
 import { CLOSE_GRACE_MS, CONNECT_TIMEOUT_MS, formatDuration } from "./limits.ts";
@@ -149,6 +150,7 @@ async function tryWay(
     transport: link.transport,
     server: spec,
     warn: options.warn,
+    mask,
     explain: (error, method) => {
       const failure = error === undefined ? link.takeFailure() : undefined;
       if (statusOf(error) !== 404) return failure ?? explain(error, method);
@@ -206,6 +208,10 @@ function connectionOver(
       [sdk.CLIENT_CAPABILITIES_META_KEY]: {},
     };
   }
+  const capabilities = { ...client.getServerCapabilities() };
+  const hasLog = capabilities.logging !== undefined;
+  if (hasLog && era === "modern") channel.logRequest = { [sdk.LOG_LEVEL_META_KEY]: LOG_LEVEL };
+  let asksForLog = hasLog && era === "legacy";
   return {
     spec,
     identity: {
@@ -215,9 +221,15 @@ function connectionOver(
     },
     protocolVersion: version,
     era,
-    capabilities: { ...client.getServerCapabilities() },
+    capabilities,
     ...(instructions !== undefined && { instructions }),
     request: async (method, params, bounds) => {
+      if (asksForLog && bounds.listener !== undefined) {
+        asksForLog = false;
+        // It goes ahead of the request; whether the server heeds it is its own affair.
+        channel.request("logging/setLevel", { level: LOG_LEVEL }, { timeoutMs: LOG_TIMEOUT_MS })
+          .catch(() => {});
+      }
       const result = await channel.request(method, params, bounds);
       if (era === "legacy" || result["resultType"] !== "input_required") return result;
       throw new AppError("server", `Server "${spec.name}" asks for input to go on with ${method}`, {
@@ -237,6 +249,10 @@ function connectionOver(
     },
   };
 }
+
+// What a person who traces a run wants to know.
+const LOG_LEVEL = "info";
+const LOG_TIMEOUT_MS = 10_000;
 
 /** One way to a server, not yet open. */
 interface Link extends HttpLink {
@@ -380,8 +396,35 @@ export function credentialsOf(spec: ServerSpec): Digest {
 // Shorter values stand for themselves too often: a mask for them would eat the text around.
 const MIN_MASKED_CHARS = 6;
 
+/**
+ * A function that takes every secret value of `specs` out of a text, variables put in as for
+ * connecting. It reads nothing before it is called, and nothing of an entry nobody trusted.
+ */
+export function createSecretMask(
+  specs: Iterable<ServerSpec>,
+  env: Environment,
+): (text: string) => string {
+  let mask: ((text: string) => string) | undefined;
+  return (text) => {
+    mask ??= maskSecrets([...specs].flatMap((spec) => spec.untrusted ? [] : secretsOf(spec, env)));
+    return mask(text);
+  };
+}
+
 /** A function that takes every secret value of `spec` out of a text. */
 function maskOf(spec: ServerSpec): (text: string) => string {
+  return maskSecrets(secretsIn(spec));
+}
+
+function secretsOf(spec: ServerSpec, env: Environment): string[] {
+  try {
+    return secretsIn(expandSpec(spec, env));
+  } catch {
+    return secretsIn(spec); // it cannot be connected to, either
+  }
+}
+
+function secretsIn(spec: ServerSpec): string[] {
   const secrets: string[] = [];
   if (spec.transport === "stdio") {
     for (const value of Object.values(spec.env)) secrets.push(value.reveal());
@@ -400,7 +443,17 @@ function maskOf(spec: ServerSpec): (text: string) => string {
       secrets.push(url.href, url.username, url.password, ...url.searchParams.values());
     }
   }
-  const known = secrets.filter((secret) => secret.length >= MIN_MASKED_CHARS)
-    .sort((a, b) => b.length - a.length);
+  return secrets;
+}
+
+// Each secret also as it stands in JSON, in a URL and, as of headers, in Base64.
+function maskSecrets(secrets: readonly string[]): (text: string) => string {
+  const forms = secrets.filter((secret) => secret.length >= MIN_MASKED_CHARS).flatMap((secret) => [
+    secret,
+    JSON.stringify(secret).slice(1, -1),
+    encodeURIComponent(secret.toWellFormed()),
+    new TextEncoder().encode(secret).toBase64(),
+  ]);
+  const known = [...new Set(forms)].sort((a, b) => b.length - a.length);
   return (text) => known.reduce((masked, secret) => masked.replaceAll(secret, "***"), text);
 }

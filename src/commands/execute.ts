@@ -81,7 +81,7 @@ EXAMPLES
         ...textFlag("Keep what setState is given under this name for later runs", "ID"),
         parse: toSessionId,
       },
-      trace: switchFlag("List every tool call on stderr"),
+      trace: switchFlag("List every tool call on stderr, with what servers told meanwhile"),
       preview: PREVIEW_FLAG,
       workspace: textFlag("Folder that the program may read as /workspace", "DIR"),
       workspaceWrite: textFlag("The same, and it may write there with writeFile", "DIR"),
@@ -133,6 +133,7 @@ EXAMPLES
             ...(workspace !== undefined && { workspace }),
             ...(flags.preview !== undefined && { preview: flags.preview }),
             ...(choices !== undefined && { servers: choices.map((choose) => choose(session)) }),
+            ...(flags.trace && { notices: true }),
             onLog: (entry) => this.note(logLines(entry)),
           });
           if (flags.trace) showTrace(this, outcome);

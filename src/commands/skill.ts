@@ -139,7 +139,7 @@ EXAMPLES
         parse: toRoot,
       },
       strictTools: switchFlag("Run only if no tool it uses has changed at all"),
-      trace: switchFlag("List every tool call on stderr"),
+      trace: switchFlag("List every tool call on stderr, with what servers told meanwhile"),
       ...LIMIT_FLAGS,
       ...SERVER_FLAGS,
     },

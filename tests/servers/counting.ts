@@ -15,6 +15,7 @@ const held = new Set<unknown>();
 let gate: { id: unknown; open: () => void }[] = [];
 
 const answer = (id: unknown, result: Json) => print({ jsonrpc: "2.0", id, result });
+const notify = (method: string, params: Json) => print({ jsonrpc: "2.0", method, params });
 const structured = (value: Json): Json => ({
   content: [{ type: "text", text: JSON.stringify(value) }],
   structuredContent: value,
@@ -26,7 +27,8 @@ function print(message: Json): void {
 }
 
 /** Gives a call's result, or undefined when it is never answered. */
-const tools: Record<string, (params: Json, id: unknown) => Json | undefined | Promise<Json>> = {
+type Tool = (params: Json, id: unknown, meta: Json) => Json | undefined | Promise<Json>;
+const tools: Record<string, Tool> = {
   // The process and its counts.
   state: () => structured({ pid: Deno.pid, ...counts }),
   // What the process was started with.
@@ -59,13 +61,28 @@ const tools: Record<string, (params: Json, id: unknown) => Json | undefined | Pr
   "far.away": () => structured({}),
   // Answers with `value`, whatever it has promised.
   promise: ({ value }) => structured(value as Json),
+  // Tells of its progress `steps` times and writes as much to its log, then answers.
+  tell: ({ steps, text }, _, meta) => {
+    for (let step = 1; step <= Number(steps); step++) {
+      const progress = { progressToken: meta["progressToken"] ?? 0, progress: step, total: steps };
+      notify("notifications/progress", { ...progress, message: text });
+      notify("notifications/message", { level: "warning", logger: "disk", data: { step, text } });
+    }
+    return structured({ level: logLevel, asked: meta["progressToken"] !== undefined });
+  },
+  // Sends the notification `count` times.
+  announce: ({ count }) => {
+    for (let at = 0; at < Number(count); at++) notify("notifications/tools/list_changed", {});
+    return structured({});
+  },
   // From now on `promise` promises something else, of which the server tells.
   redefine: ({ schema }) => {
     promised = schema as Json;
-    print({ jsonrpc: "2.0", method: "notifications/tools/list_changed" });
+    notify("notifications/tools/list_changed", {});
     return structured({});
   },
 };
+let logLevel = "none";
 let promised: Json = { type: "object", properties: { n: { type: "number" } } };
 const HINTS: Record<string, Json> = {
   state: { readOnlyHint: true },
@@ -82,7 +99,8 @@ async function call(id: unknown, params: Json): Promise<void> {
   held.add(id);
   counts.underWay = held.size;
   counts.peak = Math.max(counts.peak, held.size);
-  const result = await tool((params["arguments"] ?? {}) as Json, id);
+  const meta = (params["_meta"] ?? {}) as Json;
+  const result = await tool((params["arguments"] ?? {}) as Json, id, meta);
   if (result === undefined) return;
   held.delete(id);
   counts.underWay = held.size;
@@ -110,12 +128,15 @@ function take({ id, method, params = {} }: { id?: unknown; method?: string; para
   if (method === "initialize") {
     answer(id, {
       protocolVersion: params["protocolVersion"],
-      capabilities: { tools: {} },
+      capabilities: { tools: {}, logging: {} },
       serverInfo: { name: "Counting server", version: "1.0.0" },
     });
   } else if (method === "tools/list") list(id);
   else if (method === "tools/call") call(id, params);
-  else if (method === "notifications/cancelled") {
+  else if (method === "logging/setLevel") {
+    logLevel = String(params["level"]);
+    answer(id, {});
+  } else if (method === "notifications/cancelled") {
     counts.cancelled++;
     held.delete(params["requestId"]);
     counts.underWay = held.size;
