@@ -394,6 +394,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
       const progress: Progress = { sent: NO_PARAMS };
       try {
         if (call.signal?.aborted) throw interruption(call.signal);
+        if (call.run !== undefined) options.journal.requireWritable();
         const asker = askerFor(specOf(server, call.only), call);
         const { spec, notices } = asker;
         if (notices !== undefined) progress.notices = notices;

@@ -36,6 +36,12 @@ export const SETTINGS: readonly Setting[] = [
     brief: "Whether the journal keeps arguments and results whole",
     fallback: false,
   },
+  {
+    key: "journal.required",
+    kind: "boolean",
+    brief: "Whether nothing runs that the journal cannot show",
+    fallback: false,
+  },
 ];
 
 /** The setting named `key`; throws a `usage` error with the nearest names when there is none. */

@@ -1,5 +1,6 @@
 // What was run and called, for later: each row is written once and leaves only with its age or for
-// room. Never holds payloads unless asked to; a journal that cannot be written costs one warning.
+// room. Never holds payloads unless asked to; a journal that cannot be written costs one warning, or
+// ends the run where one is required.
 
 import type { AnswerSource } from "./cache.ts";
 import type { Database } from "./database.ts";
@@ -96,8 +97,13 @@ export interface RunEntry extends RunSummary {
   readonly calls: readonly CallRecord[];
 }
 
-/** The runs and calls of this machine. Writing never throws; reading throws what the database does. */
+/**
+ * The runs and calls of this machine. Writing throws `denied` where a journal is required and cannot
+ * be written, else nothing; reading throws what the database does.
+ */
 export interface Journal {
+  /** Throws `denied` where a journal is required and cannot be written. */
+  requireWritable(): void;
   /** The id of a run that begins now. */
   startRun(start: RunStart): RunId;
   recordCall(run: RunId, call: CallRecord): void;
@@ -117,6 +123,10 @@ export interface JournalOptions {
   readonly now: () => number;
   /** Whether arguments and results are kept beside their digests and sizes. */
   readonly payloads?: boolean;
+  /** Takes known secrets out of what is kept so. */
+  readonly mask?: (text: string) => string;
+  /** Whether nothing may run that the journal does not show. */
+  readonly required?: boolean;
   readonly days?: number;
   readonly maxBytes?: number;
 }
@@ -143,16 +153,26 @@ export function toRunId(text: string): RunId {
 /** The journal in `database`. */
 export function createJournal(database: Database, options: JournalOptions): Journal {
   const { now, payloads = false, days = JOURNAL_DAYS, maxBytes = MAX_JOURNAL_BYTES } = options;
+  const { required = false, mask = (text) => text } = options;
   // After one failure nothing more is tried: a database that is locked would cost its wait each time.
-  let isBroken = false;
+  let failure: AppError | undefined;
 
-  function write(work: () => void): void {
-    if (isBroken) return;
+  function requireWritable(): void {
+    if (!required) return;
+    // In memory nothing is kept: the database has said why.
+    if (database.path === undefined) failure ??= unwritable("there is no place to keep it");
+    if (failure !== undefined) throw failure;
+  }
+
+  function write(work: () => void, must = { required }): void {
+    if (must.required) requireWritable();
+    if (failure !== undefined) return;
     try {
       work();
     } catch (error) {
-      isBroken = true;
       const reason = error instanceof Error ? error.message : String(error);
+      failure = unwritable(reason, error);
+      if (must.required) throw failure;
       options.warn(`The journal of this run is not complete: ${reason}`);
     }
   }
@@ -186,7 +206,7 @@ export function createJournal(database: Database, options: JournalOptions): Jour
 
   function recordCall(run: RunId, call: CallRecord): void {
     const kept = (text: string | undefined) =>
-      payloads && text !== undefined ? new TextEncoder().encode(text) : null;
+      payloads && text !== undefined ? new TextEncoder().encode(mask(text)) : null;
     write(() =>
       database.run(
         `insert into calls (run, version, started, server, tool, definition, arguments_digest,
@@ -263,7 +283,7 @@ export function createJournal(database: Database, options: JournalOptions): Jour
         }
       });
       database.all(`pragma incremental_vacuum(${VACUUM_PAGES})`);
-    });
+    }, { required: false }); // what is kept too long is no reason to refuse
   }
 
   function removeRuns(where: string, value: number): void {
@@ -327,7 +347,15 @@ export function createJournal(database: Database, options: JournalOptions): Jour
     ).map(toSummary);
   }
 
-  return { startRun, recordCall, finishRun, prune, run, runs };
+  return { requireWritable, startRun, recordCall, finishRun, prune, run, runs };
+}
+
+function unwritable(reason: string, cause?: unknown): AppError {
+  return new AppError("denied", "Nothing is run: the journal is required and cannot be written", {
+    detail: [reason],
+    hint: 'mend the data folder, see mcp-exec debug doctor, or set "journal.required" to false',
+    cause,
+  });
 }
 
 function createRunId(timeMs: number): RunId {

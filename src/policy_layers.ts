@@ -103,11 +103,22 @@ export function requireServers(
 }
 
 /** Throws `denied` where a locked policy rules out `what`, such as "Servers given by flag". */
-export function refuseLocked(layers: readonly PolicyLayer[], what: string): void {
+export function refuseLocked(layers: readonly PolicyLayer[], what: string, hint?: string): void {
   const layer = lockingLayer(layers);
   if (layer === undefined) return;
   throw new AppError(
     "denied",
     `${what} are ruled out: the policy of ${quoteText(layer.file ?? "")} is locked`,
+    hint === undefined ? {} : { hint },
   );
+}
+
+/** Throws `denied` where a locked policy rules out `what` because nobody sits at a terminal. */
+export function refuseUnattended(
+  { isTerminal }: Pick<Context, "isTerminal">,
+  layers: readonly PolicyLayer[],
+  what: string,
+): void {
+  if (isTerminal.in) return;
+  refuseLocked(layers, `${what} without a terminal`, "run this at a terminal");
 }

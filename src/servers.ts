@@ -21,7 +21,7 @@ import {
   toServerName,
 } from "./names.ts";
 import { lockingLayer, type PolicyLayer } from "./policy.ts";
-import { loadPolicy, refuseLocked } from "./policy_layers.ts";
+import { loadPolicy, refuseLocked, refuseUnattended } from "./policy_layers.ts";
 import type { ServerSpec, StdioSpec } from "./server.ts";
 import { maskHome, quoteText, Secret } from "./text.ts";
 import type { TrustStore } from "./trust.ts";
@@ -79,8 +79,9 @@ export async function loadServers(
   for (const warning of config.warnings) log.warn(warning);
   const policy = await loadPolicy(context, { own: config, flags, warn: (text) => log.warn(text) });
   const isLocked = lockingLayer(policy) !== undefined;
+  await refuseOtherFile(context, { config: flags.config, policy });
   if ((flags.stdio ?? flags.http) !== undefined) refuseLocked(policy, "Servers given by flag");
-  if (flags.trust && !context.isTerminal.in) refuseLocked(policy, "--trust without a terminal");
+  if (flags.trust) refuseUnattended(context, policy, "Servers trusted by --trust");
   const own = new Set([
     ...config.servers.keys(),
     ...config.disabled,
@@ -91,10 +92,12 @@ export async function loadServers(
   const discovery = isNeeded ? await discoverServers(context) : NOTHING_FOUND;
   for (const warning of discovery.warnings) log.warn(warning);
   const { entries: found, ambiguous } = nameEntries(discovery.entries, own);
-  const trusted = await trustedEntries(context, found, {
-    all: flags.trust === true,
-    environment: !isLocked || context.isTerminal.in,
-  });
+  const environment = !isLocked || context.isTerminal.in;
+  const trusted = await trustedEntries(context, found, { all: flags.trust === true, environment });
+  if (!environment && context.env.get("MCP_EXEC_TRUST") && found.length > 0) {
+    const { file = "" } = lockingLayer(policy)!;
+    log.warn(`MCP_EXEC_TRUST is not used: the policy of ${quoteText(file)} is locked`);
+  }
 
   const specs = new Map<ServerName, ServerSpec>();
   const configured = new Set([...own, ...found.map(({ name }) => name)]);
@@ -200,6 +203,42 @@ export function ownConfigFile(
   const path = asked ?? `${context.paths.config}/config.json`;
   return { path, shownPath: maskHome(path, context.paths.home), isAsked: asked !== undefined };
 }
+
+/** Throws `denied` where a locked policy rules out `what` for want of a terminal. */
+export async function requireUnlocked(
+  context: Context,
+  { config, what }: { config: string | undefined; what: string },
+): Promise<void> {
+  if (context.isTerminal.in) return;
+  // A file that is yet to be made rules out nothing.
+  const isThereYet = await isThere(ownConfigFile(context, config).path);
+  const own = isThereYet ? await readOwnConfig(context, config) : EMPTY_CONFIG;
+  const policy = await loadPolicy(context, { own, flags: {}, warn: () => {} });
+  await refuseOtherFile(context, { config, policy });
+  refuseUnattended(context, policy, what);
+}
+
+/**
+ * Throws `denied` where another file than the usual one is our configuration, without a terminal,
+ * and the machine's policy or the usual file's is locked: it would bring servers of its own.
+ */
+async function refuseOtherFile(
+  context: Context,
+  { config, policy }: { config: string | undefined; policy: readonly PolicyLayer[] },
+): Promise<void> {
+  const { path, isAsked } = ownConfigFile(context, config);
+  const { path: usual } = ownConfigFile({ ...context, env: NO_ENVIRONMENT }, undefined);
+  if (!isAsked || path === usual || context.isTerminal.in) return;
+  const managed = policy.filter(({ name }) => name === "managed");
+  const { policy: own } = await readOwnConfig({ ...context, env: NO_ENVIRONMENT }, undefined);
+  refuseUnattended(
+    context,
+    own === undefined ? managed : [...managed, own],
+    "Other configuration files than the usual one",
+  );
+}
+
+const NO_ENVIRONMENT = { get: () => undefined, toObject: () => ({}) };
 
 async function readOwnConfig(context: Context, flag: string | undefined): Promise<Config> {
   const { path, shownPath, isAsked } = ownConfigFile(context, flag);

@@ -78,7 +78,7 @@ Deno.test("readConfig gives servers, limits and the journal's setting of a whole
     fuel: 1_000_000,
     calls: 7,
   });
-  assert.equal(config.journalPayloads, true);
+  assert.equal(config.journal.payloads, true);
 });
 
 Deno.test("readConfig takes a byte order mark and trailing commas as they are meant (A10)", async () => {
@@ -207,7 +207,7 @@ Deno.test("readConfig names unknown keys and bad limits, and keeps the good ones
     "journal": { "payloads": "yes", "days": 3 }
   }`);
   assert.deepEqual(config.limits, { fuel: 5 });
-  assert.equal(config.journalPayloads, false);
+  assert.equal(config.journal.payloads, false);
   assert.equal(config.warnings.length, 8);
   for (const part of [`"mcpservers"`, "limits.memory", "limits.timeout", "limits.calls"]) {
     assert.ok(config.warnings.some((warning) => warning.includes(part)), part);
@@ -216,6 +216,13 @@ Deno.test("readConfig names unknown keys and bad limits, and keeps the good ones
     assert.ok(config.warnings.some((warning) => warning.includes(part)), part);
   }
   assert.ok(!config.warnings.join().includes("\u001b"));
+});
+
+Deno.test("readConfig takes a journal that may be required for required", async () => {
+  const journal = async (text: string) => (await read(`{ "journal": ${text} }`)).journal;
+  assert.deepEqual(await journal(`{ "required": true }`), { payloads: false, required: true });
+  assert.deepEqual(await journal(`{ "required": "yes" }`), { payloads: false, required: true });
+  assert.deepEqual(await journal("{}"), { payloads: false, required: false });
 });
 
 Deno.test("readConfig leaves the other keys of a client's project file alone", async () => {

@@ -274,6 +274,43 @@ Deno.test("createJournal costs one warning and no run when it cannot be written"
   });
 });
 
+Deno.test("createJournal lets nothing run unseen where it is required", async () => {
+  await withDatabase((database) => {
+    const warnings: string[] = [];
+    const journal = journalOf(database, {
+      required: true,
+      warn: (message) => warnings.push(message),
+    });
+    journal.requireWritable();
+    const id = journal.startRun(startOf("return 1;"));
+    database.run("drop table calls");
+    const refused = {
+      kind: "denied",
+      message: "Nothing is run: the journal is required and cannot be written",
+    };
+    throws(() => journal.recordCall(id, CALL), refused);
+    throws(() => journal.requireWritable(), refused);
+    throws(() => journal.finishRun(id, { outcome: "ok", ms: 1 }), refused);
+    throws(() => journal.startRun(startOf("return 2;")), refused);
+    journal.prune();
+    strictEqual(warnings.length, 0);
+  });
+  const nowhere = openDatabase(undefined, { warn() {} });
+  throws(() => journalOf(nowhere, { required: true }).startRun(startOf("")), { kind: "denied" });
+  nowhere.close();
+});
+
+Deno.test("createJournal takes known secrets out of the payloads it keeps (X1)", async () => {
+  await withDatabase((database) => {
+    const mask = (text: string) => text.replaceAll("canary", "***");
+    const journal = journalOf(database, { payloads: true, mask });
+    const id = journal.startRun(startOf("return 1;"));
+    journal.recordCall(id, { ...CALL, arguments: `{"a":"canary"}`, result: `["canary"]` });
+    const [call] = journal.run(id)!.calls;
+    deepStrictEqual([call!.arguments, call!.result], [`{"a":"***"}`, `["***"]`]);
+  });
+});
+
 Deno.test("createJournal keeps what passed by in a run in tokens, and removes it with the run", async () => {
   await withDatabase((database) => {
     let nowMs = START_MS;

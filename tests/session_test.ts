@@ -462,7 +462,7 @@ Deno.test("run keeps payloads in the journal only when the configuration says so
     await value(source);
     const [call] = session.journal.run("last")!.calls;
     assert.deepEqual([call!.arguments, call!.result], [`{"text":"sesame"}`, `"sesame"`]);
-  }, { servers: { config: { ...EMPTY_CONFIG, journalPayloads: true } } });
+  }, { servers: { config: { ...EMPTY_CONFIG, journal: { payloads: true, required: false } } } });
 });
 
 Deno.test("openSession names ad hoc servers as they name themselves, on one connection each", async () => {

@@ -15,10 +15,11 @@ import {
 import { AppError } from "../errors.ts";
 import { argument, type CommandGroup, type Invocation } from "../flags.ts";
 import { countOf } from "../render.ts";
-import { ownConfigFile } from "../servers.ts";
+import { ownConfigFile, requireUnlocked } from "../servers.ts";
 import { quoteText } from "../text.ts";
 
 const KEY = argument("Name of a setting", "key");
+const SETTINGS_CHANGED = "Settings changed";
 
 function fileOf({ context, config }: Invocation): ConfigFile {
   return ownConfigFile(context, config);
@@ -104,6 +105,7 @@ EXAMPLES
   async func(_flags, key, text) {
     const setting = findSetting(key);
     const value = parseSetting(setting, text);
+    await requireUnlocked(this.context, { config: this.config, what: SETTINGS_CHANGED });
     const file = fileOf(this);
     await editConfig(file, (before) => setInJson(before, key.split("."), value));
     done(this, { key, value, said: `${key} is ${shown(value)} in ${file.shownPath}` });
@@ -121,6 +123,7 @@ EXAMPLES
   parameters: { positional: { kind: "tuple", parameters: [KEY] } },
   async func(_flags, key) {
     const setting = findSetting(key);
+    await requireUnlocked(this.context, { config: this.config, what: SETTINGS_CHANGED });
     const file = fileOf(this);
     const { document, exists } = await readConfigFile(file);
     if (exists && settingIn(document, setting) !== undefined) {
@@ -177,6 +180,7 @@ EXAMPLES
         hint: "mcp-exec config set changes it",
       });
     }
+    await requireUnlocked(context, { config: this.config, what: "Configuration files written" });
     const chosen = new Map<string, boolean>();
     if (context.confirm !== undefined) {
       if (!await context.confirm(`Write ${file.shownPath}?`)) {

@@ -18,6 +18,7 @@ import {
 } from "../flags.ts";
 import { equalDigests } from "../hash.ts";
 import { toServerName } from "../names.ts";
+import { refuseUnattended } from "../policy_layers.ts";
 import { countOf, formatAge } from "../render.ts";
 import type { ServerSpec } from "../server.ts";
 import {
@@ -25,6 +26,7 @@ import {
   ownConfigFile,
   readHeaders,
   readVariables,
+  requireUnlocked,
   type ServerSet,
   withTrustStore,
 } from "../servers.ts";
@@ -33,6 +35,7 @@ import { cleanLine, maskHome, quoteText } from "../text.ts";
 import { toEntryDigest } from "../trust.ts";
 
 const NAME = argument("Name of a server", "server");
+const SERVERS_CHANGED = "Configured servers changed";
 
 /** A positional argument that must be there. */
 const ONE = { kind: "tuple", parameters: [NAME] } as const;
@@ -181,6 +184,7 @@ EXAMPLES
       return done(`Server "${spec.name}" ${said}`, false);
     }
     if (!spec.untrusted) return done(`Server "${spec.name}" is trusted already`, true);
+    refuseUnattended(context, servers.policy, "Entries trusted");
     await checkConsent(this, spec, digest);
     await withTrustStore(context, { warn, work: (store) => store.trust(entry) });
     done(`Server "${spec.name}" is trusted in this folder, as it is now`, true);
@@ -311,6 +315,7 @@ EXAMPLES
     }
     if (isUrl && env !== undefined) throw new AppError("usage", "--env goes with a command");
     if (!isUrl && header !== undefined) throw new AppError("usage", "--header goes with a URL");
+    await requireUnlocked(this.context, { config: this.config, what: SERVERS_CHANGED });
     const headers = readHeaders(header ?? []);
     const variables = readVariables(env ?? []);
     const entry = isUrl
@@ -343,6 +348,7 @@ EXAMPLES
   async func(_flags, name) {
     const file = ownConfigFile(this.context, this.config);
     const servers = await openServers(this, {}, [name]);
+    refuseUnattended(this.context, servers.policy, SERVERS_CHANGED);
     const { removeServer } = await import("../server_changes.ts");
     await removeServer(file, { name, servers });
     if (this.output.format === "json") this.output.document({ ok: true, server: name });
@@ -384,6 +390,7 @@ EXAMPLES
     if (yes && !move) throw new AppError("usage", "--yes goes with --move");
     const file = ownConfigFile(context, this.config);
     const servers = await openServers(this, {});
+    if (!dryRun) refuseUnattended(context, servers.policy, SERVERS_CHANGED);
     const { importServers, planImport } = await import("../server_changes.ts");
     const takeovers = await planImport(file, { name, servers, move: move === true });
     const diff = takeovers.flatMap((takeover) => takeover.diff);
