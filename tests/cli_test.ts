@@ -199,7 +199,7 @@ function testContext(args: readonly string[], written: string[], signal?: AbortS
     cwd: "/nonexistent",
     platform: "linux",
     paths: pathsOf(env, { platform: "linux", cwd: "/nonexistent" }),
-    writeOut: (text) => written.push(text) > 0,
+    writeOut: (text) => written.push(String(text)) > 0,
     writeError: (text) => void written.push(text),
     readInput: () => new Promise(() => {}),
     isTerminal: { in: false, out: false, error: false },

@@ -25,7 +25,7 @@ function outputTo(
   options: { format: "json" | "text" | "pretty"; terminal?: boolean; color?: boolean },
 ) {
   return createOutput({
-    writeOut: (text) => written.push(text) > 0,
+    writeOut: (text) => written.push(String(text)) > 0,
     isTerminal: { in: false, out: options.terminal ?? false, error: false },
     columns: 60,
     paths: { home: "/home/me", config: "/c", data: "/d" },

@@ -379,7 +379,7 @@ Deno.test("mcp-exec asks on a terminal before it accepts or removes a skill, and
       cwd: base,
       platform: "linux",
       paths: { home: `${base}/home`, config: `${base}/config/mcp-exec`, data: `${base}/data` },
-      writeOut: (text) => written.push(text) > 0,
+      writeOut: (text) => written.push(String(text)) > 0,
       writeError: (text) => void written.push(text),
       readInput: () => Promise.resolve(new Uint8Array()),
       isTerminal: { in: true, out: false, error: true },

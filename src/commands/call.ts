@@ -46,7 +46,7 @@ export const command = buildCommand<Flags, string[], Invocation>({
     brief: "Call one tool",
     customUsage: ["[server] <tool> [key=text]... [key:=json]... [key=@file]... [--args JSON]"],
     fullDescription: `Calls one tool and prints its result. With one server given by --stdio, --http
-as a URL, its name is left out. Pictures and other binary content become handles, for "result" and
+or as a URL, its name is left out. Pictures and other binary content become handles, for "result" and
 for the parameters of other calls.
 
   key=text    a text; a number or boolean where the tool takes nothing else
