@@ -37,7 +37,12 @@ const INFO_VERSION = 1;
 /** The index in `database`; failures to read or write it are told to `warn`. */
 export function createCatalog(
   database: Database,
-  options: { readonly now: () => number; readonly warn?: (message: string) => void },
+  options: {
+    readonly now: () => number;
+    readonly warn?: (message: string) => void;
+    /** Told when a listing was kept that differs from the one before. */
+    readonly onSave?: () => void;
+  },
 ): Catalog {
   function attempt<T>(work: () => T): T | undefined {
     try {
@@ -81,6 +86,7 @@ export function createCatalog(
         definitionTokens(info),
       );
       keepLatest("servers");
+      options.onSave?.();
     });
   }
 

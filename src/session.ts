@@ -4,7 +4,7 @@
 import { type CallTrace, createBridge, type McpBridge } from "./bridge.ts";
 import { type Catalog, createCatalog } from "./catalog.ts";
 import { type Context, dataFile } from "./context.ts";
-import { openDatabase } from "./database.ts";
+import { type Database, openDatabase } from "./database.ts";
 import { AppError, ExitCode, toAppError } from "./errors.ts";
 import { startExecutor } from "./executor.ts";
 import { digestOf } from "./hash.ts";
@@ -31,7 +31,12 @@ import { freeName, type ServerSet } from "./servers.ts";
 import type { MountedSkills } from "./skill_mount.ts";
 import type { Skill } from "./skills.ts";
 import { countTokens, TOKENIZER } from "./stats.ts";
-import { createMemoryState, createSessionState, type StateStorage } from "./state.ts";
+import {
+  createMemoryState,
+  createSessionState,
+  type SessionState,
+  type StateStorage,
+} from "./state.ts";
 import { type Connection, createSecretMask } from "./transport.ts";
 import { openWorkspace, WORKSPACE_FOLDER, type WorkspaceOptions } from "./workspace.ts";
 
@@ -80,6 +85,10 @@ export interface Session {
   readonly journal: Journal;
   /** Large and binary results. */
   readonly handles: HandleStore;
+  /** What sessions keep between runs. */
+  readonly state: SessionState;
+  /** Where all of these keep what they keep. */
+  readonly database: Database;
   /** All servers by name, ad hoc ones under the name they gave themselves. */
   readonly specs: ReadonlyMap<ServerName, ServerSpec>;
   /** Servers given by flag, in order. */
@@ -95,6 +104,8 @@ export interface SessionOptions {
   readonly log: Log;
   /** Told before a server is connected to. */
   readonly onConnect?: (name: ServerName) => void;
+  /** Told when the index was given what a server said of itself. */
+  readonly onListed?: () => void;
   /** Shows what takes a while. */
   readonly progress?: Progress;
   /** Counts the tokens of each result, for reports that show them. */
@@ -111,7 +122,11 @@ export async function openSession(
 ): Promise<Session> {
   const warn = (message: string) => options.log.warn(message);
   const database = openDatabase(dataFile(context.paths, "mcp-exec.db"), { warn });
-  const catalog = createCatalog(database, { now: context.now, warn });
+  const catalog = createCatalog(database, {
+    now: context.now,
+    warn,
+    ...(options.onListed && { onSave: options.onListed }),
+  });
   const journal = createJournal(database, {
     warn,
     now: context.now,
@@ -166,6 +181,8 @@ export async function openSession(
     catalog,
     journal,
     handles,
+    state: lasting,
+    database,
     specs: named.specs,
     adHoc: named.adHoc,
     async run(request) {

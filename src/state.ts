@@ -22,6 +22,12 @@ export interface StateStorage {
   set(session: SessionId, key: string, json: string): void;
 }
 
+/** State that outlives runs. */
+export interface SessionState extends StateStorage {
+  /** Ends a session: nothing of it is left. */
+  clear(session: SessionId): void;
+}
+
 /** One session that has state; `usedAt` is milliseconds since 1970. */
 export interface StateSession {
   readonly session: SessionId;
@@ -65,7 +71,7 @@ const DAY_MS = 86_400_000;
 export function createSessionState(
   database: Database,
   { now, days = STATE_DAYS }: { readonly now: () => number; readonly days?: number },
-): StateStorage {
+): SessionState {
   let isSwept = false;
   function sweep(): void {
     if (isSwept) return;
@@ -127,6 +133,10 @@ export function createSessionState(
           now(),
         );
       });
+    },
+    clear(session) {
+      database.run("delete from state where session = ?", session);
+      database.all("pragma incremental_vacuum");
     },
   };
 }

@@ -96,6 +96,23 @@ function removeRows(database: Database, where: string, ...values: string[]): voi
   database.run(`delete from indexed_tools where ${where}`, ...values);
 }
 
+/** The tools of `specs` in the order of their names, from the rows of the index. */
+export function listToolIndex(
+  database: Database,
+  specs: readonly ServerSpec[],
+  { offset, limit }: { readonly offset: number; readonly limit: number },
+): IndexedTool[] {
+  const keys = specs.map((spec) => keyOf({ ...spec, fingerprint: fingerprintOf(spec) }));
+  return database.all<IndexedTool>(
+    `select server, tool, function as functionName, signature, summary from indexed_tools
+     where server || char(10) || fingerprint in (select value from json_each(?))
+     order by server, tool limit ? offset ?`,
+    JSON.stringify(keys),
+    limit,
+    offset,
+  ).map((row) => ({ ...row }));
+}
+
 /** The same tools as `searchTools` finds among those of `specs`, from the rows of the index. */
 export function searchToolIndex(
   database: Database,

@@ -116,6 +116,16 @@ Deno.test("createSessionState forgets a session that was not used, and frees its
   });
 });
 
+Deno.test("createSessionState clears one session and leaves the others (C5)", async () => {
+  await withDatabase((open) => {
+    const state = createSessionState(open(), { now: () => 0 });
+    for (const session of [ONE, TWO]) state.set(session, "a", "1");
+    state.clear(ONE);
+    assert.equal(state.get(ONE, "a"), undefined);
+    assert.equal(state.get(TWO, "a"), "1");
+  });
+});
+
 Deno.test("createSessionState keeps a bounded number of sessions, the last used ones", async () => {
   await withDatabase((open) => {
     const database = open();
