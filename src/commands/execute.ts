@@ -68,7 +68,7 @@ EXAMPLES
   mcp-exec execute -e 'return (await callTool("demo", "list_users")).length'
   mcp-exec execute weekly-report --args '{"days": 7}'
   mcp-exec execute - --server github --timeout 2m < program.ts
-  mcp-exec execute -e 'return await callTool("demo", "export_issues", {project: "PAY"})' --preview 2000
+  mcp-exec execute -e 'return await callTool("demo", "export_project", {project: "PAY"})' --preview 2000
   mcp-exec execute -e 'return listFiles("/workspace")' --workspace .`,
   },
   parameters: {
