@@ -114,6 +114,8 @@ export interface PoolBounds {
   readonly waitMs?: number;
   /** How long one that nobody uses stays open, in milliseconds. */
   readonly idleMs?: number;
+  /** How long one that was idle for long has to say that it is still there, in milliseconds. */
+  readonly checkMs?: number;
 }
 
 /** What a pool is made of. */
@@ -155,7 +157,7 @@ interface Server {
 export function createPool(options: PoolOptions): Pool {
   const { clock = MACHINE_CLOCK, signal, bounds = {} } = options;
   const { connections: most = MAX_CONNECTIONS, idleMs = IDLE_CONNECTION_MS } = bounds;
-  const { waitMs = CONNECTION_WAIT_MS } = bounds;
+  const { waitMs = CONNECTION_WAIT_MS, checkMs = CHECK_TIMEOUT_MS } = bounds;
   const servers = new Map<ServerName, Server>();
   const places = createSlots({ places: most });
   const ending = new Set<Promise<void>>();
@@ -316,7 +318,7 @@ export function createPool(options: PoolOptions): Pool {
   function isWell(entry: Entry, connection: Connection): boolean | Promise<boolean> {
     if (entry.checking !== undefined) return entry.checking;
     if (entry.uses > 1 || clock.now() - entry.usedAt < CHECK_AFTER_MS) return true;
-    return entry.checking = answers(connection).then((isThere) => {
+    return entry.checking = answers(connection, checkMs).then((isThere) => {
       entry.checking = undefined;
       entry.usedAt = clock.now();
       if (!isThere && entry.server.entries.has(entry)) retire(entry);
@@ -354,12 +356,12 @@ export function createPool(options: PoolOptions): Pool {
 }
 
 // Any answer will do, a refusal too. The modern era over HTTP has no session that could be lost.
-async function answers(connection: Connection): Promise<boolean> {
+async function answers(connection: Connection, timeoutMs: number): Promise<boolean> {
   const { era, spec: { transport } } = connection;
   if (transport === "embedded" || (transport === "http" && era === "modern")) return true;
   const method = era === "modern" ? "server/discover" : "ping";
   try {
-    await connection.request(method, {}, { timeoutMs: CHECK_TIMEOUT_MS });
+    await connection.request(method, {}, { timeoutMs });
   } catch (error) {
     if (toAppError(error).kind !== "server") return false;
   }
