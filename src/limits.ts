@@ -173,6 +173,8 @@ export const STATE_DAYS = 30;
 /** A search is a few words, and its answer a page of tools; a guest may ask as often as it likes. */
 export const MAX_QUERY_CHARS = 1_000;
 export const MAX_FOUND_TOOLS = 50;
+/** How many tools of one search are ranked: its pages end there. */
+export const MAX_RANKED_TOOLS = 200;
 /** Programs that run at once in one process: more wait, because each may fill a core. */
 export const MAX_WORKERS = 4;
 /** When a worker is replaced between two runs: only its end gives memory back to the system. */

@@ -90,42 +90,23 @@ export interface ToolView {
   readonly signature: string;
   readonly summary: string;
   /** The function's module, with the shared types that it uses. */
-  readonly module: string;
+  readModule(): Promise<string>;
 }
 
 /** The tools of a server together with what is generated for them, sorted by name. */
 export async function viewTools(info: ServerInfo): Promise<ToolView[]> {
-  const { generateTypescript } = await import("./codegen.ts");
-  const { files, tools } = generateTypescript(info);
-  const definitions = new Map(info.tools.map((tool) => [tool.name, tool]));
-  const types = files.get("types.ts")!;
-  return tools.map(({ tool, file, functionName, signature, summary }) => ({
-    tool: definitions.get(tool)!,
-    functionName,
-    signature,
-    summary,
-    module: withSharedTypes(files.get(file)!, types),
-  }));
-}
-
-/** A tool's module followed by the shared types it uses, directly or through others. */
-function withSharedTypes(module: string, types: string): string {
-  const imports = /^import type \{([^}]*)\} from "\.\/types\.ts";$/m.exec(module)?.[1];
-  if (imports === undefined) return module;
-  const definitions = new Map<string, string>();
-  for (const text of types.split(/\n\n(?=export type )/)) {
-    const name = /^export type (\w+) =/.exec(text)?.[1];
-    if (name !== undefined) definitions.set(name, text.replace(/\n+export \{\};\n*$/, ""));
-  }
-  // A set gives what is added to it while it is walked.
-  const used = new Set(imports.match(/\w+/g));
-  for (const name of used) {
-    for (const word of definitions.get(name)?.match(/\w+/g) ?? []) {
-      if (definitions.has(word)) used.add(word);
-    }
-  }
-  const texts = [...used].sort().map((name) => definitions.get(name)?.trimEnd());
-  return `${module.trimEnd()}\n\n// types.ts\n\n${texts.join("\n\n")}\n`;
+  const { planServer } = await import("./plan.ts");
+  const plan = planServer(info);
+  return plan.tools.map((tool) => {
+    const { definition, functionName, signature, summary } = tool;
+    return {
+      tool: definition,
+      functionName,
+      signature,
+      summary,
+      readModule: async () => (await import("./codegen.ts")).readableModule(tool, plan),
+    };
+  });
 }
 
 /** The document form of a server and its tools. */

@@ -3,6 +3,7 @@
 
 import type { Catalog } from "./catalog.ts";
 import type { Database } from "./database.ts";
+import { MAX_RANKED_TOOLS } from "./limits.ts";
 import { NAME_WEIGHT, queryWords, rankTools, type SearchableTool, wordsOf } from "./search.ts";
 import { fingerprintOf, type ServerSpec } from "./server.ts";
 
@@ -13,8 +14,7 @@ export interface IndexedTool extends SearchableTool {
 
 // Of the form of the rows: others are made anew.
 const ROWS_VERSION = 1;
-// How many tools are ranked beyond those asked for, and how many hits are looked at before that.
-const MORE_CANDIDATES = 50;
+// How many hits are looked at before those of other servers are.
 const MAX_HITS = 500;
 
 /**
@@ -113,11 +113,18 @@ export function listToolIndex(
   ).map((row) => ({ ...row }));
 }
 
-/** The same tools as `searchTools` finds among those of `specs`, from the rows of the index. */
+/**
+ * The tools that `searchTools` finds among those of `specs`, from the rows of the index: at most
+ * `limit` after the first `offset`, of `MAX_RANKED_TOOLS` in all.
+ */
 export function searchToolIndex(
   database: Database,
   specs: readonly ServerSpec[],
-  { query, limit }: { readonly query: string; readonly limit: number },
+  { query, limit, offset = 0 }: {
+    readonly query: string;
+    readonly limit: number;
+    readonly offset?: number;
+  },
 ): IndexedTool[] {
   const wanted = queryWords(query);
   const words = [...wanted.words, ...wanted.synonyms].map((word) => `"${word}"`);
@@ -138,18 +145,20 @@ export function searchToolIndex(
       words.join(" OR "),
       hits,
       JSON.stringify(keys),
-      limit + MORE_CANDIDATES,
+      MAX_RANKED_TOOLS,
     ).map((row) => ({ ...row }));
   const first = candidatesOf(MAX_HITS);
   // Other servers may have taken the places: then every hit is looked at.
-  const candidates = first.length < limit ? candidatesOf(-1) : first;
+  const candidates = first.length < MAX_RANKED_TOOLS ? candidatesOf(-1) : first;
   const count = (sql: string, ...values: string[]) =>
     database.get<{ count: number }>(`select count(*) as count from ${sql}`, ...values)!.count;
-  return rankTools(candidates, wanted, {
-    limit,
+  // The same ones are ranked for every page, so that no page repeats or skips a tool.
+  const ranked = rankTools(candidates, wanted, {
+    limit: MAX_RANKED_TOOLS,
     corpus: {
       size: count("indexed_tools"),
       holders: (word) => count("tool_words where tool_words match ?", `"${word}"`),
     },
   });
+  return ranked.slice(offset, offset + limit);
 }

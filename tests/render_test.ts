@@ -61,7 +61,7 @@ function infoWith(description: string): { info: ServerInfo; views: ToolView[] } 
       functionName: "readFile",
       signature: "readFile(params: { path: string }): Promise<unknown>",
       summary: "Reads a file".repeat(20),
-      module: "",
+      readModule: () => Promise.resolve(""),
     }],
   };
 }

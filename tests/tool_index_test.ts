@@ -124,6 +124,22 @@ Deno.test("searchToolIndex begins where searchTools begins", async () => {
   });
 });
 
+Deno.test("searchToolIndex gives pages that neither repeat nor skip a tool, up to a bound", async () => {
+  await withIndex(async ({ save, find, database }) => {
+    save(GITHUB, Array.from({ length: 300 }, (_, index) => `label_issue_${index} Label ${index}`));
+    await find("label");
+    const seen = new Set<string>();
+    for (let offset = 0; offset < 300; offset += 30) {
+      const page = searchToolIndex(database, [GITHUB], { query: "label", limit: 30, offset });
+      for (const { tool } of page) {
+        assert.ok(!seen.has(tool), `${tool} comes twice`);
+        seen.add(tool);
+      }
+    }
+    assert.equal(seen.size, 200);
+  });
+});
+
 Deno.test("fillToolIndex follows what the catalog holds: new listings, other ways, lost servers", async () => {
   await withIndex(async ({ save, find, database }) => {
     const rows = () =>

@@ -101,7 +101,9 @@ async function runLoop({ note }: Invocation, session: Session): Promise<Demo> {
     // The list of all tools, and whole those that the program uses.
     read: [
       listing,
-      ...views.filter(({ tool }) => called.has(tool.name)).map((view) => view.module),
+      ...await Promise.all(
+        views.filter(({ tool }) => called.has(tool.name)).map((view) => view.readModule()),
+      ),
     ],
     calls: outcome.calls.reduce(
       (sum, call) => sum + stats.estimateTokens(call.tool) + (call.sentTokens ?? 0),

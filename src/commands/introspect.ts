@@ -16,6 +16,8 @@ import {
 } from "../flags.ts";
 import type { ServerName } from "../names.ts";
 import { formatAge, serverDocument, serverText, viewTools } from "../render.ts";
+import type { ServerInfo } from "../server.ts";
+import { findServer, type ServerSet } from "../servers.ts";
 import type { Session } from "../session.ts";
 
 interface Flags extends ServerFlagValues {
@@ -59,6 +61,9 @@ EXAMPLES
     }
     const named = flags.all ? undefined : server === undefined ? [] : [server];
     const servers = await openServers(this, flags, named);
+    if (flags.tool !== undefined && await showSavedTool(this, servers, { ...flags, server })) {
+      return;
+    }
     const choose = flags.all ? undefined : chooseServer(servers, server);
     await withSession(this, servers, {
       work: async (session) => {
@@ -117,23 +122,51 @@ async function showAll(
   });
 }
 
+/** Shows a tool as the index has it, without anything that connects; false where it has none. */
+async function showSavedTool(
+  invocation: Invocation,
+  servers: ServerSet,
+  { server, tool, refresh }: Pick<Flags, "tool" | "refresh"> & { server: string | undefined },
+): Promise<boolean> {
+  // An ad hoc server that did not name itself yet is not found in the index by a made-up name.
+  if (refresh || server === undefined || servers.unnamed.size > 0) return false;
+  const spec = findServer(servers, server);
+  const [{ openDatabase }, { createCatalog }, { dataFile }] = await Promise.all([
+    import("../database.ts"),
+    import("../catalog.ts"),
+    import("../context.ts"),
+  ]);
+  const { context, log } = invocation;
+  const warn = (message: string) => log.warn(message);
+  const database = openDatabase(dataFile(context.paths, "mcp-exec.db"), { warn });
+  try {
+    const saved = createCatalog(database, { now: context.now, warn }).load(spec);
+    if (!saved?.info.tools.some(({ name }) => name === tool)) return false;
+    const age = formatAge(context.now() - saved.savedAt);
+    log.info(`From the index of "${spec.name}", saved ${age}; --refresh asks the server`);
+    await printTool(invocation, saved.info, tool!);
+    return true;
+  } finally {
+    database.close();
+  }
+}
+
 async function showTool(
-  { context, output, log }: Invocation,
+  invocation: Invocation,
   session: Session,
   name: ServerName,
-  flags: Flags & { readonly tool: string },
+  { tool }: { readonly tool: string },
 ): Promise<void> {
-  const saved = flags.refresh ? undefined : session.catalog.load(session.specs.get(name)!);
-  const fromIndex = saved?.info.tools.some((tool) => tool.name === flags.tool) ? saved : undefined;
-  const info = fromIndex?.info ?? await session.bridge.describe(name);
-  const view = (await viewTools(info)).find(({ tool }) => tool.name === flags.tool);
-  if (view === undefined) {
-    throw (await import("../bridge.ts")).unknownTool(flags.tool, info);
-  }
-  if (fromIndex !== undefined) {
-    const age = formatAge(context.now() - fromIndex.savedAt);
-    log.info(`From the index of "${name}", saved ${age}; --refresh asks the server`);
-  }
+  await printTool(invocation, await session.bridge.describe(name), tool);
+}
+
+async function printTool(
+  { output }: Invocation,
+  info: ServerInfo,
+  tool: string,
+): Promise<void> {
+  const view = (await viewTools(info)).find((item) => item.tool.name === tool);
+  if (view === undefined) throw (await import("../listings.ts")).unknownTool(tool, info);
   if (output.format === "json") output.document(serverDocument(info, [view]));
-  else output.print(view.module.trimEnd());
+  else output.print((await view.readModule()).trimEnd());
 }

@@ -13,7 +13,7 @@ import {
   type ServerFlagValues,
   textFlag,
 } from "../flags.ts";
-import { MAX_FOUND_TOOLS, parseCount } from "../limits.ts";
+import { MAX_FOUND_TOOLS, MAX_RANKED_TOOLS, parseCount } from "../limits.ts";
 import { DEMO_SERVER, type ServerName } from "../names.ts";
 import type { ServerPlan } from "../plan.ts";
 import type { ServerInfo, ServerSpec } from "../server.ts";
@@ -28,6 +28,7 @@ interface Flags extends ServerFlagValues {
   readonly server?: readonly string[] | undefined;
   readonly detail?: Detail | undefined;
   readonly limit?: number | undefined;
+  readonly cursor?: number | undefined;
 }
 
 const DEFAULT_LIMIT = 5;
@@ -36,13 +37,16 @@ const DEFAULT_LIMIT = 5;
 export const command = buildCommand<Flags, string[], Invocation>({
   docs: {
     brief: "Find tools by a few words, without starting a server",
-    customUsage: ["<words>... [--server NAME]... [--detail name|signature|full] [--limit COUNT]"],
+    customUsage: [
+      "<words>... [--server NAME]... [--detail name|signature|full] [--limit COUNT] [--cursor NEXT]",
+    ],
     fullDescription: `Ranks the tools of all configured servers, or of those named with --server,
 against the words. Answers from the saved index, which "introspect" and every run fill.
 
 EXAMPLES
   mcp-exec search merge request notes
-  mcp-exec search "create issue" --server github --detail signature --limit 1`,
+  mcp-exec search "create issue" --server github --detail signature --limit 1
+  mcp-exec search issue --limit 10 --cursor 10`,
   },
   parameters: {
     flags: {
@@ -55,6 +59,10 @@ EXAMPLES
         ...textFlag(`Tools shown at most (${DEFAULT_LIMIT})`, "COUNT"),
         parse: (text: string) => parseCount(text, "Limit", MAX_FOUND_TOOLS),
       },
+      cursor: {
+        ...textFlag("Go on behind an earlier page", "NEXT"),
+        parse: (text: string) => parseCount(text, "Cursor", MAX_RANKED_TOOLS),
+      },
       ...SERVER_FLAGS,
     },
     positional: { kind: "array", parameter: argument("Words to look for", "words"), minimum: 1 },
@@ -63,9 +71,11 @@ EXAMPLES
     const servers = await openServers(this, flags, flags.server);
     const names = chooseServers(servers, flags.server);
     const specs = names.map((name) => servers.specs.get(name)!);
-    const { tools, modules } = await findTools(this, specs, {
+    const { limit = DEFAULT_LIMIT, cursor: offset = 0 } = flags;
+    const { tools, modules, hasMore } = await findTools(this, specs, {
       query: words.join(" "),
-      limit: flags.limit ?? DEFAULT_LIMIT,
+      limit,
+      offset,
       withModules: flags.detail === "full",
     });
     const detail = flags.detail ?? "name";
@@ -80,12 +90,15 @@ EXAMPLES
           ...(detail !== "name" && { signature }),
           ...(detail === "full" && { module: modules[at] }),
         })),
+        ...(hasMore && { nextCursor: String(offset + limit) }),
       });
       return;
     }
     if (tools.length === 0) {
       this.log.info(
-        `No tool of ${names.length === 1 ? `"${names[0]}"` : "these servers"} ` +
+        `No ${offset > 0 ? "more " : ""}tool of ${
+          names.length === 1 ? `"${names[0]}"` : "these servers"
+        } ` +
           `has ${quoteText(words.join(" "))} in its name or summary`,
       );
     }
@@ -96,6 +109,7 @@ EXAMPLES
       else if (detail === "signature") this.output.print(`${signature}\n  ${line}`);
       else this.output.print(`// ${line}\n${modules[at]!.trimEnd()}`);
     }
+    if (hasMore) this.log.info(`There are more: --cursor ${offset + limit}`);
   },
 });
 
@@ -125,13 +139,19 @@ interface Found {
   readonly tools: readonly IndexedTool[];
   /** The text of each tool's module, where it was asked for. */
   readonly modules: readonly string[];
+  readonly hasMore: boolean;
 }
 
 /** The tools that fit; throws when nothing is known of any server, and names what is missing. */
 async function findTools(
   { context, log }: Invocation,
   specs: readonly ServerSpec[],
-  { query, limit, withModules }: { query: string; limit: number; withModules: boolean },
+  { withModules, ...wanted }: {
+    query: string;
+    limit: number;
+    offset: number;
+    withModules: boolean;
+  },
 ): Promise<Found> {
   const [{ openDatabase }, { createCatalog }, { fillToolIndex, searchToolIndex }] = await Promise
     .all([import("../database.ts"), import("../catalog.ts"), import("../tool_index.ts")]);
@@ -148,10 +168,12 @@ async function findTools(
       throw new AppError("invalid", `Nothing is known yet of the tools of ${listed}`, { hint });
     }
     if (missing.length > 0) log.info(`Not searched, because not known yet: ${listed} (${hint})`);
-    const tools = searchToolIndex(database, specs, { query, limit });
+    const { limit } = wanted;
+    const found = searchToolIndex(database, specs, { ...wanted, limit: limit + 1 });
+    const tools = found.slice(0, limit);
     const byName = new Map(specs.map((spec) => [spec.name, catalog.load.bind(catalog, spec)]));
     const modules = withModules ? await modulesOf(tools, (name) => byName.get(name)!()!.info) : [];
-    return { tools, modules };
+    return { tools, modules, hasMore: found.length > limit };
   } finally {
     database.close();
   }
