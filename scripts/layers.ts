@@ -14,7 +14,7 @@ const ROWS: readonly (readonly string[])[] = [
     ...words("type_model type_text named_types template template_generated"),
     ...words("progress"),
     ...words("source source_lexer source_nesting source_scan source_map"),
-    ...words("fuel loader asset engine web_globals web_host prelude messages verdict"),
+    ...words("fuel loader asset engine rejections web_globals web_host prelude messages verdict"),
     ...words(
       "integrity front_matter plain_yaml skill_folders skill_metadata skill_places skill_roots",
     ),
@@ -99,7 +99,12 @@ const FACTS: readonly Fact[] = [
     allowed: ["main"],
     found: (use) =>
       /^Deno\.(?:args|env|exit|exitCode|chdir|umask)$/.test(use) || use === "console" ||
-      /^process\./.test(use) || /^import node:process\b/.test(use),
+      /^process\.(?!getBuiltinModule$)/.test(use) || /^import node:process\b/.test(use),
+  },
+  {
+    says: "loads a module of the runtime in the middle of its work",
+    allowed: ["source"],
+    found: (use) => use === "process.getBuiltinModule",
   },
   {
     says: "unwraps secrets",

@@ -6,7 +6,7 @@ import { AppError } from "./errors.ts";
 /** SHA-256 of the engine file of the pinned package. */
 export const ENGINE_SHA256 = "105c3bed22d457e43e3d1c3c1c6959fda62a8fe06f0fc8a985303c3a2be72232";
 /** SHA-256 of that file after `prepareEngine`; changes with the rewriting in `fuel.ts`. */
-export const PREPARED_SHA256 = "6421fc9bf5217f4c97dcb9aa585eb2cd87310d3707d39b96412d76ca3687af35";
+export const PREPARED_SHA256 = "2b589c0001f1a88ef17fcc5e4c2eaa24f3ff2a0cbc9028277e8957b10a7b622a";
 
 /** The engine's import that answers whether to stop, under the short name its build gave it. */
 const INTERRUPT_IMPORT = { module: "a", name: "i" };

@@ -4,7 +4,8 @@
 
 import { AppError } from "./errors.ts";
 import { type EngineFunctions, type EngineInstance, loadGlue } from "./loader.ts";
-import { FUEL_AT_START, FUEL_EXPORT } from "./fuel.ts";
+import { FUEL_AT_START, FUEL_EXPORT, TABLE_EXPORT } from "./fuel.ts";
+import { findHook, type Rejections, trackRejections } from "./rejections.ts";
 
 /** Native units between two questions of the engine: about 10 ms. */
 const SLICE = FUEL_AT_START;
@@ -19,6 +20,10 @@ const NATIVE_TICK = -1;
 /** What a full memory still has to give, else the guest has no chance to do without. */
 const LITTLE_BYTES = 1024 * 1024;
 const REFUSED_NAME = "refused:/";
+/** What the host's part in one rejected promise costs. */
+const REJECTION_UNITS = 20;
+/** Three arguments of a call, and eight bytes for a value. */
+const ARGV_BYTES = 3 * 4 + 4 + 8;
 
 /** Answers an engine's questions. What these throw ends the instance; the guest cannot catch it. */
 export interface EngineHost {
@@ -81,6 +86,10 @@ export interface Engine {
   send(kind: number, id: number, text: string): boolean;
   /** Runs at most `count` jobs; false when none is left. */
   runJobs(count: number): boolean;
+  /** Promises that are rejected and handled by nobody. */
+  readonly unhandled: number;
+  /** Calls the prelude's receiver with what the first of those promises were rejected with. */
+  sendUnhandled(kind: number): void;
 }
 
 /** The cap on the memory is met, and the guest cannot go on. */
@@ -112,6 +121,8 @@ export function createEngineMaker(options: EngineOptions): EngineMaker {
 /** Pointers into the memory; the same wherever that memory is copied to. */
 interface Handles {
   readonly argv: number;
+  /** Where the runtime's hook for rejected promises stands. */
+  readonly hook: number;
   readonly runtime: Runtime;
   readonly context: Context;
   readonly receiver: Value;
@@ -153,6 +164,7 @@ interface Parts {
   readonly ffi: EngineFunctions;
   readonly memory: WebAssembly.Memory;
   readonly counter: WebAssembly.Global;
+  readonly table: WebAssembly.Table;
   readonly state: { refused: boolean };
 }
 
@@ -163,7 +175,7 @@ async function instantiate(module: WebAssembly.Module, memoryBytes: number): Pro
     maximum: memoryBytes / PAGE_BYTES,
   });
   const state = { refused: false };
-  let counter: WebAssembly.Global | undefined;
+  let exported: WebAssembly.Exports = {};
   const instance = await glue({
     wasmMemory: memory,
     instantiateWasm(imports, done) {
@@ -178,14 +190,17 @@ async function instantiate(module: WebAssembly.Module, memoryBytes: number): Pro
         return false;
       };
       const made = new WebAssembly.Instance(module, imports);
-      counter = made.exports[FUEL_EXPORT] as WebAssembly.Global;
+      exported = made.exports;
       done(made);
     },
     print: () => {},
     printErr: () => {},
   });
-  if (counter === undefined) throw new AppError("integrity", "Engine module is not metered");
-  return { instance, ffi: new functions(instance), memory, state, counter };
+  const { [FUEL_EXPORT]: counter, [TABLE_EXPORT]: table } = exported;
+  if (!(counter instanceof WebAssembly.Global && table instanceof WebAssembly.Table)) {
+    throw new AppError("integrity", "Engine module is not metered");
+  }
+  return { instance, ffi: new functions(instance), memory, state, counter, table };
 }
 
 let loading: ReturnType<typeof loadGlue> | undefined;
@@ -212,6 +227,7 @@ class QuickJs implements Engine {
   readonly #context: Context;
   readonly #malloc: (size: number) => number;
   readonly #builtIns: ReadonlyMap<string, string>;
+  readonly #rejections: Rejections;
   readonly #refused = new Map<string, ModuleAnswer>();
   #refusals = 0;
   #polls = 0;
@@ -255,16 +271,20 @@ class QuickJs implements Engine {
       this.#context = this.handles.context;
       for (const { at, bytes } of from.image.pages) instance.HEAPU8.set(bytes, at);
     } else {
-      const argv = this.#malloc(3 * 4);
+      const argv = this.#malloc(ARGV_BYTES);
       const runtime = this.#runtime = ffi.QTS_NewRuntime();
       ffi.QTS_RuntimeSetMaxStackSize(runtime, from.options.stack);
-      ffi.QTS_RuntimeEnableInterruptHandler(runtime);
+      const hook = findHook(parts.memory, {
+        runtime,
+        enable: () => ffi.QTS_RuntimeEnableInterruptHandler(runtime),
+      });
       ffi.QTS_RuntimeEnableModuleLoader(runtime, 1);
       const context = this.#context = ffi.QTS_NewContext(runtime, 0 as never);
       const receiver = this.#runPrelude(from.options, argv);
-      this.handles = { argv, runtime, context, receiver };
+      this.handles = { argv, hook, runtime, context, receiver };
       while (this.runJobs(1));
     }
+    this.#rejections = this.#trackRejections();
     this.#base = this.#units();
   }
 
@@ -302,6 +322,38 @@ class QuickJs implements Engine {
     const result = ffi.QTS_ExecutePendingJob(this.#runtime, count, this.handles.argv as never);
     ffi.QTS_FreeValuePointer(this.#context, result);
     return ffi.QTS_IsJobPending(this.#runtime) !== 0;
+  }
+
+  get unhandled(): number {
+    return this.#rejections.count;
+  }
+
+  sendUnhandled(kind: number): void {
+    const ffi = this.#ffi;
+    this.#rejections.reasons().forEach((reason, index) => {
+      const values = [
+        ffi.QTS_NewFloat64(this.#context, kind),
+        ffi.QTS_NewFloat64(this.#context, index),
+        reason as Value,
+      ];
+      this.#isValue(this.#invoke(this.handles.receiver, { argv: this.handles.argv, values }));
+    });
+  }
+
+  #trackRejections(): Rejections {
+    const ffi = this.#ffi;
+    const { argv, hook } = this.handles;
+    const { memory, table } = this.#parts;
+    return trackRejections(hook, {
+      memory,
+      table,
+      scratch: argv + ARGV_BYTES - 8,
+      onEvent: () => {
+        this.#charged += REJECTION_UNITS;
+      },
+      keep: (pointer) => ffi.QTS_DupValuePointer(this.#context, pointer as Value),
+      free: (pointer) => ffi.QTS_FreeValuePointer(this.#context, pointer as Value),
+    });
   }
 
   #runPrelude(options: EngineOptions, argv: number): Value {

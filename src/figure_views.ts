@@ -31,7 +31,4 @@ export function sparkline(values: readonly number[]): string {
   ).join("");
 }
 
-/** A whole number with its thousands set apart. */
-export function formatCount(value: number): string {
-  return Math.round(value).toLocaleString("en-US");
-}
+export { formatCount } from "./limits.ts";

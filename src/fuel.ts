@@ -4,11 +4,11 @@
 
 import { AppError } from "./errors.ts";
 
-/** Part of the name under which a metered module is kept; changes when the rewriting does. */
-export const METER_VERSION = 2;
-
 /** The export that holds the units left, an i32: the host fills it again when asked. */
 export const FUEL_EXPORT = "mcp_exec_fuel";
+
+/** The export that holds the table of functions, of a module that has one of its own. */
+export const TABLE_EXPORT = "mcp_exec_table";
 
 /** Units in the counter at instantiation, enough for the module's own constructors. */
 export const FUEL_AT_START = 1_000_000;
@@ -27,7 +27,15 @@ export interface MeteredModule {
   readonly bulk: number;
 }
 
-const SECTION = { type: 1, import: 2, function: 3, global: 6, export: 7, code: 10 } as const;
+const SECTION = {
+  type: 1,
+  import: 2,
+  function: 3,
+  table: 4,
+  global: 6,
+  export: 7,
+  code: 10,
+} as const;
 const LAST_SECTION = 12;
 const I32 = 0x7f;
 /** One unit for this many bytes copied or filled, as a power of two: about 10 ns either way. */
@@ -52,6 +60,7 @@ export function meterModule(wasm: Uint8Array, options: MeterOptions): MeteredMod
   let loops = 0;
   let bulk = 0;
   let exported = false;
+  let tables = 0;
 
   while (reader.at < wasm.length) {
     const id = reader.byte();
@@ -66,6 +75,9 @@ export function meterModule(wasm: Uint8Array, options: MeterOptions): MeteredMod
       importedGlobals = found.globals;
     } else if (id === SECTION.function) {
       functions = reader.repeat(() => reader.unsigned());
+    } else if (id === SECTION.table) {
+      tables = reader.unsigned();
+      reader.at = start + size;
     } else if (id === SECTION.global) {
       const count = reader.unsigned();
       counter = importedGlobals + count;
@@ -74,10 +86,10 @@ export function meterModule(wasm: Uint8Array, options: MeterOptions): MeteredMod
       reader.at = start + size;
     } else if (id === SECTION.export) {
       const count = reader.unsigned();
-      const name = new TextEncoder().encode(FUEL_EXPORT);
       const rest = wasm.subarray(reader.at, start + size);
-      const entry = [unsigned(name.length), name, [3], unsigned(counter)];
-      body = join([unsigned(count + 1), rest, ...entry]);
+      const added = [exportEntry(FUEL_EXPORT, [3, ...unsigned(counter)])];
+      if (tables > 0) added.push(exportEntry(TABLE_EXPORT, [1, 0]));
+      body = join([unsigned(count + added.length), rest, ...added]);
       exported = counter >= 0;
       reader.at = start + size;
     } else if (id === SECTION.code) {
@@ -111,6 +123,11 @@ export function meterModule(wasm: Uint8Array, options: MeterOptions): MeteredMod
   }
   if (loops === 0) throw unknown("no loops");
   return { bytes: join(parts), loops, bulk };
+}
+
+function exportEntry(name: string, item: readonly number[]): Uint8Array {
+  const bytes = new TextEncoder().encode(name);
+  return join([unsigned(bytes.length), bytes, item]);
 }
 
 function readType(reader: Reader): { params: number; interrupt: boolean } {

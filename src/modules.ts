@@ -41,8 +41,6 @@ export interface ModuleSources {
 /** Where an error happened, and the lines that show it. */
 export interface Place {
   readonly at: SourcePosition;
-  /** The function it was in; empty for the module itself. */
-  readonly name: string;
   readonly detail: readonly string[];
 }
 
@@ -57,8 +55,11 @@ export interface GuestModules {
   read(path: string): string | undefined;
   /** Sorted names in a virtual folder, folders with a `/` behind; otherwise like `read`. */
   list(path: string): string[] | undefined;
-  /** The author's place of an engine's stack; undefined when no frame is in a file we know. */
-  place(stack: string): Place | undefined;
+  /**
+   * The author's place of an engine's stack; undefined when no frame is in a file we know. Of an
+   * interrupt the engine knows only the operator or call before it, else the function's start.
+   */
+  place(stack: string, isInterrupt?: boolean): Place | undefined;
   /** The full error behind a message that `resolve` or `load` gave. */
   failure(message: string): ModuleFailure | undefined;
 }
@@ -179,9 +180,9 @@ export function createModules(sources: ModuleSources, mode?: StripMode): GuestMo
 
   const shownName = (name: string) => name === main ? path : name;
 
-  function place(stack: string): Place | undefined {
+  function place(stack: string, isInterrupt = false): Place | undefined {
     const frames = stack.split("\n").map(parseFrame).filter((frame) =>
-      frame !== undefined && prepared.has(frame.file)
+      frame !== undefined && prepared.get(frame.file)?.isAuthors(frame)
     ) as Frame[];
     const first = frames.findIndex(({ file }) =>
       !file.startsWith(SERVERS) && !SKILL_CODE.test(file)
@@ -189,7 +190,10 @@ export function createModules(sources: ModuleSources, mode?: StripMode): GuestMo
     const from = Math.max(first, 0);
     const chosen = frames[from];
     if (chosen === undefined) return undefined;
-    const at = originalOf(chosen);
+    const at = isInterrupt && frames.length === 1 && chosen.name === ""
+      ? prepared.get(chosen.file)!.interrupted(chosen)
+      : originalOf(chosen);
+    if (at === undefined) return undefined;
     const callers = frames.slice(from + 1, from + MAX_FRAMES).map((frame) => {
       const { line, column } = originalOf(frame);
       const where = `${cleanLine(shownName(frame.file))}:${line}:${column}`;
@@ -197,7 +201,6 @@ export function createModules(sources: ModuleSources, mode?: StripMode): GuestMo
     });
     return {
       at: { file: cleanLine(shownName(chosen.file)), ...at },
-      name: chosen.name,
       detail: [...sourceFrame(textOf(chosen.file) ?? "", at), ...callers],
     };
   }
@@ -273,6 +276,8 @@ function asItIs(js: string): PreparedSource {
     imports: [],
     names: new Map(),
     original: (position) => position,
+    interrupted: (position) => position,
+    isAuthors: () => true,
   };
 }
 

@@ -37,6 +37,8 @@ export const ToHost = {
   now: 11,
   /** JSON of a warning about the result. */
   warn: 12,
+  /** JSON of `GuestFailure`: what a promise was rejected with that nobody handled. */
+  unhandled: 13,
 } as const;
 
 /** What the host tells the prelude. */
@@ -49,6 +51,8 @@ export const ToGuest = {
   refuse: 3,
   /** `id` of a timer that is due. */
   timer: 4,
+  /** What a promise was rejected with that nobody handled: a value, not a text. */
+  unhandled: 5,
 } as const;
 
 /** The levels of log lines, by index. */
@@ -59,6 +63,8 @@ export interface GuestFailure {
   readonly name: string;
   readonly message: string;
   readonly stack: string;
+  /** Whether it is no Error: `message` then shows the value. */
+  readonly plain: boolean;
   /** The call this error came from, 0 for an error of the program's own. */
   readonly call: number;
   /** Whether the engine itself made it: no memory, no stack, an interrupt. */
@@ -278,27 +284,30 @@ const asText = (value) => {
   return text.length > 8192 ? slice(text, 0, 8192) : text;
 };
 const describe = (error, prefix) => {
-  let name = "", message = "", stack = "", call = 0, internal = false;
+  let name = "", message = "", stack = "", call = 0, internal = false, plain = false;
   try {
-    if (typeof error === "symbol") message = inspect(error);
-    else if ((typeof error !== "object" && typeof error !== "function") || error === null) {
-      message = asText(error === undefined ? "undefined" : error);
-    } else {
-      call = recall(origins, error) ?? 0;
-      if (isError(error)) {
-        internal = error instanceof InternalErrorCtor;
-        name = asText(error.name);
-        message = asText(error.message);
-        stack = asText(error.stack);
-      } else message = asText(inspect(error));
-    }
+    const isObject = typeof error === "object" ? error !== null : typeof error === "function";
+    if (isObject) call = recall(origins, error) ?? 0;
+    plain = !(isObject && isError(error));
+    if (!plain) {
+      internal = error instanceof InternalErrorCtor;
+      name = asText(error.name);
+      message = asText(error.message);
+      stack = asText(error.stack);
+      if (name === "" && message === "") name = "Error";
+    } else if (typeof error === "string") message = stringify(asText(error));
+    else message = asText(isObject || typeof error === "symbol" ? inspect(error) : "" + error);
   } catch {
-    name = message = stack = "";
+    name = stack = "";
+    plain = true;
+    message = "an unprintable error";
   }
-  if (name === "" && message === "") message = "unprintable error";
-  if (!internal && call === 0) message = prefix + message;
+  if (!internal && call === 0 && prefix !== "") {
+    message = prefix + message;
+    plain = false;
+  }
   return '{"name":' + stringify(name) + ',"message":' + stringify(message) + ',"stack":' +
-    stringify(stack) + ',"call":' + call + ',"internal":' + internal + "}";
+    stringify(stack) + ',"plain":' + plain + ',"call":' + call + ',"internal":' + internal + "}";
 };
 const fail = (error, prefix = "") => {
   host(${ToHost.fail}, 0, describe(error, prefix));
@@ -397,6 +406,7 @@ const settled = own(immediate(() => undefined));
 const receive = (kind, id, text) => {
   if (kind === ${ToGuest.start}) return start(id, parse(text));
   if (kind === ${ToGuest.timer}) return fire(id);
+  if (kind === ${ToGuest.unhandled}) return void host(${ToHost.unhandled}, 0, describe(text, ""));
   const call = pending[id];
   if (call === undefined) return;
   delete pending[id];

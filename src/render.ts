@@ -4,7 +4,7 @@
 import type { CallTrace } from "./bridge.ts";
 import type { Context, OutputFormat } from "./context.ts";
 import { type AppError, changeTexts, errorText } from "./errors.ts";
-import { formatBytes, MAX_LOG_BYTES } from "./limits.ts";
+import { formatBytes, formatCount, MAX_LOG_BYTES } from "./limits.ts";
 import type { LogEntry } from "./sandbox.ts";
 import type { ServerInfo, ToolDefinition } from "./server.ts";
 import type { RunOutcome } from "./session.ts";
@@ -207,8 +207,8 @@ function roundMs(ms: number): number {
 /** A run in one line: its name in the journal, and what it used. */
 export function runLine({ run, ok, calls, ms, fuel, memory }: RunOutcome): string {
   return `run ${run}: ${ok ? "ok" : "failed"}, ${countOf(calls.length, "call")}, ${formatMs(ms)}, ${
-    Math.round(fuel / 1000)
-  }k fuel, ${formatBytes(memory)}`;
+    formatCount(fuel)
+  } fuel, ${formatBytes(memory)}`;
 }
 
 /** What a program wrote to its log, each line marked so that none passes for one of ours. */

@@ -4,7 +4,6 @@
 import { type Engine, type EngineHost, type GuestText, NoMemory } from "./engine.ts";
 import { AppError, toAppError } from "./errors.ts";
 import {
-  formatBytes,
   MAX_HOST_CALLS,
   MAX_LOG_BYTES,
   MAX_LOG_LINES,
@@ -25,8 +24,16 @@ import type {
 } from "./messages.ts";
 import { createModules, type GuestModules } from "./modules.ts";
 import { type GuestFailure, LOG_LEVELS, ToGuest, ToHost } from "./prelude.ts";
+import type { StripMode } from "./source.ts";
 import { cleanLine } from "./text.ts";
-import { count, stopError, type StopReason } from "./verdict.ts";
+import {
+  count,
+  failureText,
+  refusal,
+  stopError,
+  type StopReason,
+  unhandledWarnings,
+} from "./verdict.ts";
 import { randomHex, randomSeed, readUrl } from "./web_host.ts";
 
 const MAX_TEXT_BYTES = 64 * 1024;
@@ -37,6 +44,7 @@ const MODULE_UNITS = 1000;
 const JOBS_PER_TURN = 256;
 const LOG_LINES_PER_MESSAGE = 64;
 const CALLS_PER_MESSAGE = 64;
+
 /** What a run is given. */
 export interface RunStart {
   readonly run: number;
@@ -68,7 +76,7 @@ export class Run implements EngineHost {
   #outcome: Outcome | undefined;
   #stop: StopReason | undefined;
   #isInterrupted = false;
-  #isRetry = false;
+  #mode: StripMode | undefined;
   #hasEnded = false;
   #grace = 1;
   #calls = 0;
@@ -89,6 +97,7 @@ export class Run implements EngineHost {
   #logBytes = 0;
   #lostLines = 0;
   readonly #warnings: string[] = [];
+  readonly #unhandled: GuestFailure[] = [];
 
   constructor(start: RunStart) {
     this.#start = start;
@@ -100,7 +109,7 @@ export class Run implements EngineHost {
     const { entry, args = "", limits } = program;
     let engine: Engine;
     try {
-      this.#modules = createModules(program, this.#isRetry ? "transform" : undefined);
+      this.#modules = createModules(program, this.#mode);
       engine = await startEngine(limits.memory);
     } catch (error) {
       return this.#end({ error: toAppError(error) });
@@ -187,6 +196,7 @@ export class Run implements EngineHost {
 
   call(kind: number, id: number, text: GuestText): string | undefined {
     this.#engine!.charge(HOST_UNITS);
+    if (kind === ToHost.unhandled) this.#unhandled.push(JSON.parse(text.read()));
     if (this.#outcome !== undefined) return undefined;
     if (this.#stop !== undefined && kind !== ToHost.fail) return undefined;
     switch (kind) {
@@ -212,7 +222,8 @@ export class Run implements EngineHost {
       case ToHost.url:
         return this.#onUrl(text);
       case ToHost.random:
-        return this.#onRandom(id);
+        this.#engine!.charge(id);
+        return randomHex(id);
       case ToHost.now:
         return this.#ms().toFixed(2);
       case ToHost.warn:
@@ -223,11 +234,11 @@ export class Run implements EngineHost {
 
   #onHostCall(id: number, text: GuestText): string | undefined {
     const { bytes } = text;
-    if (bytes > MAX_PARAMS_BYTES) return tooLarge("Request", bytes, MAX_PARAMS_BYTES);
+    if (bytes > MAX_PARAMS_BYTES) return refusal("Request", bytes);
     this.#sentBytes += bytes;
     if (this.#sentBytes > MAX_RUN_SENT_BYTES) this.#abandon("sent");
-    const together = this.#openBytes + bytes;
-    if (together > MAX_OPEN_BYTES) return tooLarge("Open requests", together, MAX_OPEN_BYTES);
+    const all = this.#openBytes + bytes;
+    if (all > MAX_OPEN_BYTES) return refusal("Open requests", all);
     const body = text.read();
     const space = body.indexOf(" ");
     const name = body.slice(0, space);
@@ -235,7 +246,7 @@ export class Run implements EngineHost {
       if (++this.#calls > this.#start.program.limits.calls) this.#abandon("calls");
     } else if (++this.#hostCalls > MAX_HOST_CALLS) this.#abandon("host calls");
     this.#open.set(id, bytes);
-    this.#openBytes = together;
+    this.#openBytes = all;
     this.#asked.push({ id, name, json: body.slice(space + 1) });
     if (this.#asked.length >= CALLS_PER_MESSAGE) this.#flush();
     return undefined;
@@ -296,12 +307,6 @@ export class Run implements EngineHost {
     return readUrl(text.read());
   }
 
-  #onRandom(size: number): string {
-    const hex = randomHex(size);
-    this.#engine!.charge(hex.length / 2);
-    return hex;
-  }
-
   #due(): StopReason | undefined {
     if (this.#engine!.fuel > this.#start.program.limits.fuel) return "fuel";
     if (Atomics.load(this.#start.flag, 0) !== 0) return "cancelled";
@@ -335,7 +340,21 @@ export class Run implements EngineHost {
     }
     this.#flush();
     const end = this.#judge(engine, { fault, isWhole });
-    if (end !== undefined) this.#end(end);
+    if (end === undefined) return;
+    if (fault === undefined && this.#stop === undefined) this.#tellUnhandled(engine);
+    this.#end(end);
+  }
+
+  // The program has its outcome: what it may do now costs it these warnings and nothing else.
+  #tellUnhandled(engine: Engine): void {
+    const { unhandled } = engine;
+    try {
+      engine.sendUnhandled(ToGuest.unhandled);
+    } catch {
+      // A reason that does not stop being described.
+    }
+    const place = (stack: string) => this.#modules!.place(stack)?.at;
+    for (const text of unhandledWarnings(this.#unhandled, { unhandled, place })) this.#warn(text);
   }
 
   #judge(
@@ -367,27 +386,31 @@ export class Run implements EngineHost {
   }
 
   #judgeFailure(engine: Engine, failure: GuestFailure): End | undefined {
-    const { name, message, call, internal } = failure;
+    const { message, call, internal, plain } = failure;
     // At the brim not even an Error can be made, and null is thrown.
-    const noMemory = internal ? message === "out of memory" : message === "null";
+    const noMemory = internal ? message === "out of memory" : plain && message === "null";
     if (noMemory && engine.refusedMemory) return this.#stopped("memory");
     if (internal && message === "stack overflow") return this.#stopped("stack");
-    if (this.#mayRetry(message)) return void this.#retry();
+    const mode = this.#secondMode(failure);
+    if (mode !== undefined) return void this.#retry(mode);
     const known = this.#modules!.failure(message);
     if (known !== undefined) return known;
-    const text = name === "" || call !== 0 ? message : `${name}: ${message}`;
-    const error = new AppError("guest", cleanLine(text) || "Program failed", this.#place());
+    const error = new AppError("guest", failureText(failure), this.#place());
     return { error, ...(call !== 0 && { call }) };
   }
 
-  // An import of a type that only `transform` takes out; nothing of the program ran yet.
-  #mayRetry(message: string): boolean {
-    return !this.#isRetry && message.startsWith("Could not find export") &&
-      this.#calls + this.#hostCalls + this.#logLines + this.#timers.size === 0;
+  // How a program is read once more, of which nothing ran yet that anybody could have seen.
+  #secondMode({ name, message }: GuestFailure): StripMode | undefined {
+    if (this.#mode !== undefined) return undefined;
+    if (this.#calls + this.#hostCalls + this.#logLines + this.#timers.size > 0) return undefined;
+    // An import of a type that only `transform` takes out.
+    if (message.startsWith("Could not find export")) return "transform";
+    // The parser of types says what is wrong, and where.
+    return name === "SyntaxError" ? "strip" : undefined;
   }
 
-  #retry(): void {
-    this.#isRetry = true;
+  #retry(mode: StripMode): void {
+    this.#mode = mode;
     this.#outcome = undefined;
     this.#engine = undefined;
     clearTimeout(this.#deadline);
@@ -397,7 +420,8 @@ export class Run implements EngineHost {
   #judgeExports(names: readonly string[]): End {
     const { entry } = this.#start.program;
     if (entry === "default") {
-      this.#warn('Program has no result: add "export default VALUE"');
+      const other = names.length === 0 ? ', or end it with "return VALUE"' : "";
+      this.#warn(`Program has no result: add "export default VALUE"${other}`);
       return {};
     }
     const hint = names.length === 0
@@ -421,23 +445,13 @@ export class Run implements EngineHost {
       ms: this.#clockMs(),
       calls: this.#calls,
       open: this.#open.size,
-      place: this.#interruptedPlace(),
+      place: this.#place(),
     });
   }
 
-  // The engine knows the last call of the function it was in, else the function's start; that of
-  // the module itself says nothing.
-  #interruptedPlace() {
-    const place = this.#place();
-    const isStart = place?.at.line === 1 && place.at.column === 1 && place.name === "";
-    return this.#isInterrupted && isStart ? undefined : place;
-  }
-
   #place() {
-    const outcome = this.#outcome;
-    return outcome !== undefined && "failure" in outcome
-      ? this.#modules?.place(outcome.failure.stack)
-      : undefined;
+    if (this.#outcome === undefined || !("failure" in this.#outcome)) return undefined;
+    return this.#modules?.place(this.#outcome.failure.stack, this.#isInterrupted);
   }
 
   #ms(): number {
@@ -455,15 +469,11 @@ export class Run implements EngineHost {
   }
 
   #flush(): void {
-    const { run } = this.#start;
-    if (this.#lines.length > 0) this.#post({ type: "log", run, entries: this.#lines });
-    if (this.#asked.length > 0) this.#post({ type: "calls", run, calls: this.#asked });
+    const { run, post } = this.#start;
+    if (this.#lines.length > 0) post({ type: "log", run, entries: this.#lines });
+    if (this.#asked.length > 0) post({ type: "calls", run, calls: this.#asked });
     this.#lines = [];
     this.#asked = [];
-  }
-
-  #post(message: FromWorker): void {
-    this.#start.post(message);
   }
 
   #end({ error, ...rest }: End): void {
@@ -485,11 +495,6 @@ export class Run implements EngineHost {
       truncated: lost === 0 ? [] : [`log: ${count(lost, "line")} left out or cut`],
       warnings: this.#warnings,
     };
-    this.#post({ type: "done", run: this.#start.run, report });
+    this.#start.post({ type: "done", run: this.#start.run, report });
   }
-}
-
-function tooLarge(what: string, value: number, limit: number): string {
-  const message = `${what} too large: ${formatBytes(value)}, more than ${formatBytes(limit)}`;
-  return JSON.stringify({ kind: "limit", message });
 }

@@ -1,7 +1,6 @@
 // An author's TypeScript made into JavaScript that the engine can run, with its positions kept.
 // It runs in the sandbox's worker: it needs no permission and must never run what it is given.
 
-import { stripTypeScriptTypes } from "node:module";
 import { AppError } from "./errors.ts";
 import {
   formatBytes,
@@ -11,7 +10,7 @@ import {
 } from "./limits.ts";
 import { mapPositions, type Position } from "./source_map.ts";
 import { checkNesting } from "./source_nesting.ts";
-import { scanSource, type SourceScan } from "./source_scan.ts";
+import { scanSource, type SourceScan, type Span } from "./source_scan.ts";
 import { cleanLine, cleanText, quoteText } from "./text.ts";
 
 export type { Position } from "./source_map.ts";
@@ -34,6 +33,13 @@ export interface PreparedSource {
   readonly names: ReadonlyMap<string, readonly string[] | undefined>;
   /** The place in the author's text of a place in `js`. */
   original(position: Position): Position;
+  /** Whether a place in `js` is of the author's text, and not of what was put around it. */
+  isAuthors(position: Position): boolean;
+  /**
+   * Where an interrupt of the top level happened, by the place in `js` of the operator or call
+   * before it, 1:1 when there is none: that place where it is in a loop, else the next loop.
+   */
+  interrupted(position: Position): Position | undefined;
 }
 
 /** How a source is read. */
@@ -46,6 +52,12 @@ export interface PrepareOptions {
   readonly mode?: StripMode;
 }
 
+// What may be more than JavaScript; a text with none of it needs no parser of types.
+const MAYBE_TYPED = new RegExp(
+  "^#!|[:<!@\\ufeff]|\\?(?![.?])|\\bexport\\s*=|\\b(?:import|function|class|as|satisfies|type|" +
+    "interface|enum|namespace|module|declare|abstract|accessor|global)\\b",
+);
+
 const BODY_START = "export default await(async()=>{";
 const BODY_END = "\n})();";
 const MAP_START = "\n//# sourceMappingURL=data:application/json;base64,";
@@ -57,39 +69,63 @@ const CONTINUED = /;[ \t\r\n]*[([`+\-/*]/g;
  * valid, and a `limit` error named `source` for what is too large.
  */
 export function prepareSource(text: string, options: PrepareOptions): PreparedSource {
+  return prepare(text, { ...options, isPlain: false });
+}
+
+function prepare(
+  text: string,
+  options: PrepareOptions & { readonly isPlain: boolean },
+): PreparedSource {
   checkSize(text, options.path);
   const { transformable, unterminated } = checkNesting(text, options.path);
   if (unterminated !== undefined) {
     const { what, at } = unterminated;
     throw syntaxError(`Unterminated ${what}`, text, { path: options.path, at: placeOf(text, at) });
   }
-  const stripped = strip(text, { ...options, transformable });
+  const unread: Stripped = { js: text, mode: "strip", original: (position) => position };
+  let stripped = options.isPlain ? unread : strip(text, { ...options, transformable });
   const scan = scanSource(stripped.js);
   const isModule = scan.exports || !scan.returns;
   const form = options.form ?? (isModule ? "module" : "body");
+  // What is wrapped must have been accepted alone; a plain module is left to the engine.
+  if (options.isPlain && form === "body") stripped = strip(text, { ...options, transformable });
   const wrapped = form === "body" ? wrapBody(stripped.js, scan) : { js: stripped.js, shift: 0 };
+  const inside = ({ line, column }: Position) => ({
+    line,
+    column: line === 1 ? Math.max(1, column - wrapped.shift) : column,
+  });
   return {
     js: wrapped.js,
     form,
     mode: stripped.mode,
     imports: scan.imports,
     names: scan.names,
-    original: ({ line, column }) =>
-      stripped.original({
-        line,
-        column: line === 1 ? Math.max(1, column - wrapped.shift) : column,
-      }),
+    original: (position) => stripped.original(inside(position)),
+    isAuthors: ({ line }) => form === "module" || lineOf(wrapped.js, line + 1) !== undefined,
+    interrupted(position) {
+      const at = offsetOf(stripped.js, inside(position));
+      const isIn = ({ start, end }: Span) => start <= at && at < end;
+      const isNear = at > 0 && scan.functions.some(isIn) || scan.loops.some(isIn);
+      const next = isNear ? undefined : scan.loops.find(({ start }) => start >= at);
+      if (next !== undefined) return stripped.original(placeOf(stripped.js, next.start));
+      return at === 0 && !isNear ? undefined : this.original(position);
+    },
   };
 }
 
 const ready = new Map<string, PreparedSource>();
 let readyChars = 0;
 
-/** Like `prepareSource`; what was prepared lately is kept in this process and not done again. */
+/**
+ * Like `prepareSource`, for the engine: what was prepared lately is kept in this process and not
+ * done again, and with no mode given a module that holds nothing like a type is not parsed, so that
+ * its mistakes are found by the engine.
+ */
 export function prepareOnce(text: string, options: PrepareOptions): PreparedSource {
   const key = `${options.form ?? ""} ${options.mode ?? ""}\n${text}`;
   const known = ready.get(key);
-  const source = known ?? prepareSource(text, options);
+  const isPlain = options.mode === undefined && !MAYBE_TYPED.test(text);
+  const source = known ?? prepare(text, { ...options, isPlain });
   ready.delete(key);
   ready.set(key, source);
   if (known === undefined) readyChars += key.length;
@@ -137,6 +173,16 @@ function checkSize(text: string, path: string): void {
     { limit: { name: "source", limit: MAX_SOURCE_BYTES, value: size } },
   );
 }
+
+type StripTypes = typeof import("node:module").stripTypeScriptTypes;
+
+let stripTypes: StripTypes | undefined;
+
+// Loaded when it is needed: that takes longer than the whole run of a short program.
+const stripTypeScriptTypes: StripTypes = (...args) => {
+  stripTypes ??= process.getBuiltinModule("node:module").stripTypeScriptTypes;
+  return stripTypes(...args);
+};
 
 interface Stripped {
   readonly js: string;
@@ -237,6 +283,11 @@ function refusal(error: unknown, text: string, path: string): AppError {
 function placeOf(text: string, at: number): Position {
   const lines = text.slice(0, at).split("\n");
   return { line: lines.length, column: [...lines.at(-1)!].length + 1 };
+}
+
+function offsetOf(text: string, { line, column }: Position): number {
+  const before = text.split("\n", line - 1).join("\n");
+  return before.length + (line > 1 ? 1 : 0) + column - 1;
 }
 
 // The stripper shows a tab as two columns.

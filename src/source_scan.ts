@@ -10,6 +10,12 @@ export interface ImportDeclaration {
   readonly line: string;
 }
 
+/** A part of a text; `end` is behind its last character. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** What a source imports and which form it has. */
 export interface SourceScan {
   /**
@@ -24,6 +30,10 @@ export interface SourceScan {
   readonly exports: boolean;
   /** Whether a `return` stands outside of every function. */
   readonly returns: boolean;
+  /** Loops outside of every function, in order; a loop of one statement ends where its block does. */
+  readonly loops: readonly Span[];
+  /** Bodies of functions that stand in no other function. */
+  readonly functions: readonly Span[];
 }
 
 interface Level {
@@ -37,10 +47,14 @@ interface Level {
   classes: boolean[];
   functionHead: FunctionHead;
   ternaries: number;
+  readonly start: number;
+  /** Loops of the top level that began here and whose end is still to come. */
+  readonly loops: { readonly start: number; body: boolean }[];
 }
 
 type FunctionHead = "none" | "declaration" | "expression";
 
+const LOOP_WORDS = new Set(["for", "while", "do"]);
 const CONTROL_WORDS = new Set(["if", "for", "while", "switch", "with", "catch"]);
 // Behind these an operand follows, so that a `/` begins a regular expression and `{` an object.
 const OPERAND_FOLLOWS = new Set(
@@ -74,6 +88,8 @@ class Scanner {
   readonly #declarations: ImportDeclaration[] = [];
   #exports = false;
   #returns = false;
+  readonly #loops: Span[] = [];
+  readonly #functions: Span[] = [];
 
   constructor(js: string) {
     this.#lexer = new Lexer(js);
@@ -96,12 +112,15 @@ class Scanner {
       this.#before = this.#last;
       this.#last = value;
     }
+    for (const level of [this.#level, ...this.#levels]) this.#endLoops(level);
     return {
       imports: [...this.#imports.keys()],
       names: this.#computes ? new Map() : this.#imports,
       declarations: this.#declarations,
       exports: this.#exports,
       returns: this.#returns,
+      loops: this.#loops.sort((a, b) => a.start - b.start),
+      functions: this.#functions,
     };
   }
 
@@ -110,6 +129,9 @@ class Scanner {
     this.#operand = true;
     if (this.#last === "." || this.#last === "?." || this.#isKey()) return;
     const isTop = this.#levels.length === 0;
+    if (LOOP_WORDS.has(word) && level.kind === "block" && !level.inFunction) {
+      level.loops.push({ start: this.#lexer.start, body: word === "do" });
+    }
     if (word === "return" && level.kind === "block") this.#returns ||= !level.inFunction;
     else if (word === "function") level.functionHead = this.#headKind();
     else if (word === "class") level.classes.push(this.#headKind() === "expression");
@@ -232,7 +254,10 @@ class Scanner {
         this.#operand &&= !this.#lexer.lineBreak;
         break;
       default:
-        if (char === ";") level.ternaries = 0;
+        if (char === ";") {
+          level.ternaries = 0;
+          if (level.loops.at(-1)?.body) this.#endLoops(level);
+        }
         this.#operand = false;
     }
     return char;
@@ -270,14 +295,29 @@ class Scanner {
 
   #push(kind: Level["kind"], parts: { operand?: boolean; head?: FunctionHead }): void {
     this.#levels.push(this.#level);
-    this.#level = newLevel(kind, { ...parts, inFunction: this.#level.inFunction });
+    const { inFunction } = this.#level;
+    this.#level = newLevel(kind, { ...parts, inFunction, start: this.#lexer.start });
     this.#operand = false;
   }
 
   #pop(): void {
-    this.#closed = this.#level;
-    this.#operand = this.#level.operand;
-    this.#level = this.#levels.pop() ?? this.#level;
+    const closed = this.#closed = this.#level;
+    this.#operand = closed.operand;
+    const level = this.#level = this.#levels.pop() ?? closed;
+    this.#endLoops(closed);
+    if (closed.kind === "function" && !level.inFunction) {
+      this.#functions.push({ start: closed.start, end: this.#lexer.end });
+    }
+    // The head of a loop, or the whole of it.
+    const loop = level.loops.at(-1);
+    if (closed.kind === "group" && loop !== undefined) loop.body = true;
+    else if (closed.kind === "block" && loop?.body) this.#endLoops(level);
+  }
+
+  #endLoops(level: Level): void {
+    for (const { start } of level.loops.splice(0)) {
+      this.#loops.push({ start, end: this.#lexer.end });
+    }
   }
 }
 
@@ -292,7 +332,7 @@ function namesOf(words: readonly string[]): string[] | undefined {
 
 function newLevel(
   kind: Level["kind"],
-  parts: { operand?: boolean; head?: FunctionHead; inFunction?: boolean },
+  parts: { operand?: boolean; head?: FunctionHead; inFunction?: boolean; start?: number },
 ): Level {
   return {
     kind,
@@ -302,5 +342,7 @@ function newLevel(
     classes: [],
     functionHead: "none",
     ternaries: 0,
+    start: parts.start ?? 0,
+    loops: [],
   };
 }

@@ -1,16 +1,22 @@
 // The errors a run can end with, as texts: which limit was met, with its value and what to do.
 
-import { AppError, type ErrorParts } from "./errors.ts";
+import { AppError, type ErrorParts, type SourcePosition } from "./errors.ts";
 import {
   formatBytes,
+  formatCount,
+  formatDuration,
   GUEST_STACK_BYTES,
   MAX_HOST_CALLS,
+  MAX_OPEN_BYTES,
   MAX_OUTPUT_BYTES,
+  MAX_PARAMS_BYTES,
   MAX_RUN_RECEIVED_BYTES,
   MAX_RUN_SENT_BYTES,
   MAX_TIMERS,
   type RunLimits,
 } from "./limits.ts";
+import type { CallFailure, GuestFailure } from "./prelude.ts";
+import { cleanLine } from "./text.ts";
 
 /** Why a run was stopped from outside the program. */
 export type StopReason =
@@ -64,14 +70,14 @@ function describeLimit(reason: Exclude<StopReason, "cancelled">, facts: StopFact
   switch (reason) {
     case "fuel":
       return {
-        message: `Program used up its fuel of ${fuel} units`,
+        message: `Program used up its fuel of ${formatCount(fuel)} units`,
         hint: "look for an endless loop, else raise --fuel",
         limit: fuel,
         value: facts.fuel,
       };
     case "wall":
       return {
-        message: `Program took longer than ${wallMs} ms`,
+        message: `Program took longer than ${formatDuration(wallMs)}`,
         hint: facts.open > 0
           ? `it was waiting for ${count(facts.open, "call")}: raise --timeout`
           : "raise --timeout",
@@ -97,7 +103,7 @@ function describeLimit(reason: Exclude<StopReason, "cancelled">, facts: StopFact
         limit: MAX_OUTPUT_BYTES,
       };
     case "timers":
-      return { message: `Program has more than ${MAX_TIMERS} timers`, limit: MAX_TIMERS };
+      return { message: `Program has more than ${count(MAX_TIMERS, "timer")}`, limit: MAX_TIMERS };
     case "calls":
       return {
         message: `Program made more than ${count(calls, "tool call")}`,
@@ -107,7 +113,9 @@ function describeLimit(reason: Exclude<StopReason, "cancelled">, facts: StopFact
       };
     case "host calls":
       return {
-        message: `Program made more than ${MAX_HOST_CALLS} calls for state, search and files`,
+        message: `Program made more than ${
+          count(MAX_HOST_CALLS, "call")
+        } for state, search and files`,
         limit: MAX_HOST_CALLS,
       };
     case "sent":
@@ -124,7 +132,49 @@ function describeLimit(reason: Exclude<StopReason, "cancelled">, facts: StopFact
   }
 }
 
+const REQUEST_LIMITS = { Request: MAX_PARAMS_BYTES, "Open requests": MAX_OPEN_BYTES } as const;
+
+/** What the prelude gets instead of a call, as JSON, when a request or all open ones are too large. */
+export function refusal(what: keyof typeof REQUEST_LIMITS, bytes: number): string {
+  const limit = formatBytes(REQUEST_LIMITS[what]);
+  const message = `${what} too large: ${formatBytes(bytes)}, more than ${limit}`;
+  const failure: CallFailure = { kind: "limit", message };
+  return JSON.stringify(failure);
+}
+
+/** The message of an error for what a program threw: safe to show, never empty. */
+export function failureText(failure: GuestFailure): string {
+  const { plain, call } = failure;
+  return cleanLine(`${plain && call === 0 ? "Program threw " : ""}${thrownText(failure)}`) ||
+    "Program failed";
+}
+
+/** A warning for each promise that was rejected and not handled, and one that counts the others. */
+export function unhandledWarnings(
+  known: readonly GuestFailure[],
+  { unhandled, place }: {
+    readonly unhandled: number;
+    readonly place: (stack: string) => SourcePosition | undefined;
+  },
+): string[] {
+  const warnings = known.map((failure) => {
+    const at = place(failure.stack);
+    const where = at === undefined ? "" : ` at ${at.file}:${at.line}:${at.column}`;
+    return `Promise was rejected and nobody handled it: ${cleanLine(thrownText(failure))}${where}`;
+  });
+  const others = unhandled - known.length;
+  if (others <= 0) return warnings;
+  const thing = known.length === 0 ? "promise" : "more promise";
+  return [...warnings, `${count(others, thing)} rejected and handled by nobody`];
+}
+
+// An error that came from a call says by its message what it is.
+function thrownText({ name, message, call }: GuestFailure): string {
+  if (name === "" || call !== 0) return message;
+  return message === "" ? name : `${name}: ${message}`;
+}
+
 /** `number` and `thing`, with an `s` where there is not exactly one. */
 export function count(number: number, thing: string): string {
-  return `${number} ${thing}${number === 1 ? "" : "s"}`;
+  return `${formatCount(number)} ${thing}${number === 1 ? "" : "s"}`;
 }

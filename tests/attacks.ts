@@ -1,7 +1,7 @@
 // The attack programs of `escapes/`, and what each must come to. Each file is one attack as a guest
 // would write it; its first lines are the title, `expect:` with alternatives, and what else differs
 // from the usual: `each` (METHOD stands for each of these), `fuel`, `memory`, `wall`, `files`,
-// `calls`, `cancel`, `truncated`.
+// `calls`, `cancel`, `truncated`, `warns`.
 
 import { AppError } from "../src/errors.ts";
 import { DEFAULT_RUN_LIMITS, parseSize, type RunLimits, toMemoryLimit } from "../src/limits.ts";
@@ -19,6 +19,8 @@ export interface Attack {
   readonly cancelMs: number | undefined;
   /** What must have been cut. */
   readonly truncated: string | undefined;
+  /** What must have been warned of; `nothing` when nothing may. */
+  readonly warns: string | undefined;
 }
 
 const FOLDER = new URL("./escapes/", import.meta.url);
@@ -56,6 +58,7 @@ function parseAttack(text: string): Attack[] {
     calls: number("calls"),
     cancelMs: number("cancel"),
     truncated: rest.get("truncated"),
+    warns: rest.get("warns"),
   }));
 }
 

@@ -13,6 +13,11 @@ async function check(executor: CodeExecutor, attack: Attack): Promise<void> {
   if (attack.truncated !== undefined) {
     assert.match(report.truncated.join(), new RegExp(attack.truncated));
   }
+  const warned = report.warnings.join("\n");
+  if (attack.warns === "nothing") assert.equal(warned, "");
+  else if (attack.warns !== undefined) {
+    assert.ok(warned.includes(attack.warns), `warned of ${JSON.stringify(warned)}`);
+  }
   assert.ok(report.memory <= attack.limits.memory);
   assert.ok(report.log.length <= 10_000);
   assert.equal(Object.keys(Object.prototype).length, 0);

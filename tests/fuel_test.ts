@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FUEL_AT_START, FUEL_EXPORT, meterModule } from "../src/fuel.ts";
+import { FUEL_AT_START, FUEL_EXPORT, meterModule, TABLE_EXPORT } from "../src/fuel.ts";
 
 const INTERRUPT = { interrupt: { module: "a", name: "i" } };
 const I32 = 0x7f;
@@ -7,11 +7,12 @@ const I32 = 0x7f;
 interface Parts {
   readonly body: readonly number[];
   readonly importName?: string;
+  readonly table?: boolean;
 }
 
 // A module with the import `a.i`, a memory, and two functions: `body` exported as `f` with one
 // parameter, and a larger one that stands for the interpreter.
-function buildModule({ body, importName = "i" }: Parts): Uint8Array {
+function buildModule({ body, importName = "i", table = false }: Parts): Uint8Array {
   const section = (id: number, ...bytes: number[]) => [id, bytes.length, ...bytes];
   const code = (bytes: readonly number[]) => [bytes.length + 2, 0, ...bytes, 0x0b];
   // A loop over nearly all of it, with a small one inside.
@@ -21,6 +22,7 @@ function buildModule({ body, importName = "i" }: Parts): Uint8Array {
     ...section(1, 2, 0x60, 1, I32, 1, I32, 0x60, 1, I32, 0),
     ...section(2, 1, 1, 0x61, 1, importName.charCodeAt(0), 0, 0),
     ...section(3, 2, 1, 1),
+    ...(table ? section(4, 1, 0x70, 0, 3) : []),
     ...section(5, 1, 0, 1),
     ...section(6, 1, I32, 0, 0x41, 0, 0x0b),
     ...section(7, 1, 1, 0x66, 0, 1),
@@ -77,6 +79,17 @@ Deno.test("meterModule traps when the import wants to stop", () => {
   const { bytes } = meterModule(buildModule({ body: COUNT_DOWN }), INTERRUPT);
   const { run } = start(bytes, () => 1);
   assert.throws(() => run(0), WebAssembly.RuntimeError);
+});
+
+Deno.test("meterModule exports the table of a module that has one", () => {
+  const exportsOf = (table: boolean) =>
+    WebAssembly.Module.exports(
+      new WebAssembly.Module(
+        meterModule(buildModule({ body: COUNT_DOWN, table }), INTERRUPT).bytes,
+      ),
+    ).map(({ name }) => name);
+  assert.deepEqual(exportsOf(true), ["f", FUEL_EXPORT, TABLE_EXPORT]);
+  assert.deepEqual(exportsOf(false), ["f", FUEL_EXPORT]);
 });
 
 Deno.test("meterModule refuses what it does not know", () => {

@@ -238,11 +238,79 @@ test("execute stops at the wall clock while it waits, and while it computes", as
     limits,
   });
   assert.deepEqual([busy.limit?.name, busy.at?.line], ["wall", 2]);
-  // A function at the very start has a place; the module itself has none that would help.
   const first = await errorOf(executor, "function f() {\n  for (;;);\n}\nf();", { limits });
   assert.deepEqual(first.at, { file: "main.ts", line: 1, column: 1 });
-  assert.equal((await errorOf(executor, "const a = 1;\nfor (;;);", { limits })).at, undefined);
   assert.equal(await valueOf(executor, "export default 1"), 1);
+});
+
+test("execute says at which loop of the top level a program was stopped", async (executor) => {
+  const limits = { fuel: 1e6 };
+  const cases: [source: string, line: number, column: number][] = [
+    ["const a = 1;\n  for (;;);", 2, 3],
+    ["for (;;);", 1, 1],
+    ["let a: number = 1;\nfunction f() { for (;;); }\n\nwhile (a) {\n  a++;\n}\nreturn a;", 4, 8],
+    ["let a = 1;\nif (a > 0) {\n  do {\n    a++;\n  } while (a);\n}", 3, 3],
+    ['import { log } from "mcp:host";\nlog("info", "a");\nawait 0;\nfor (;;) {}\nreturn 1;', 4, 1],
+    ["enum E { a }\n\nfor (let i: number = 1;;) i++;", 3, 1],
+    ["let a = 1;\nfor (;;) {\n  a = a + 2;\n}", 2, 1],
+  ];
+  for (const [source, line, column] of cases) {
+    const { at, detail } = await errorOf(executor, source, { limits });
+    assert.deepEqual(at, { file: "main.ts", line, column }, source);
+    assert.equal(detail![0], `${line} | ${source.split("\n")[line - 1]}`);
+  }
+  const none = await errorOf(executor, 'await 0; await new Function("for (;;);")()', { limits });
+  assert.equal(none.limit?.name, "fuel");
+});
+
+test("execute shows frames of the author's text alone", async (executor) => {
+  const error = await errorOf(executor, "const f = () => nope();\nf();\nreturn 1;");
+  assert.deepEqual(error.at, { file: "main.ts", line: 1, column: 17 });
+  assert.deepEqual(error.detail, [
+    "1 | const f = () => nope();",
+    "                    ^",
+    "at main.ts:2:2",
+  ]);
+});
+
+test("execute says what was thrown that is no error, E-R3 S20", async (executor) => {
+  const messageOf = async (thrown: string) => (await errorOf(executor, `throw ${thrown};`)).message;
+  assert.equal(await messageOf("1n"), "Program threw 1");
+  assert.equal(await messageOf('""'), 'Program threw ""');
+  assert.equal(await messageOf("[1, { a: 2 }]"), "Program threw [ 1, { a: 2 } ]");
+  assert.equal(await messageOf("new RangeError('far')"), "RangeError: far");
+  assert.equal(await messageOf("new Error()"), "Error");
+  assert.equal(await messageOf("Object.assign(new Error(), { name: '' })"), "Error");
+});
+
+test("execute fits its advice on a missing result to the program's form", async (executor) => {
+  const warningsOf = async (source: string) => (await run(executor, source)).warnings;
+  assert.deepEqual(await warningsOf("1 + 1"), [
+    'Program has no result: add "export default VALUE", or end it with "return VALUE"',
+  ]);
+  assert.deepEqual(await warningsOf("export const a = 1"), [
+    'Program has no result: add "export default VALUE"',
+  ]);
+});
+
+test("execute warns of promises that nobody handled, with their place, E-R8", async (executor) => {
+  const files = new Map([["/mcp-tools/bad.ts", "throw new Error('in it');"]]);
+  const warningsOf = async (source: string) => (await run(executor, source, { files })).warnings;
+  assert.deepEqual(await warningsOf("const f = async () => {\n  nope();\n};\nf();\nreturn 1;"), [
+    "Promise was rejected and nobody handled it: ReferenceError: 'nope' is not defined at main.ts:2:3",
+  ]);
+  const unawaited = "import('/mcp-tools/bad.ts');\nawait 0; await 0;\nawait 0;\nexport default 1";
+  assert.deepEqual(await warningsOf(unawaited), [
+    "Promise was rejected and nobody handled it: Error: in it at /mcp-tools/bad.ts:1:16",
+  ]);
+  assert.deepEqual(
+    await warningsOf("await import('/mcp-tools/bad.ts').catch(() => 1);\nreturn 1"),
+    [],
+  );
+  assert.deepEqual(await warningsOf("throw new Error('once')"), []);
+  assert.deepEqual(await warningsOf("Promise.reject(1);\nthrow new Error('other')"), [
+    "Promise was rejected and nobody handled it: 1",
+  ]);
 });
 
 test("execute names the limit that was met", async (executor) => {
@@ -634,10 +702,17 @@ test("execute answers calls that fail in odd ways", async (executor) => {
   }
 });
 
+test("execute says where a program without types is wrong", async (executor) => {
+  const source = "const a = 1;\nconst b = = 2;\nexport default a + b;";
+  const { error } = await run(executor, source);
+  assert.match(error!.message, /^Syntax error: /);
+  assert.deepEqual(error!.at, { file: "main.ts", line: 2, column: 11 });
+});
+
 test("imports lists what a source imports, or says where it is wrong", async (executor) => {
   const source = 'import { a } from "mcp:a";\nexport * from "./b.ts";\nawait import("mcp:c");';
   assert.deepEqual(await executor.imports(source, "main.ts"), ["mcp:a", "./b.ts", "mcp:c"]);
-  await assert.rejects(executor.imports("let = ;", "x.ts"), { kind: "guest" });
+  await assert.rejects(executor.imports("let a: = ;", "x.ts"), { kind: "guest" });
 });
 
 Deno.test("close stops what runs and what waits, and refuses what comes later", async () => {

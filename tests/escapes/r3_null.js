@@ -1,3 +1,3 @@
 // E-R3 S20: a thrown null
-// expect: guest null
+// expect: guest Program threw null
 throw null;

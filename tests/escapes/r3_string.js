@@ -1,3 +1,3 @@
 // E-R3 S20: a thrown string
-// expect: guest plain text
+// expect: guest Program threw "plain text"
 throw "plain text";

@@ -1,3 +1,3 @@
 // E-R3 S20: a thrown symbol
-// expect: guest Symbol(odd)
+// expect: guest Program threw Symbol(odd)
 throw Symbol("odd");

@@ -1,3 +1,3 @@
 // E-R3 S20: a thrown undefined
-// expect: guest undefined
+// expect: guest Program threw undefined
 throw undefined;
