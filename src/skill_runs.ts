@@ -64,44 +64,74 @@ export async function loadSkill(
  */
 export async function runSkill(
   invocation: Invocation,
-  { skill, flags, args, workspace, command }: SkillRun,
+  run: SkillRun,
 ): Promise<RunOutcome> {
-  const { program } = skill.metadata;
-  const source = skill.files.get(PROGRAM_FILE);
-  if (program === undefined || source === undefined) {
-    throw new AppError("usage", `Skill "${skill.name}" is no program: it offers a server's tools`, {
-      hint: `import them from "/mcp-tools/skills/${skill.name}/index.ts"`,
-    });
-  }
-  await checkArguments(skill, program, args);
+  const { skill, flags } = run;
+  await checkArguments(skill, programOf(skill), run.args);
   const needed = skill.metadata.servers.map((server) => server.name);
   const servers = await openServers(invocation, flags, needed);
   return await withSession(invocation, servers, {
-    async work(session) {
-      const only = await checkServers(invocation, session, { skill, flags });
-      return await session.run({
-        source,
-        path: `${skill.name}/${PROGRAM_FILE}`,
-        command,
-        servers: only,
-        limits: { ...program.limits, ...limitsOf(flags) },
-        ...(program.entry !== undefined && { entry: program.entry }),
-        ...(args !== undefined && { args }),
-        ...(flags.session !== undefined && { session: flags.session }),
-        ...(workspace !== undefined && { workspace }),
-        ...(flags.preview !== undefined && { preview: flags.preview }),
-        ...(flags.trace && { notices: true }),
+    work: (session) =>
+      runIn(session, run, {
+        log: invocation.log,
+        signal: invocation.context.signal,
         onLog: (entry) => invocation.note(logLines(entry)),
-      });
-    },
+      }),
+  });
+}
+
+/** What a run in an open session takes from whoever asks for it. */
+export type SkillCaller =
+  & Pick<RunRequest, "onLog" | "onCall">
+  & Pick<Invocation, "log">
+  & { readonly signal: AbortSignal };
+
+/** As `runSkill`, with the servers of a session that is open already. */
+export async function runSkillIn(
+  session: Session,
+  run: SkillRun,
+  caller: SkillCaller,
+): Promise<RunOutcome> {
+  await checkArguments(run.skill, programOf(run.skill), run.args);
+  return await runIn(session, run, caller);
+}
+
+async function runIn(
+  session: Session,
+  { skill, flags, args, workspace, command }: SkillRun,
+  { log, ...request }: SkillCaller,
+): Promise<RunOutcome> {
+  const program = programOf(skill);
+  const only = await checkServers(session, { skill, flags }, { log, signal: request.signal });
+  return await session.run({
+    ...request,
+    source: skill.files.get(PROGRAM_FILE)!,
+    path: `${skill.name}/${PROGRAM_FILE}`,
+    command,
+    servers: only,
+    limits: { ...program.limits, ...limitsOf(flags) },
+    ...(program.entry !== undefined && { entry: program.entry }),
+    ...(args !== undefined && { args }),
+    ...(flags.session !== undefined && { session: flags.session }),
+    ...(workspace !== undefined && { workspace }),
+    ...(flags.preview !== undefined && { preview: flags.preview }),
+    ...(flags.trace && { notices: true }),
+  });
+}
+
+function programOf({ name, metadata, files }: Skill): SkillProgram {
+  const { program } = metadata;
+  if (program !== undefined && files.has(PROGRAM_FILE)) return program;
+  throw new AppError("usage", `Skill "${name}" is no program: it offers a server's tools`, {
+    hint: `import them from "/mcp-tools/skills/${name}/index.ts"`,
   });
 }
 
 // The servers the run may call, once their tools were found to be as the program knows them.
 async function checkServers(
-  { log, context }: Invocation,
   session: Session,
   { skill, flags }: Pick<SkillRun, "skill" | "flags">,
+  { log, signal }: Pick<SkillCaller, "log" | "signal">,
 ): Promise<ServerName[]> {
   const needed = skill.metadata.servers;
   for (const { name, reach } of needed) {
@@ -122,7 +152,7 @@ async function checkServers(
   await Promise.all(
     recordedServers(skill).map(async (before) => {
       if (!only.includes(before.name) || before.tools.length === 0) return;
-      const after = await session.bridge.describe(before.name, { signal: context.signal });
+      const after = await session.bridge.describe(before.name, { signal });
       const warning = checkServer(skill, { before, after, strict: flags.strictTools === true });
       if (warning !== undefined) log.warn(warning);
     }),
