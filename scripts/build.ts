@@ -93,13 +93,13 @@ async function importMap(loader: string): Promise<string> {
 /**
  * All that these modules import goes into one file, from which others take what they share with
  * them, because each file that is read costs more than what stands in it. What `lean` modules load
- * stays apart: they answer the Tab key.
+ * stays apart: the Tab key and every command need them.
  */
 const TOGETHER: readonly { readonly parts: readonly string[]; readonly lean: readonly string[] }[] =
   [
     { parts: ["cli"], lean: [] },
     { parts: ["servers", "catalog", "database"], lean: [] },
-    { parts: ["call", "execute", "session"], lean: ["complete"] },
+    { parts: ["call", "execute", "session"], lean: ["complete", "process"] },
   ];
 
 /**
