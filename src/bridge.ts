@@ -3,7 +3,6 @@
 // asks.
 
 import {
-  type AnswerSource,
   type CacheSettings,
   createMemoryCache,
   createResultCache,
@@ -11,9 +10,10 @@ import {
   optedInFor,
   type ResultCache,
 } from "./cache.ts";
+import { type CallTrace, type Progress, startReport } from "./call_report.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Environment } from "./context.ts";
-import { AppError, ExitCode, toAppError, ToolError } from "./errors.ts";
+import { AppError, toAppError } from "./errors.ts";
 import { expandSpec } from "./expand.ts";
 import type { Digest } from "./hash.ts";
 import type { Journal, RunId } from "./journal.ts";
@@ -25,9 +25,16 @@ import {
   MAX_CALLS_WAITING,
 } from "./limits.ts";
 import { createListings, type WantedTool } from "./listings.ts";
-import { nearestHint, type ServerName, type SessionId, toToolName } from "./names.ts";
-import { createNotices, type Notice, type Notices } from "./notices.ts";
 import {
+  nearestHint,
+  type ServerName,
+  type SessionId,
+  type ToolName,
+  toToolName,
+} from "./names.ts";
+import { createNotices, type Notices } from "./notices.ts";
+import {
+  checkAnswer,
   checkParams,
   checkResult,
   NO_PARAMS,
@@ -49,35 +56,15 @@ import {
   type ServerSpec,
   type ToolDefinition,
 } from "./server.ts";
-import { byteLength, cleanLine, quoteText } from "./text.ts";
+import { cleanLine, quoteText } from "./text.ts";
 import { timeoutOf, type TimeoutRule } from "./timeouts.ts";
 import { type Connection, credentialsOf } from "./transport.ts";
 import { createSchemaChecker } from "./validate.ts";
 import { type Clock, createSlots, interruption, orInterrupted } from "./waiting.ts";
 
 export { unknownTool } from "./listings.ts";
+export type { CallTrace } from "./call_report.ts";
 export type { ToolResult } from "./payloads.ts";
-
-/** One call as a report of a run shows it. */
-export interface CallTrace {
-  readonly server: string;
-  readonly tool: string;
-  readonly ok: boolean;
-  readonly startedAt: number;
-  readonly ms: number;
-  /** Sizes of the parameters and of the value handed to the program, as JSON. */
-  readonly sentBytes: number;
-  readonly receivedBytes: number;
-  /** Tokens of both, where the bridge was asked to count them. */
-  readonly sentTokens?: number;
-  readonly receivedTokens?: number;
-  /** Set when the server was not asked: the result was kept, or another call was waiting for it. */
-  readonly source?: "cache" | "shared";
-  /** What the server told meanwhile, where that was asked for, and how much more it told. */
-  readonly notices?: readonly Notice[];
-  readonly noticesDropped?: number;
-  readonly error?: { readonly kind: string; readonly message: string };
-}
 
 /** What a caller may set for one call. */
 export interface CallOptions {
@@ -121,8 +108,22 @@ export interface McpBridge {
   ): Promise<ToolResult>;
   /** How each server is connected to that was asked for so far. */
   connections(): ServerConnections[];
+  /**
+   * Asks a server for something beside tools, such as `resources/read`; rules meet the method as
+   * if it were a tool. Throws what `callTool` does, and `invalid` where the server does not offer
+   * what is `needed`. The answer is an object within bounds, and nothing more is known of it.
+   */
+  request(server: string, asked: ServerRequest, options?: CallOptions): Promise<JsonObject>;
   /** Ends every connection and leaves no process behind. */
   close(): Promise<void>;
+}
+
+/** What is asked of a server beside its tools. */
+export interface ServerRequest {
+  readonly method: "resources/list" | "resources/templates/list" | "resources/read" | "prompts/get";
+  readonly params: JsonObject;
+  /** The capability it takes. */
+  readonly needed: "resources" | "prompts";
 }
 
 /** What a bridge is made of. */
@@ -181,6 +182,8 @@ interface Asker {
 interface Request {
   readonly method: string;
   readonly params: JsonObject;
+  /** A capability without which the server is not asked. */
+  readonly needed?: string;
   /** The whole time allowed; that of the server's entry, or the default. */
   readonly timeoutMs?: number | undefined;
 }
@@ -190,17 +193,6 @@ interface Asked extends WantedTool, Asker {
   readonly params: JsonObject;
   readonly sent: SentParams;
   readonly session: string;
-}
-
-/** How far a call came, for its reports. */
-interface Progress {
-  sent: SentParams;
-  definition?: Digest;
-  decision?: string;
-  source?: AnswerSource;
-  /** Milliseconds it was held back for its rate. */
-  waitedMs?: number;
-  notices?: Notices;
 }
 
 /** A bridge over `specs`; opens nothing until something is asked of it. */
@@ -265,7 +257,11 @@ export function createBridge(options: BridgeOptions): McpBridge {
   }
 
   /** Throws `denied` for a call that policy refuses, as far as that can be told by now. */
-  function judge(asked: Asked, progress: Progress, definition?: ToolDefinition): void {
+  function judge(
+    asked: Asked,
+    progress: Progress,
+    definition?: Pick<ToolDefinition, "annotations">,
+  ): void {
     const { spec, tool, params } = asked;
     const decision = decide({
       server: spec.name,
@@ -295,13 +291,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
       progress.definition = definition.digest;
       judge(asked, progress, definition);
     }
-    const server = fingerprint(spec);
-    progress.waitedMs = await limiter.take({
-      key: bucketKey({ session: asked.session, server, tool }),
-      called: calledAs(asked),
-      rate: rateOf(rates, { spec, tool }),
-      signal,
-    });
+    const server = await inRate(asked, progress);
     const { answer, source } = await results.ask({
       server,
       tool: definition.digest,
@@ -312,6 +302,19 @@ export function createBridge(options: BridgeOptions): McpBridge {
     }, (signal = asked.signal) => send({ ...asked, signal }, definition));
     progress.source = source;
     return answer;
+  }
+
+  /** Waits until the rate allows the call; gives the fingerprint of its server. */
+  async function inRate(asked: Asked, progress: Progress): Promise<Digest> {
+    const { spec, tool, signal } = asked;
+    const server = fingerprint(spec);
+    progress.waitedMs = await limiter.take({
+      key: bucketKey({ session: asked.session, server, tool }),
+      called: calledAs(asked),
+      rate: rateOf(rates, { spec, tool }),
+      signal,
+    });
+    return server;
   }
 
   async function send(asked: Asked, definition: ToolDefinition): Promise<ToolResult> {
@@ -331,12 +334,16 @@ export function createBridge(options: BridgeOptions): McpBridge {
   }
 
   /** What a server answers: every request of a program leaves here, in its turn and bounded. */
-  async function ask(asker: Asker, { method, params, timeoutMs }: Request): Promise<unknown> {
+  async function ask(asker: Asker, request: Request): Promise<unknown> {
     const { spec, owner, notices, signal } = asker;
+    const { method, params, needed, timeoutMs } = request;
     const giveBack = await slots.take({ owner, signal });
     try {
       const lease = await connectionFor(asker);
       try {
+        if (needed !== undefined && lease.connection.capabilities[needed] === undefined) {
+          throw new AppError("invalid", `Server "${spec.name}" offers no ${needed}`);
+        }
         return await lease.connection.request(method, params, {
           timeoutMs: timeoutMs ?? spec.timeoutMs ?? CALL_TIMEOUT_MS,
           signal,
@@ -380,6 +387,44 @@ export function createBridge(options: BridgeOptions): McpBridge {
     };
   }
 
+  function askedOf(
+    asker: Asker,
+    { tool, params, call, progress }: {
+      readonly tool: ToolName;
+      readonly params: unknown;
+      readonly call: CallOptions;
+      readonly progress: Progress;
+    },
+  ): Asked {
+    if (asker.notices !== undefined) progress.notices = asker.notices;
+    progress.sent = checkParams({ server: asker.spec.name, tool }, params, {
+      maxBytes: call.maxParamsBytes,
+    });
+    const { sent } = progress;
+    return { ...asker, tool, params: params as JsonObject, sent, session: call.session ?? "" };
+  }
+
+  /** Does `work` and tells how it went. */
+  async function account(
+    called: { readonly server: string; readonly tool: string },
+    call: CallOptions,
+    work: (progress: Progress) => Promise<ToolResult>,
+  ): Promise<ToolResult> {
+    const report = startReport(called, { ...options, ...call });
+    const progress: Progress = { sent: NO_PARAMS };
+    try {
+      if (call.signal?.aborted) throw interruption(call.signal);
+      if (call.run !== undefined) options.journal.requireWritable();
+      const result = await work(progress);
+      report(progress, { result });
+      return result;
+    } catch (error) {
+      const failure = toAppError(error);
+      report(progress, { error: failure });
+      throw failure;
+    }
+  }
+
   return {
     servers: [...options.specs.keys()],
     prepare: () => checker.prepare(),
@@ -389,33 +434,25 @@ export function createBridge(options: BridgeOptions): McpBridge {
       if (refused !== undefined) throw refusal(refused, `Server "${spec.name}"`);
       return await orInterrupted(listings.describe(spec), call.signal);
     },
-    async callTool(server, tool, params, call = {}) {
-      const report = startReport({ server, tool }, { ...options, ...call });
-      const progress: Progress = { sent: NO_PARAMS };
-      try {
-        if (call.signal?.aborted) throw interruption(call.signal);
-        if (call.run !== undefined) options.journal.requireWritable();
+    callTool: (server, tool, params, call = {}) =>
+      account({ server, tool }, call, async (progress) => {
         const asker = askerFor(specOf(server, call.only), call);
-        const { spec, notices } = asker;
-        if (notices !== undefined) progress.notices = notices;
         const name = toToolName(tool, "invalid");
-        progress.sent = checkParams({ server: spec.name, tool: name }, params, {
-          maxBytes: call.maxParamsBytes,
-        });
-        const result = await perform({
-          ...asker,
-          tool: name,
-          params: params as JsonObject,
-          sent: progress.sent,
-          session: call.session ?? "",
-        }, progress);
-        report(progress, { result });
-        return result;
-      } catch (error) {
-        const failure = toAppError(error);
-        report(progress, { error: failure });
-        throw failure;
-      }
+        return await perform(askedOf(asker, { tool: name, params, call, progress }), progress);
+      }),
+    async request(server, { method, params, needed }, call = {}) {
+      const { raw } = await account({ server, tool: method }, call, async (progress) => {
+        const asker = askerFor(specOf(server, call.only), call);
+        const tool = method as string as ToolName;
+        const asked = askedOf(asker, { tool, params, call, progress });
+        judge(asked, progress, {});
+        await inRate(asked, progress);
+        return checkAnswer(
+          { server: asker.spec.name, method },
+          await ask(asked, { method, params, needed }),
+        );
+      });
+      return raw;
     },
     connections: () => pool.state(),
     async close() {
@@ -444,57 +481,4 @@ function onceEach(make: (spec: ServerSpec) => Digest): (spec: ServerSpec) => Dig
 
 function calledAs({ spec, tool }: Asked): string {
   return `Call of "${spec.name}/${cleanLine(tool, 80)}"`;
-}
-
-/** Begins to measure a call; what it gives tells its caller and the journal how the call ended. */
-function startReport(
-  called: { readonly server: string; readonly tool: string },
-  options: BridgeOptions & CallOptions,
-) {
-  const startedAt = options.now();
-  const started = performance.now();
-  const names = { server: cleanLine(called.server, 64), tool: cleanLine(called.tool, 256) };
-  return (
-    { sent, definition, decision, source, waitedMs = 0, notices }: Progress,
-    { result, error }: { readonly result?: ToolResult; readonly error?: AppError },
-  ): void => {
-    const ms = performance.now() - started;
-    const receivedBytes = result === undefined ? 0 : byteLength(result.json);
-    options.onCall?.({
-      ...names,
-      ok: error === undefined,
-      startedAt,
-      ms,
-      sentBytes: sent.bytes,
-      receivedBytes,
-      ...(options.countTokens && {
-        sentTokens: options.countTokens(sent.json),
-        ...(result !== undefined && { receivedTokens: options.countTokens(result.json) }),
-      }),
-      ...((source === "cache" || source === "shared") && { source }),
-      ...(notices && notices.list.length > 0 && { notices: notices.list }),
-      ...(notices && notices.dropped > 0 && { noticesDropped: notices.dropped }),
-      ...(error !== undefined && { error: { kind: error.kind, message: error.message } }),
-    });
-    if (options.run === undefined) return;
-    options.journal.recordCall(options.run, {
-      ...names,
-      ...(definition !== undefined && { definition }),
-      startedMs: startedAt,
-      ms,
-      argumentsDigest: sent.digest(),
-      arguments: sent.json,
-      decision: error?.exitCode === ExitCode.refused && !decision?.startsWith("deny")
-        ? "deny"
-        : decision ?? "allow",
-      outcome: error === undefined ? "ok" : error instanceof ToolError ? "tool-error" : error.kind,
-      bytesIn: sent.bytes,
-      bytesOut: receivedBytes,
-      ...(source !== undefined && { source }),
-      ...(waitedMs > 0 && { waitedMs }),
-      ...(error?.limit !== undefined && { met: error.limit.name }),
-      ...(result !== undefined && { result: result.json }),
-      ...(error !== undefined && { error: error.message }),
-    });
-  };
 }

@@ -5,7 +5,7 @@ import { AppError, ToolError } from "./errors.ts";
 import { type Digest, digestOfJson } from "./hash.ts";
 import { formatBytes, MAX_HANDLE_BYTES, MAX_JSON_DEPTH, MAX_PARAMS_BYTES } from "./limits.ts";
 import type { ServerName, ToolName } from "./names.ts";
-import type { JsonObject } from "./server.ts";
+import { isObject, type JsonObject } from "./server.ts";
 import { byteLength, cleanLine } from "./text.ts";
 import { depthOf, scanJson } from "./wire.ts";
 
@@ -96,6 +96,22 @@ export function checkResult(server: ServerName, tool: ToolName, raw: unknown): T
     }`,
     { limit: { name: "result", limit: MAX_HANDLE_BYTES, value: bytes } },
   );
+}
+
+/** A server's answer to a request beside those of tools; it must be an object and fit the bound. */
+export function checkAnswer(
+  { server, method }: { readonly server: ServerName; readonly method: string },
+  raw: unknown,
+): ToolResult {
+  const asked = `Answer of server "${server}" to ${method}`;
+  if (!isObject(raw)) throw new AppError("protocol", `${asked} is no object`);
+  const json = JSON.stringify(raw);
+  const bytes = byteLength(json);
+  if (bytes <= MAX_HANDLE_BYTES) return { value: raw, json, raw };
+  const size = `${formatBytes(bytes)}, over the limit of ${formatBytes(MAX_HANDLE_BYTES)}`;
+  throw new AppError("limit", `${asked} is ${size}`, {
+    limit: { name: "result", limit: MAX_HANDLE_BYTES, value: bytes },
+  });
 }
 
 /** The content blocks of an answer that is nothing else to a program; see `toolValue`. */
