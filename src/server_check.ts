@@ -5,10 +5,10 @@ import type { Catalog } from "./catalog.ts";
 import type { Context } from "./context.ts";
 import { type AppError, toAppError } from "./errors.ts";
 import { introspect } from "./introspect.ts";
-import type { ServerName } from "./names.ts";
+import type { ServerName, ToolName } from "./names.ts";
 import { openConnection } from "./pool.ts";
 import type { Progress } from "./progress.ts";
-import { definitionTokens, type Finding, lintServer } from "./server_lint.ts";
+import { definitionTokens, type Finding, lintServer, toolTokens } from "./server_lint.ts";
 import type { ProtocolEra, ServerInfo, ServerSpec } from "./server.ts";
 
 /** What a look at one server gave; times in milliseconds. */
@@ -24,6 +24,10 @@ export interface ServerCheck {
   readonly listMs: number;
   readonly closeMs: number;
   readonly tools: number;
+  /** The tools that say they only read. */
+  readonly readOnly: readonly ToolName[];
+  /** The tools whose definitions cost most, at most five, with their tokens. */
+  readonly heaviest: readonly { readonly tool: ToolName; readonly tokens: number }[];
   /** About how many tokens the definitions of its tools are. */
   readonly tokens: number;
   readonly findings: readonly Finding[];
@@ -80,6 +84,10 @@ export async function checkServer(
       closeMs: behaviour.closeMs,
       listMs: listed - connected,
       tools: info.tools.length,
+      readOnly: info.tools.filter(({ annotations }) => annotations?.["readOnlyHint"] === true)
+        .map(({ name }) => name),
+      heaviest: info.tools.map((tool) => ({ tool: tool.name, tokens: toolTokens(tool) }))
+        .sort((a, b) => b.tokens - a.tokens).slice(0, 5),
       tokens: definitionTokens(info),
       findings: lintServer({ spec, info, behaviour }, ignored),
     };

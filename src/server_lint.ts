@@ -42,6 +42,8 @@ export interface LintRule {
   readonly severity: Severity;
   /** What it looks for, and why that matters. */
   readonly about: string;
+  /** What mends it. */
+  readonly mend: string;
   /** Said of the tools it names; a sentence of the rule's own stands for itself. */
   readonly says?: string;
   readonly find: (subject: Subject) => Answer;
@@ -52,13 +54,22 @@ export const LINT_RULES: readonly LintRule[] = [
   {
     id: "broken-listing",
     severity: "error",
-    about: "tools left out as invalid, and listings that loop or never end",
-    find: ({ info }) => info.warnings.length === 0 ? undefined : info.warnings.join("; "),
+    about: "tools that are left out as invalid",
+    mend: "give each tool a valid name, description and schema",
+    find: ({ info }) => sentences(info.warnings.filter((warning) => !UNENDING.test(warning))),
+  },
+  {
+    id: "looping-cursor",
+    severity: "error",
+    about: "listings that loop, never end or are too large to be read whole",
+    mend: "give a new cursor with each page and none with the last one",
+    find: ({ info }) => sentences(info.warnings.filter((warning) => UNENDING.test(warning))),
   },
   {
     id: "input-not-object",
     severity: "error",
     about: "parameters must be an object; many clients refuse anything else",
+    mend: 'write "type": "object" at the top of inputSchema',
     says: "input is no object",
     find: toolsWhere(({ inputSchema }) => inputSchema["type"] !== "object"),
   },
@@ -66,6 +77,7 @@ export const LINT_RULES: readonly LintRule[] = [
     id: "hidden-text",
     severity: "error",
     about: "control, bidi or invisible characters: a model reads what no person sees",
+    mend: "remove the characters; distrust a server that needs them",
     says: "texts hold hidden characters",
     find: toolsWhere((tool) =>
       textsOf(tool).map((text) => text.replaceAll("\r\n", "\n").replace(EMOJI_PART, ""))
@@ -76,6 +88,7 @@ export const LINT_RULES: readonly LintRule[] = [
     id: "instructions-in-text",
     severity: "error",
     about: "descriptions that give a model orders instead of describing a tool",
+    mend: "say what the tool does; distrust a server that tells a model what else to do",
     says: "texts give orders to a model",
     find: toolsWhere((tool) => textsOf(tool).some((text) => ORDER.test(text))),
   },
@@ -83,6 +96,7 @@ export const LINT_RULES: readonly LintRule[] = [
     id: "top-level-union",
     severity: "warning",
     about: "anyOf, oneOf or allOf at the top of the input: some model APIs refuse it",
+    mend: "make one object of it, with optional properties, or several tools",
     says: "input is a union at its top",
     find: toolsWhere(({ inputSchema }) =>
       ["anyOf", "oneOf", "allOf"].some((key) => key in inputSchema)
@@ -92,6 +106,7 @@ export const LINT_RULES: readonly LintRule[] = [
     id: "external-ref",
     severity: "warning",
     about: "references to other documents: nobody follows them",
+    mend: "copy what is referred to into $defs of the schema",
     says: "schema refers to another document",
     find: toolsWhere((tool) => refsOf(tool).some((ref) => !ref.startsWith("#"))),
   },
@@ -99,6 +114,7 @@ export const LINT_RULES: readonly LintRule[] = [
     id: "tool-name",
     severity: "warning",
     about: "names that model APIs refuse: they take A-Z a-z 0-9 _ - up to 64",
+    mend: "rename the tool",
     says: "name is not taken by every client",
     find: toolsWhere(({ name }) => !/^[A-Za-z0-9_-]{1,64}$/.test(name)),
   },
@@ -106,6 +122,7 @@ export const LINT_RULES: readonly LintRule[] = [
     id: "parameter-name",
     severity: "warning",
     about: "keys that model APIs refuse: they take A-Z a-z 0-9 _ . - up to 64",
+    mend: "rename the parameter",
     says: "a parameter's name is not taken by every client",
     find: toolsWhere(({ inputSchema }) =>
       Object.keys(objectOf(inputSchema["properties"])).some((key) =>
@@ -117,6 +134,7 @@ export const LINT_RULES: readonly LintRule[] = [
     id: "no-description",
     severity: "warning",
     about: "a model cannot know when to use such a tool",
+    mend: "describe what the tool does in a sentence or two",
     says: "no description",
     find: toolsWhere(({ description }) => (description ?? "").trim() === ""),
   },
@@ -124,6 +142,7 @@ export const LINT_RULES: readonly LintRule[] = [
     id: "long-description",
     severity: "warning",
     about: `descriptions over ${LINT_BOUNDS.descriptionChars} characters`,
+    mend: "say it shorter; put manuals into resources",
     says: "description is very long",
     find: toolsWhere(({ description }) =>
       (description ?? "").length > LINT_BOUNDS.descriptionChars
@@ -133,13 +152,15 @@ export const LINT_RULES: readonly LintRule[] = [
     id: "heavy-tool",
     severity: "warning",
     about: `definitions over ${LINT_BOUNDS.toolTokens} tokens: every session of a client pays them`,
+    mend: "shorten texts and schemas, or split the tool",
     says: "definition is heavy",
-    find: toolsWhere((tool) => tokensOf(tool) > LINT_BOUNDS.toolTokens),
+    find: toolsWhere((tool) => toolTokens(tool) > LINT_BOUNDS.toolTokens),
   },
   {
     id: "heavy-server",
     severity: "warning",
     about: `definitions over ${LINT_BOUNDS.serverTokens} tokens together`,
+    mend: "generate a skill from it instead of loading it in a client",
     find: ({ info }) => {
       const tokens = definitionTokens(info);
       return tokens > LINT_BOUNDS.serverTokens
@@ -151,6 +172,7 @@ export const LINT_RULES: readonly LintRule[] = [
     id: "no-annotations",
     severity: "warning",
     about: "without readOnlyHint nobody can tell a look from a change",
+    mend: "add readOnlyHint, and destructiveHint where something is lost",
     says: "no annotations",
     find: toolsWhere(({ annotations }) => typeof annotations?.["readOnlyHint"] !== "boolean"),
   },
@@ -158,6 +180,7 @@ export const LINT_RULES: readonly LintRule[] = [
     id: "unpinned-package",
     severity: "warning",
     about: "a launcher that downloads whatever version is newest: what was reviewed may change",
+    mend: "write the version behind the package's name in the entry",
     find: ({ spec }) => {
       const name = unpinnedPackage(spec);
       return name && `Package ${quoteText(name)} has no version: write one, such as name@1.2.3`;
@@ -167,6 +190,7 @@ export const LINT_RULES: readonly LintRule[] = [
     id: "noisy-output",
     severity: "warning",
     about: "a stdio server may print nothing but messages on its output",
+    mend: "write logs to standard error",
     find: ({ behaviour }) =>
       behaviour.warnings.find((warning) => warning.includes("other things than messages")),
   },
@@ -174,6 +198,7 @@ export const LINT_RULES: readonly LintRule[] = [
     id: "slow-start",
     severity: "warning",
     about: `more than ${LINT_BOUNDS.connectMs / 1000} s until the handshake is done`,
+    mend: "do less before answering initialize; install the package instead of fetching it",
     find: ({ behaviour }) =>
       behaviour.connectMs > LINT_BOUNDS.connectMs
         ? `Connecting took ${(behaviour.connectMs / 1000).toFixed(1)} s`
@@ -183,6 +208,7 @@ export const LINT_RULES: readonly LintRule[] = [
     id: "lingering-process",
     severity: "warning",
     about: "a server's process, and what it started, should end when its input ends",
+    mend: "end when standard input ends, and end child processes",
     find: ({ spec, behaviour }) =>
       spec.transport === "stdio" && behaviour.closeMs > LINT_BOUNDS.closeMs
         ? "Its process did not end with its input and had to be stopped"
@@ -192,10 +218,18 @@ export const LINT_RULES: readonly LintRule[] = [
     id: "no-output-schema",
     severity: "info",
     about: "without one, programs do not know the type of a result",
+    mend: "add outputSchema and structuredContent",
     says: "no output schema",
     find: toolsWhere(({ outputSchema }) => outputSchema === undefined),
   },
 ];
+
+// How the reader of listings says that it gave up.
+const UNENDING = /; the rest of its tools are left out$/;
+
+function sentences(warnings: readonly string[]): string | undefined {
+  return warnings.length === 0 ? undefined : warnings.join("; ");
+}
 
 // What an emoji is put together with shows as a part of it.
 const EMOJI_PART =
@@ -228,10 +262,11 @@ export function lintServer(subject: Subject, ignored: ReadonlySet<string>): Find
 
 /** About how many tokens a client pays in each session for a server's definitions. */
 export function definitionTokens(info: Pick<ServerInfo, "tools">): number {
-  return info.tools.reduce((sum, tool) => sum + tokensOf(tool), 0);
+  return info.tools.reduce((sum, tool) => sum + toolTokens(tool), 0);
 }
 
-function tokensOf({ name, description, inputSchema }: ToolDefinition): number {
+/** About how many tokens a client pays in each session for one tool's definition. */
+export function toolTokens({ name, description, inputSchema }: ToolDefinition): number {
   return estimateTokens(JSON.stringify({ name, description, inputSchema }));
 }
 

@@ -4,11 +4,12 @@
 import { createCatalog } from "./catalog.ts";
 import { dataFile } from "./context.ts";
 import { openDatabase } from "./database.ts";
+import { writeFileAtomic } from "./disk.ts";
 import { AppError } from "./errors.ts";
 import type { Invocation } from "./flags.ts";
 import { MAX_PARALLEL_CHECKS } from "./limits.ts";
 import { NO_PROGRESS } from "./progress.ts";
-import { countOf, formatMs } from "./render.ts";
+import { countOf, formatMs, toJson } from "./render.ts";
 import { checkServer, type FailedCheck, type ServerCheck } from "./server_check.ts";
 import { LINT_RULES } from "./server_lint.ts";
 import type { ServerSpec } from "./server.ts";
@@ -21,6 +22,8 @@ export interface ValidateOptions {
   readonly ignored: readonly string[];
   /** Whether what is only worth knowing counts as a fault, too. */
   readonly strict: boolean;
+  /** Prints a policy of what only reads instead, or writes it into a new file. */
+  readonly policy?: { readonly file: string | undefined };
 }
 
 /**
@@ -28,10 +31,11 @@ export interface ValidateOptions {
  * reached, else a `failure` when something was found that counts.
  */
 export async function validateServers(
-  { context, output, log, progress }: Invocation,
+  invocation: Invocation,
   specs: readonly ServerSpec[],
-  { ignored, strict }: ValidateOptions,
+  { ignored, strict, policy }: ValidateOptions,
 ): Promise<void> {
+  const { context, output, log, progress } = invocation;
   const known = new Set(LINT_RULES.map(({ id }) => id));
   const unknown = ignored.find((item) => !known.has(item.replace(/:.*$/s, "")));
   if (unknown !== undefined) {
@@ -64,6 +68,11 @@ export async function validateServers(
     database.close();
   }
   const failed = checks.find((check): check is FailedCheck => "error" in check);
+  if (policy !== undefined) {
+    await emitPolicy(invocation, checks.filter((check) => "findings" in check), policy.file);
+    if (failed !== undefined) throw failed.error;
+    return;
+  }
   const faults = checks.flatMap((check) => "findings" in check ? check.findings : [])
     .filter(({ severity }) => strict || severity !== "info");
   const ok = failed === undefined && faults.length === 0;
@@ -74,6 +83,58 @@ export async function validateServers(
   throw new AppError("failure", `Validation found ${countOf(faults.length, "fault")}`, {
     hint: "--ignore RULE leaves one out; mcp-exec server validate --rules explains them",
   });
+}
+
+/** An allow list of the tools that say they only read: to be reviewed, and applied by a person. */
+async function emitPolicy(
+  { output, log }: Invocation,
+  checks: readonly ServerCheck[],
+  file: string | undefined,
+): Promise<void> {
+  const lists = checks.map(({ name, tools, readOnly }) => {
+    // In a rule it would stand for any characters.
+    const named = readOnly.filter((tool) => !tool.includes("*"));
+    return {
+      name,
+      tools,
+      rules: named.map((tool) => ({ tool: `${name}/${tool}`, decide: "allow" })),
+    };
+  });
+  const rules = lists.flatMap(({ rules }) => rules);
+  const policy = { default: "deny", rules };
+  if (output.format === "json" && file === undefined) return output.document({ ok: true, policy });
+  const text = policyText(lists);
+  if (file === undefined) return output.print(text.trimEnd());
+  if (await Deno.lstat(file).then(() => true, () => false)) {
+    throw new AppError("usage", `File ${quoteText(file)} is there already`, {
+      hint: "give the name of a new file",
+    });
+  }
+  await writeFileAtomic(file, text);
+  if (output.format === "json") return output.document({ ok: true, file, policy });
+  output.print(`Wrote ${countOf(rules.length, "rule")} to ${cleanLine(file, 200)}`);
+  log.info("Review them, then copy the policy into your configuration: mcp-exec config path");
+}
+
+function policyText(
+  lists: readonly { name: string; tools: number; rules: readonly object[] }[],
+): string {
+  const all = lists.flatMap(({ rules }) => rules);
+  const lines = lists.flatMap(({ name, tools, rules }) => [
+    `      // ${name}: ${rules.length} of ${countOf(tools, "tool")} say they only read`,
+    ...rules.map((rule) => `      ${toJson(rule)}${rule === all.at(-1) ? "" : ","}`),
+  ]);
+  return `{
+  // Nothing applies this by itself, and what a server says of its tools may be wrong: review each
+  // line, then copy "policy" into your configuration.
+  "policy": {
+    "default": "deny",
+    "rules": [
+${lines.join("\n")}
+    ]
+  }
+}
+`;
 }
 
 function documentOf(check: ServerCheck | FailedCheck) {
@@ -111,15 +172,16 @@ function linesOf(check: ServerCheck | FailedCheck): string[] {
   ];
 }
 
-/** The rules as lines: severity, name, what it looks for. */
+/** The rules as lines: severity, name, what it looks for, what mends it. */
 export function ruleLines(): string[] {
   const width = Math.max(...LINT_RULES.map(({ id }) => id.length));
-  return LINT_RULES.map(({ id, severity, about }) =>
-    `${severity.padEnd(8)}${id.padEnd(width)}  ${about}`
-  );
+  return LINT_RULES.flatMap(({ id, severity, about, mend }) => [
+    `${severity.padEnd(8)}${id.padEnd(width)}  ${about}`,
+    `${" ".repeat(8 + width)}  mend: ${mend}`,
+  ]);
 }
 
 /** The rules as documents. */
-export function ruleDocuments(): { id: string; severity: string; about: string }[] {
-  return LINT_RULES.map(({ id, severity, about }) => ({ id, severity, about }));
+export function ruleDocuments(): { id: string; severity: string; about: string; mend: string }[] {
+  return LINT_RULES.map(({ id, severity, about, mend }) => ({ id, severity, about, mend }));
 }

@@ -58,6 +58,14 @@ const schema = (properties: object, more: object = {}) => ({
 /** What each rule has to find, and what it must not. */
 const CASES: Readonly<Record<string, { bad: readonly Subject[]; good: readonly Subject[] }>> = {
   "broken-listing": { bad: [subject([tool()], { warnings: ["left out"] })], good: [] },
+  "looping-cursor": {
+    bad: [
+      subject([tool()], {
+        warnings: ['Server "x" gives the same cursor twice; the rest of its tools are left out'],
+      }),
+    ],
+    good: [subject([tool()], { warnings: ['Server "x": tool "y" is left out: no name'] })],
+  },
   "input-not-object": {
     bad: [
       subject([tool({ inputSchema: {} })]),

@@ -220,23 +220,33 @@ interface ValidateFlags extends ServerFlagValues {
   readonly strict?: boolean | undefined;
   readonly ignore?: readonly string[] | undefined;
   readonly rules?: boolean | undefined;
+  readonly emitPolicy?: "read-only" | undefined;
+  readonly output?: string | undefined;
 }
 
 const validate = buildCommand<ValidateFlags, string[], Invocation>({
   docs: {
     brief: "Connect to servers and say what is wrong with them",
-    customUsage: ["[server]... [--all] [--strict] [--ignore RULE[:TOOL]]... [server flags]"],
+    customUsage: [
+      "[server]... [--all] [--strict] [--ignore RULE[:TOOL]]... [server flags]",
+      "[server]... [--all] --emit-policy read-only [--output FILE]",
+      "--rules",
+    ],
     fullDescription: `Connects, reads the tools, ends the connection; calls none. Says how long each
 took, which protocol is spoken, what the tools cost a client in tokens, and what the rules find:
 schemas and annotations that are missing, names that clients refuse, texts that hide something or
 give orders, noise, packages without a version. Exits with 1 for errors and warnings, with --strict
 for what is only worth knowing, too; with 3 when a server is not reached.
 
+With --emit-policy read-only it prints a policy that allows, one by one, the tools that say they only
+read, and denies all others: to be reviewed and copied into the configuration by you.
+
 EXAMPLES
   mcp-exec server validate github
   mcp-exec server validate --all --format json
   mcp-exec server validate github --ignore no-annotations --ignore heavy-tool:search_code
   mcp-exec server validate --stdio "npx -y my-server@1.0.0" --strict
+  mcp-exec server validate github --emit-policy read-only --output policy.json
   mcp-exec server validate --rules`,
   },
   parameters: {
@@ -245,6 +255,11 @@ EXAMPLES
       strict: switchFlag("Fail for findings of any severity"),
       ignore: listFlag("Leave a rule out, or one for one tool", "RULE[:TOOL]"),
       rules: switchFlag("List the rules, connect to nothing"),
+      emitPolicy: {
+        ...textFlag("Print a policy that allows what says it only reads", "read-only"),
+        parse: parsePolicyKind,
+      },
+      output: textFlag("New file for the policy", "FILE"),
       ...SERVER_FLAGS,
     },
     positional: { kind: "array", parameter: argument("Names or URLs of servers", "server") },
@@ -258,6 +273,9 @@ EXAMPLES
     if (flags.all && names.length > 0) {
       throw new AppError("usage", "--all goes without names of servers");
     }
+    if (flags.output !== undefined && flags.emitPolicy === undefined) {
+      throw new AppError("usage", "--output goes with --emit-policy");
+    }
     const servers = await openServers(this, flags, flags.all ? undefined : names);
     const named = names.filter((name) => !isServerUrl(name)).map((name) =>
       findServer(servers, name)
@@ -269,9 +287,20 @@ EXAMPLES
       throw new AppError("usage", "No server is named", { hint: "name some, or give --all" });
     }
     const ignored = (flags.ignore ?? []).flatMap((text) => text.split(","));
-    await validateServers(this, specs, { ignored, strict: flags.strict === true });
+    await validateServers(this, specs, {
+      ignored,
+      strict: flags.strict === true,
+      ...(flags.emitPolicy !== undefined && { policy: { file: flags.output } }),
+    });
   },
 });
+
+function parsePolicyKind(text: string): "read-only" {
+  if (text === "read-only") return text;
+  throw new AppError("usage", `Policy ${quoteText(text)} is not known`, {
+    hint: "it is read-only",
+  });
+}
 
 interface AddFlags {
   readonly env?: readonly string[] | undefined;
