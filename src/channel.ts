@@ -4,7 +4,12 @@
 
 import type { JSONRPCMessage, Transport, TransportSendOptions } from "@modelcontextprotocol/client";
 import { AppError } from "./errors.ts";
-import { formatDuration, MAX_NOTIFICATIONS_PER_SECOND, MAX_WAITING_ANSWERS } from "./limits.ts";
+import {
+  formatDuration,
+  MAX_NOTIFICATIONS_PER_SECOND,
+  MAX_WAITING_ANSWERS,
+  MAX_WAITING_WITHDRAWALS,
+} from "./limits.ts";
 import { type Notices, readNotice } from "./notices.ts";
 import { isObject, type JsonObject } from "./server.ts";
 import { isMessage, type Message, type MessageId, type Named } from "./wire.ts";
@@ -80,6 +85,7 @@ export class Channel implements Transport {
   #closing: Promise<void> | undefined;
   #nextId = FIRST_ID;
   #answers = 0;
+  #withdrawals = 0;
   #second = { begins: 0, count: 0, warned: false, changed: false };
 
   constructor(options: ChannelOptions) {
@@ -142,10 +148,7 @@ export class Channel implements Transport {
     if (options.signal?.aborted) throw this.#interrupted(options.signal, method);
     if (!this.#isOpen) throw this.#options.ended(method);
     const id = this.#nextId++;
-    // In the modern era over HTTP a request is withdrawn by closing its own stream.
-    const stream = this.envelope !== undefined && this.#options.transport.hasPerRequestStream
-      ? new AbortController()
-      : undefined;
+    const stream = this.#options.transport.hasPerRequestStream ? new AbortController() : undefined;
     const { promise, resolve, reject } = Promise.withResolvers<JsonObject>();
     this.#waiting.set(id, {
       method,
@@ -154,11 +157,9 @@ export class Channel implements Transport {
     });
     const giveUp = (error: AppError) => {
       reject(error);
-      if (stream !== undefined) stream.abort();
-      else {
-        this.#write({ method: "notifications/cancelled", params: { requestId: id } })
-          .catch(() => {});
-      }
+      // In the modern era over HTTP the end of its stream says it all; elsewhere it says nothing.
+      if (this.envelope === undefined || stream === undefined) this.#withdraw(id);
+      stream?.abort();
     };
     const timer = setTimeout(
       () => giveUp(this.#late(method, options.timeoutMs)),
@@ -263,11 +264,20 @@ export class Channel implements Transport {
 
   #loneListener(): RequestListener | undefined {
     let lone: RequestListener | undefined;
-    for (const { listener } of this.#waiting.values()) {
+    for (const { method, listener } of this.#waiting.values()) {
+      if (method === "logging/setLevel") continue;
       if (listener === undefined || (lone ?? listener).owner !== listener.owner) return undefined;
       lone ??= listener;
     }
     return lone;
+  }
+
+  // A server that does not even take note of it is told of few others meanwhile.
+  #withdraw(requestId: MessageId): void {
+    if (this.#withdrawals >= MAX_WAITING_WITHDRAWALS) return;
+    this.#withdrawals++;
+    this.#write({ method: "notifications/cancelled", params: { requestId } })
+      .catch(() => {}).finally(() => this.#withdrawals--);
   }
 
   // The modern era has no requests from servers. In the legacy one only a ping gets its wish; a

@@ -18,6 +18,8 @@ export const MAX_CALL_NOTICES = 50;
 export const MAX_NOTICE_CHARS = 300;
 /** Answers to a server's own requests that may wait to be written. */
 export const MAX_WAITING_ANSWERS = 16;
+/** Withdrawn requests that a server may still have to be told of: as many as can be under way. */
+export const MAX_WAITING_WITHDRAWALS = 128;
 /** Body of an HTTP error that is read: it may hold a JSON-RPC error. */
 export const MAX_ERROR_BODY_BYTES = 64 * KIB;
 /** Shortest pause before a dropped HTTP stream is opened again. */
@@ -57,6 +59,8 @@ export const PROGRESS_DELAY_MS = 500;
 /** Tools read from one server, and pages of its listing: the largest known server has hundreds. */
 export const MAX_TOOLS = 10_000;
 export const MAX_PAGES = 1_000;
+/** Pages of a server's templates of resources, which come all at once. */
+export const MAX_TEMPLATE_PAGES = 10;
 /** Cursor of a listing, and all tools of one listing together, as JSON. */
 export const MAX_CURSOR_BYTES = 16 * KIB;
 export const MAX_LISTING_BYTES = 64 * MIB;

@@ -13,9 +13,9 @@ import {
 import type { ServerName } from "../src/names.ts";
 import { createPool, type Lease, type Pool, type PoolBounds } from "../src/pool.ts";
 import type { ServerSpec, StdioSpec } from "../src/server.ts";
-import { Secret } from "../src/text.ts";
 import type { Clock } from "../src/waiting.ts";
 import { ENVIRONMENT, isRunning } from "./servers/start.ts";
+import { startWeb } from "./servers/web.ts";
 
 /** Time that passes when a test says so. */
 function createTime() {
@@ -88,56 +88,6 @@ function counting(name = "counting", args: readonly string[] = ["/dev/null"]): S
     args: ["run", "--allow-all", "--no-lock", COUNTING, ...args],
     env: {},
   };
-}
-
-interface WebServer extends AsyncDisposable {
-  readonly spec: (name: string) => ServerSpec;
-  /** Sessions that were begun, and those that were ended. */
-  readonly begun: number;
-  readonly ended: number;
-  /** How often it was asked whether it is there. */
-  readonly pings: number;
-  /** Refuses to begin more than so many sessions. */
-  most: number;
-}
-
-/** A server over HTTP on a socket of this process, with sessions. */
-function startWeb(): WebServer {
-  const counts = { begun: 0, ended: 0, pings: 0, most: Infinity };
-  const server = Deno.serve({ port: 0, onListen() {} }, async (request) => {
-    if (request.method === "DELETE") counts.ended++;
-    if (request.method !== "POST") return new Response(null, { status: 405 });
-    const { id, method, params } = await request.json();
-    if (id === undefined) return new Response(null, { status: 202 });
-    if (method === "ping") counts.pings++;
-    const answer = (result: unknown, headers: HeadersInit = {}) =>
-      Response.json({ jsonrpc: "2.0", id, result }, { headers });
-    if (method === "initialize") {
-      if (counts.begun >= counts.most) return new Response("Enough", { status: 503 });
-      const { protocolVersion } = params;
-      const serverInfo = { name: "Web", version: "1" };
-      return answer({ protocolVersion, capabilities: {}, serverInfo }, {
-        "mcp-session-id": `session-${++counts.begun}`,
-      });
-    }
-    if (method !== "ping" && method !== "session") {
-      const error = { code: -32601, message: "Method not found" };
-      return Response.json({ jsonrpc: "2.0", id, error });
-    }
-    return answer({ session: request.headers.get("mcp-session-id") });
-  });
-  const url = `http://127.0.0.1:${server.addr.port}/mcp`;
-  return Object.assign(counts, {
-    spec: (name: string): ServerSpec => ({
-      transport: "http",
-      name: name as ServerName,
-      origin: "user",
-      url: new Secret(url),
-      shownUrl: url,
-      headers: {},
-    }),
-    [Symbol.asyncDispose]: () => server.shutdown(),
-  });
 }
 
 async function take(pool: Pool, spec: ServerSpec, count: number): Promise<Lease[]> {

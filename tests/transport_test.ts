@@ -3,9 +3,11 @@ import { InMemoryTransport, type Transport } from "@modelcontextprotocol/client"
 import { AppError, type ErrorKind } from "../src/errors.ts";
 import { MAX_NOTIFICATIONS_PER_SECOND } from "../src/limits.ts";
 import { toServerName } from "../src/names.ts";
+import { createNotices } from "../src/notices.ts";
 import type { JsonObject, ServerSpec } from "../src/server.ts";
 import { connect, type Connection, type ConnectOptions } from "../src/transport.ts";
 import { ENVIRONMENT, httpSpec, isRunning, listen, stdioSpec } from "./servers/start.ts";
+import { startWeb } from "./servers/web.ts";
 
 const TIMEOUT_MS = 20_000;
 
@@ -400,6 +402,111 @@ Deno.test("connect speaks Streamable HTTP, with bodies and with event streams", 
       }
       assert.equal(cancelled, "1");
       assert.deepEqual(connection.stderrTail(), []);
+    });
+  }
+});
+
+Deno.test("Connection.request withdraws a call over HTTP and closes its stream (B7)", async () => {
+  for (const era of ["legacy", "modern"] as const) {
+    const begun = Promise.withResolvers<unknown>();
+    const closed = Promise.withResolvers<void>();
+    await using web = startWeb({
+      era,
+      call({ id, signal }) {
+        begun.resolve(id);
+        signal.addEventListener("abort", () => closed.resolve());
+        return new Promise(() => {});
+      },
+    });
+    await withConnection(web.spec(), async (connection) => {
+      assert.equal(connection.era, era);
+      const stop = new AbortController();
+      const called = failure(call(connection, "call", {}, { signal: stop.signal }), "interrupted");
+      const id = await begun.promise;
+      stop.abort();
+      await called;
+      await closed.promise;
+      await connection.request("tools/list", {}, { timeoutMs: TIMEOUT_MS });
+      const told = () => web.heard.filter(({ method }) => method === "notifications/cancelled");
+      if (era === "modern") return assert.deepEqual(told(), []);
+      for (let tries = 0; tries < 100 && told().length === 0; tries++) {
+        await connection.request("tools/list", {}, { timeoutMs: TIMEOUT_MS });
+      }
+      assert.deepEqual(told().map(({ params }) => params), [{ requestId: id }]);
+    });
+  }
+});
+
+Deno.test("connect refuses a server's own requests over HTTP, all but a ping (H20)", async () => {
+  const methods = ["sampling/createMessage", "elicitation/create", "roots/list", "ping"];
+  for (const era of ["legacy", "modern"] as const) {
+    await using web = startWeb({
+      era,
+      async call({ send }) {
+        for (const [at, method] of methods.entries()) send({ id: `ask-${at}`, method, params: {} });
+        // In the modern era nobody answers: it has no such requests.
+        const isDone = () => era === "modern" || web.heard.filter(({ id }) => id).length >= 4;
+        while (!isDone()) await new Promise((resolve) => setTimeout(resolve, 5));
+        return { content: [] };
+      },
+    });
+    await withConnection(web.spec(), async (connection) => {
+      await call(connection, "call");
+      const answers = web.heard.filter(({ id }) => id !== undefined)
+        .sort((a, b) => String(a["id"]).localeCompare(String(b["id"])));
+      if (era === "modern") return assert.deepEqual(answers, []);
+      assert.deepEqual(
+        answers.map(({ error, result }) => (error as JsonObject)?.["code"] ?? result),
+        [-32601, -32601, -32601, {}],
+      );
+    });
+  }
+});
+
+Deno.test("Connection.request gives up a call that asks for input (H20)", async () => {
+  await using web = startWeb({
+    era: "modern",
+    call: () => ({
+      resultType: "input_required",
+      inputRequests: { name: { method: "elicitation/create", params: { message: "Your name?" } } },
+      requestState: "x",
+    }),
+  });
+  await withConnection(web.spec(), async (connection) => {
+    const error = await failure(call(connection, "call"), "server");
+    assert.equal(error.message, 'Server "web" asks for input to go on with tools/call');
+  });
+});
+
+Deno.test("Connection.request hands on what a server tells of a call, and only of that one", async () => {
+  for (const era of ["legacy", "modern"] as const) {
+    const metas: JsonObject[] = [];
+    await using web = startWeb({
+      era,
+      call({ meta, send, arguments: { text } }) {
+        metas.push(meta);
+        const progressToken = meta["progressToken"] ?? 0;
+        const method = "notifications/progress";
+        send({ method, params: { progressToken, progress: 1, total: 2, message: text } });
+        send({ method: "notifications/message", params: { level: "warning", data: text } });
+        return { content: [] };
+      },
+    });
+    await withConnection(web.spec(), async (connection) => {
+      const notices = createNotices();
+      const options = { timeoutMs: TIMEOUT_MS, listener: { owner: "run", notices } };
+      const request = { name: "call", arguments: { text: "\u001b[31mhalf\u202e" } };
+      await connection.request("tools/call", request, options);
+      await call(connection, "call", { text: "unheard" });
+      const told = notices.list.map(({ afterMs: _, ...notice }) => notice);
+      assert.deepEqual(told, [
+        { kind: "progress", text: "\\u{1b}[31mhalf\\u{202e}", progress: 1, total: 2 },
+        { kind: "log", level: "warning", text: "\\u{1b}[31mhalf\\u{202e}" },
+      ]);
+      assert.ok(Number.isInteger(metas[0]!["progressToken"]));
+      assert.equal(metas[1]!["progressToken"], undefined);
+      const level = metas.map((meta) => meta["io.modelcontextprotocol/logLevel"]);
+      assert.deepEqual(level, era === "modern" ? ["info", undefined] : [undefined, undefined]);
     });
   }
 });
