@@ -114,55 +114,188 @@ async function runEngine(code: string): Promise<string | undefined> {
   return result;
 }
 
-console.log("fresh instance + context + 2 KB script");
+// First, while nothing of the neighbours stands in memory.
+console.log("memory of heavy runs (200 MB each)");
+const rounds = Deno.args.includes("--heavy") ? 200 : 20;
+const nobody = { call: () => Promise.resolve("1") };
+const heavy = createExecutor({ concurrency: 2 });
+let peak = 0;
+for (let round = 0; round < rounds; round++) {
+  await heavy.execute({
+    source:
+      "const kept = []; for (let i = 0; i < 10; i++) kept.push(new Uint8Array(20 << 20).fill(1)); return kept.length",
+    path: "main.ts",
+    files: new Map(),
+    limits: DEFAULT_RUN_LIMITS,
+  }, nobody);
+  peak = Math.max(peak, Deno.memoryUsage().rss);
+}
+await new Promise((resolve) => setTimeout(resolve, 1000));
+await heavy.execute({
+  source: "return 1",
+  path: "main.ts",
+  files: new Map(),
+  limits: DEFAULT_RUN_LIMITS,
+}, nobody);
+const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
+console.log(
+  `  ${rounds} runs: at most ${mib(peak)}, afterwards ${mib(Deno.memoryUsage().rss)} (aim 200)`,
+);
+await heavy.close();
+
+/** What the same work takes without us; absent where one has no way to do it. */
+interface Neighbour {
+  readonly name: string;
+  /** A fresh instance that runs the script and is dropped. */
+  script(): unknown;
+  /** JSON text in, parsed, and out again. */
+  json(text: string): unknown;
+  /** Milliseconds of one program's calls of a host function, one after the other. */
+  calls(count: number): Promise<number>;
+}
+
 const emscripten = await optional<Loose>("npm:quickjs-emscripten@0.32.0");
-const wasi = await optional<Loose>("npm:quickjs-wasi");
-const sebastian = await optional<Loose>("npm:@sebastianwessel/quickjs");
+const wasi = await optional<Loose>("npm:quickjs-wasi@3.6.2");
+const sebastian = await optional<Loose>("npm:@sebastianwessel/quickjs@3.1.0");
 const release = await optional<Loose>("npm:@jitl/quickjs-ng-wasmfile-release-sync@0.32.0");
-const ours = await time(() => runEngine(`${SCRIPT}\nexport default result.length;`));
-let plain: Figure | undefined;
-if (emscripten !== undefined) {
+
+const ROUND_TRIP = "JSON.stringify(JSON.parse(text))";
+const pings = (count: number) => `let n = 0; for (let i = 0; i < ${count}; i++) n += ping(i); n`;
+
+async function elapsed(work: () => unknown): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+async function plainEmscripten(): Promise<Neighbour> {
   const { newQuickJSWASMModuleFromVariant, newVariant, RELEASE_SYNC } = emscripten;
   const variant = newVariant(RELEASE_SYNC, { wasmModule: modules.stock });
-  plain = await time(async () => {
-    const QuickJS = await newQuickJSWASMModuleFromVariant(variant);
+  const QuickJS = await newQuickJSWASMModuleFromVariant(variant);
+  const inContext = (QuickJS: Loose, work: (vm: Loose) => unknown) => {
     const vm = QuickJS.newContext();
-    vm.unwrapResult(vm.evalCode(`${SCRIPT}\nresult.length`)).dispose();
+    const result = work(vm);
     vm.dispose();
-  });
+    return result;
+  };
+  return {
+    name: "plain quickjs-emscripten, no limits",
+    script: async () =>
+      inContext(
+        await newQuickJSWASMModuleFromVariant(variant),
+        (vm) => vm.unwrapResult(vm.evalCode(`${SCRIPT}\nresult.length`)).dispose(),
+      ),
+    json: (text) =>
+      inContext(QuickJS, (vm) => {
+        vm.newString(text).consume((value: Loose) => vm.setProp(vm.global, "text", value));
+        return vm.unwrapResult(vm.evalCode(ROUND_TRIP)).consume((value: Loose) =>
+          vm.getString(value)
+        );
+      }),
+    calls: (count) =>
+      elapsed(() =>
+        inContext(QuickJS, (vm) => {
+          vm.newFunction("ping", (value: Loose) => vm.newNumber(vm.getNumber(value) + 1))
+            .consume((value: Loose) => vm.setProp(vm.global, "ping", value));
+          vm.unwrapResult(vm.evalCode(pings(count))).dispose();
+        })
+      ),
+  };
 }
-row("mcp-exec, metered, prelude and limits", ours, plain);
-if (plain !== undefined) row("plain quickjs-emscripten, no limits", plain, plain);
-if (wasi !== undefined) {
-  try {
-    const { QuickJS } = wasi;
-    const file = new URL("../quickjs.wasm", import.meta.resolve("npm:quickjs-wasi"));
-    const wasm = await WebAssembly.compile(await Deno.readFile(file));
-    const figures = await time(async () => {
-      const vm = await QuickJS.create({ wasm });
-      vm.evalCode(`${SCRIPT}\nresult.length`);
-      vm.dispose?.();
+
+async function plainWasi(): Promise<Neighbour> {
+  const { QuickJS } = wasi;
+  const file = new URL("../quickjs.wasm", import.meta.resolve("npm:quickjs-wasi@3.6.2"));
+  const wasm = await WebAssembly.compile(await Deno.readFile(file));
+  const inVm = async (work: (vm: Loose) => unknown) => {
+    const vm = await QuickJS.create({ wasm });
+    const result = work(vm);
+    vm.dispose?.();
+    return result;
+  };
+  return {
+    name: "quickjs-wasi",
+    script: () => inVm((vm) => vm.evalCode(`${SCRIPT}\nresult.length`)),
+    json: (text) =>
+      inVm((vm) => {
+        vm.setProp(vm.global, "text", vm.newString(text));
+        return vm.evalCode(ROUND_TRIP).toString();
+      }),
+    calls: (count) =>
+      elapsed(() =>
+        inVm((vm) => {
+          const ping = vm.newFunction("ping", (value: Loose) => vm.newNumber(value.toNumber() + 1));
+          vm.setProp(vm.global, "ping", ping);
+          vm.evalCode(pings(count));
+        })
+      ),
+  };
+}
+
+async function plainSebastian(): Promise<Neighbour> {
+  const { runSandboxed } = await sebastian.loadQuickJs(release.default);
+  const run = async (code: string, env: Record<string, unknown> = {}) => {
+    const result = await runSandboxed(({ evalCode }: Loose) => evalCode(code), {
+      executionTimeout: 60_000,
+      env,
     });
-    row("quickjs-wasi", figures, plain);
-  } catch (error) {
-    console.log(`  quickjs-wasi: ${String(error).slice(0, 100)}`);
-  }
+    if (!result.ok) throw new Error(JSON.stringify(result.error));
+    return result.data;
+  };
+  return {
+    name: "@sebastianwessel/quickjs",
+    script: () => run(`${SCRIPT}\nexport default result.length`),
+    json: (text) => run("export default JSON.stringify(JSON.parse(env.text))", { text }),
+    calls: (count) =>
+      elapsed(() =>
+        run(`const { ping } = env;\nexport default (() => { ${pings(count)}; return n; })()`, {
+          ping: (value: number) => value + 1,
+        })
+      ),
+  };
 }
-if (sebastian !== undefined && release !== undefined) {
-  try {
-    const { runSandboxed } = await sebastian.loadQuickJs(release.default);
-    const figures = await time(() =>
-      runSandboxed(({ evalCode }: Loose) => evalCode(`${SCRIPT}\nexport default result.length`), {
-        executionTimeout: 10_000,
-      })
-    );
-    row("@sebastianwessel/quickjs", figures, plain);
-  } catch (error) {
-    console.log(`  @sebastianwessel/quickjs: ${String(error).slice(0, 100)}`);
+
+const V8: Neighbour = {
+  name: "V8, no isolation",
+  script: () => new Function(`${SCRIPT}\nreturn result.length;`)(),
+  json: (text) => JSON.stringify(JSON.parse(text)),
+  calls: (count) => elapsed(() => new Function("ping", pings(count))((value: number) => value + 1)),
+};
+
+const neighbours: Neighbour[] = [];
+if (emscripten !== undefined) neighbours.push(await plainEmscripten());
+if (wasi !== undefined) neighbours.push(await plainWasi());
+if (sebastian !== undefined && release !== undefined) neighbours.push(await plainSebastian());
+neighbours.push(V8);
+
+/** The same work of each neighbour, which the rows that follow are compared with: the first's. */
+async function timeNeighbours(
+  work: (neighbour: Neighbour) => Promise<Figure>,
+): Promise<[string, Figure][]> {
+  const figures: [string, Figure][] = [];
+  for (const neighbour of neighbours) {
+    try {
+      figures.push([neighbour.name, await work(neighbour)]);
+    } catch (error) {
+      console.log(`  ${neighbour.name}: ${String(error).slice(0, 100)}`);
+    }
   }
+  return figures;
 }
-const v8 = await time(() => new Function(`${SCRIPT}\nreturn result.length;`)());
-row("V8, no isolation", v8, plain);
+
+function rows(
+  ours: readonly [string, Figure][],
+  theirs: readonly [string, Figure][],
+  format: typeof row = row,
+): void {
+  for (const [name, figures] of [...ours, ...theirs]) format(name, figures, theirs[0]?.[1]);
+}
+
+console.log("\nfresh instance + context + 2 KB script");
+const ours = await time(() => runEngine(`${SCRIPT}\nexport default result.length;`));
+const scripts = await timeNeighbours(({ script }) => time(script));
+rows([["mcp-exec, metered, prelude and limits", ours]], scripts);
+const plain = scripts[0]?.[1];
 
 console.log("\nwarm run end to end, through the worker");
 const executor = createExecutor({ concurrency: 1 });
@@ -182,15 +315,21 @@ row(
 );
 
 console.log("\nhost calls, microseconds each");
+const CALLS = 10_000;
+function callRow(name: string, { median, p95 }: Figure, reference?: Figure): void {
+  const ratio = reference === undefined ? "" : `  ${(median / reference.median).toFixed(2)} x`;
+  const us = (ms: number) => (ms * 1000).toFixed(2);
+  console.log(`  ${name.padEnd(46)} ${us(median)} / ${us(p95)} us${ratio}`);
+}
+const callFigures = await timeNeighbours(async ({ calls }) => {
+  const times: number[] = [];
+  for (let round = 0; round < 9; round++) times.push(await calls(CALLS) / CALLS);
+  return figure(times);
+});
 async function perCall(title: string, count: number, body: string): Promise<void> {
   const times: number[] = [];
-  for (let round = 0; round < 9; round++) times.push((await execute(body)).ms);
-  const { median, p95 } = figure(times);
-  console.log(
-    `  ${title.padEnd(46)} ${(median * 1000 / count).toFixed(1)} / ${
-      (p95 * 1000 / count).toFixed(1)
-    } us`,
-  );
+  for (let round = 0; round < 9; round++) times.push((await execute(body)).ms / count);
+  callRow(title, figure(times), callFigures[0]?.[1]);
 }
 await perCall(
   "guest function alone, for scale",
@@ -203,7 +342,7 @@ await perCall(
   "for (let i = 0; i < 1e4; i++) performance.now(); return 1",
 );
 await perCall(
-  "readFile, awaited one by one (aim 15)",
+  "listFiles, awaited one by one (aim 15)",
   5_000,
   'for (let i = 0; i < 5e3; i++) await listFiles("/"); return 1',
 );
@@ -217,6 +356,7 @@ await perCall(
   1_000,
   'for (let i = 0; i < 1000; i++) await callTool("a", "b", { i }); return 1',
 );
+rows([], callFigures.map(([name, one]) => [`${name}, in the same thread`, one]), callRow);
 const slow = createExecutor({ concurrency: 1 });
 const waits: number[] = [];
 for (let round = 0; round < 9; round++) {
@@ -237,26 +377,25 @@ row("100 parallel calls of 20 ms each", figure(waits));
 
 console.log("\n5 MB of JSON");
 const data = Array.from(
-  { length: 50_000 },
+  { length: 68_000 },
   (_, id) => ({ id, name: `name ${id}`, tags: ["a", "b"], score: id / 7 }),
 );
 const json = JSON.stringify(data);
-const parse = await time(() => JSON.parse(json), 10);
-row(`host JSON.parse of ${(json.length / 1e6).toFixed(1)} MB, for scale`, parse, parse);
+console.log(`  ${(json.length / 1e6).toFixed(2)} MB`);
 const big = { call: () => Promise.resolve(json) };
 const limits = { ...DEFAULT_RUN_LIMITS, fuel: 1e12 };
 const bigRun = (source: string) => () =>
   executor.execute({ source, path: "main.ts", files: new Map(), limits }, big);
-row(
-  "into the guest as a call's answer",
-  await time(bigRun('return (await callTool("a", "b")).length'), 8),
-  parse,
-);
-row(
-  "in and out again as the result",
-  await time(bigRun('return await callTool("a", "b")'), 8),
-  parse,
-);
+rows([
+  [
+    "mcp-exec: into the guest as a call's answer",
+    await time(bigRun('return (await callTool("a", "b")).length'), 8),
+  ],
+  [
+    "mcp-exec: in, and out again as the result",
+    await time(bigRun('return await callTool("a", "b")'), 8),
+  ],
+], await timeNeighbours((neighbour) => time(() => neighbour.json(json), 8)));
 await executor.close();
 
 console.log("\ncost of metering (geometric mean of kernels, metered / plain engine)");
@@ -333,30 +472,3 @@ console.log(
     (v8Product ** (1 / count)).toFixed(2)
   } x`,
 );
-
-console.log("\nmemory of heavy runs (200 MB each)");
-const rounds = Deno.args.includes("--heavy") ? 200 : 20;
-const heavy = createExecutor({ concurrency: 2 });
-let peak = 0;
-for (let round = 0; round < rounds; round++) {
-  await heavy.execute({
-    source:
-      "const kept = []; for (let i = 0; i < 10; i++) kept.push(new Uint8Array(20 << 20).fill(1)); return kept.length",
-    path: "main.ts",
-    files: new Map(),
-    limits: DEFAULT_RUN_LIMITS,
-  }, host);
-  peak = Math.max(peak, Deno.memoryUsage().rss);
-}
-await new Promise((resolve) => setTimeout(resolve, 1000));
-await heavy.execute({
-  source: "return 1",
-  path: "main.ts",
-  files: new Map(),
-  limits: DEFAULT_RUN_LIMITS,
-}, host);
-const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
-console.log(
-  `  ${rounds} runs: at most ${mib(peak)}, afterwards ${mib(Deno.memoryUsage().rss)} (aim 200)`,
-);
-await heavy.close();
