@@ -253,8 +253,10 @@ async function isThere(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
-    // Without a home the path runs through a file; anything else is there and reading it says why.
-    return !(error instanceof Deno.errors.NotADirectory);
+    // Without a home the path runs through a device, which Deno lets be asked about only with all
+    // permissions; anything else is there and reading it says why.
+    const { NotADirectory, NotCapable } = Deno.errors;
+    return !(error instanceof NotADirectory || error instanceof NotCapable);
   }
 }
 

@@ -291,7 +291,7 @@ Deno.test("release writes a formula whose class, URLs and sums are those of the 
   const { out, sums } = await makeRelease();
   const formula = await Deno.readTextFile(`${out}/mcp-exec.rb`);
   assert.match(formula, /^class McpExec < Formula\n/);
-  assert.doesNotMatch(formula, /@[A-Z]|[ \t]+$|\t/m);
+  assert.doesNotMatch(formula, /@[A-Z]|[ \t]+$|\t|^(?! +url ).{119}/m);
   const pairs = [...formula.matchAll(/^ {6}url "([^"]+)"\n {6}sha256 "([0-9a-f]{64})"$/gm)];
   const places = [...formula.matchAll(/^ +(on_\w+) do$/gm)].map(([, name]) => name);
   assert.deepEqual(places, ["on_macos", "on_arm", "on_intel", "on_linux", "on_arm", "on_intel"]);
@@ -579,6 +579,11 @@ Deno.test({
         env: { HOME: home, PATH: "/usr/bin:/bin" },
       });
       assert.equal(linked.code, 5, linked.error);
+      const homeless = await run(
+        [`${folder}/${name}/mcp-exec`, "execute", "-e", "return 6 * 7", "--quiet"],
+        { cwd: home, env: {} },
+      );
+      assert.deepEqual([homeless.code, homeless.out], [0, "42\n"], homeless.error);
     });
   },
 });
