@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { type BridgeOptions, type CallTrace, createBridge, type McpBridge } from "../src/bridge.ts";
+import {
+  type BridgeOptions,
+  type CallOptions,
+  type CallTrace,
+  createBridge,
+  type McpBridge,
+} from "../src/bridge.ts";
 import { createMemoryCache, createResultCache, parseCache } from "../src/cache.ts";
 import { type Catalog, createCatalog } from "../src/catalog.ts";
 import { openDatabase } from "../src/database.ts";
@@ -8,12 +14,21 @@ import { AppError, type ErrorKind, ToolError } from "../src/errors.ts";
 import { digestOf } from "../src/hash.ts";
 import { createJournal, type Journal, type RunEntry, type RunId } from "../src/journal.ts";
 import { createLimiter, parseRates } from "../src/limiter.ts";
-import { DEFAULT_RUN_LIMITS, MAX_CALLS_IN_FLIGHT, MAX_PARAMS_BYTES } from "../src/limits.ts";
+import {
+  DEFAULT_RUN_LIMITS,
+  MAX_CALL_NOTICES,
+  MAX_CALLS_IN_FLIGHT,
+  MAX_CALLS_WAITING,
+  MAX_NOTIFICATIONS_PER_SECOND,
+  MAX_PARAMS_BYTES,
+} from "../src/limits.ts";
 import type { ServerName, SessionId } from "../src/names.ts";
+import type { Notice } from "../src/notices.ts";
 import { toolValue } from "../src/payloads.ts";
 import { flagPolicy, parsePolicy, type PolicyLayer } from "../src/policy.ts";
 import type { ServerSpec, StdioSpec } from "../src/server.ts";
 import { Secret } from "../src/text.ts";
+import { parseTimeouts } from "../src/timeouts.ts";
 
 interface State {
   readonly pid: number;
@@ -748,6 +763,7 @@ Deno.test("describe gives a server's tools under the configured name and keeps t
     assert.equal(info.name, "counting");
     assert.equal(info.identity.name, "Counting server");
     assert.deepEqual(info.tools.map(({ name }) => name), [
+      "announce",
       "crash",
       "far.away",
       "gate",
@@ -758,6 +774,7 @@ Deno.test("describe gives a server's tools under the configured name and keeps t
       "redefine",
       "start",
       "state",
+      "tell",
     ]);
     assert.deepEqual(catalog.load(counting())?.info, JSON.parse(JSON.stringify(info)));
     assert.equal(catalog.era(counting()), "legacy");
@@ -1104,7 +1121,7 @@ Deno.test("callTool forgets what was kept when a server announces other tools (C
     // The new definition is the one that counts.
     assert.equal((await failure(promise())).kind, "protocol");
     assert.equal((await state()).lists, 2);
-  }, { cache, results });
+  }, { cache, results, warn: () => {} });
 });
 
 Deno.test("callTool writes into the journal who answered, what it waited, and the bound it met", async () => {
@@ -1140,4 +1157,153 @@ Deno.test("callTool writes into the journal who answered, what it waited, and th
     assert.deepEqual(waited.map(({ tool }) => tool), ["promise"]);
     assert.ok(waited[0]!.waitedMs! > 0);
   }, { cache, rates });
+});
+
+Deno.test("callTool refuses what would wait beyond the bound, of 500 calls at once (H11)", async () => {
+  await withBridge(async ({ bridge, state, held: arrived }) => {
+    await state();
+    const stop = new AbortController();
+    const calls = Array.from(
+      { length: 500 },
+      () => failure(bridge.callTool("counting", "hold", {}, { signal: stop.signal })),
+    );
+    const refused = await Promise.all(calls.slice(MAX_CALLS_IN_FLIGHT + MAX_CALLS_WAITING));
+    assert.equal(refused.length, 116);
+    for (const error of refused) {
+      assert.equal(error.kind, "limit");
+      assert.deepEqual(error.limit, { name: "waiting calls", limit: MAX_CALLS_WAITING });
+    }
+    await eventually(async () => await arrived() === MAX_CALLS_IN_FLIGHT);
+    assert.equal(bridge.connections()[0]!.inFlight, MAX_CALLS_IN_FLIGHT);
+    stop.abort();
+    const waited = await Promise.all(calls.slice(0, MAX_CALLS_IN_FLIGHT + MAX_CALLS_WAITING));
+    assert.ok(waited.every(({ kind }) => kind === "interrupted"));
+    const { peak, calls: taken } = await state();
+    assert.equal(peak, MAX_CALLS_IN_FLIGHT);
+    assert.equal(taken, MAX_CALLS_IN_FLIGHT + 2);
+  });
+});
+
+Deno.test("callTool lets sessions take turns, however many calls one of them has (H11)", async () => {
+  await withBridge(async ({ bridge, state }) => {
+    await state();
+    const order: string[] = [];
+    const ask = async (session: string) => {
+      await bridge.callTool("counting", "far.away", {}, { session: session as SessionId });
+      order.push(session);
+    };
+    const busy = Array.from({ length: 200 }, () => ask("busy"));
+    const quick = [ask("quick"), ask("quick"), ask("other")];
+    await Promise.all(quick);
+    assert.ok(order.length <= 12, String(order.length));
+    await Promise.all(busy);
+  }, { queue: { inFlight: 2 } });
+});
+
+Deno.test("callTool holds a call to the deadline of its tool, and others to that of their server (H3)", async () => {
+  const timeouts = parseTimeouts({ "counting/hold": "100ms" }, assert.fail);
+  await withBridge(async ({ bridge, state }) => {
+    const error = await failure(bridge.callTool("counting", "hold", {}));
+    assert.equal(error.kind, "timeout");
+    assert.match(error.message, /no answer to tools\/call within 100ms$/);
+    const { cancelled, underWay } = await state();
+    assert.deepEqual({ cancelled, underWay }, { cancelled: 1, underWay: 1 });
+    assert.equal(bridge.connections()[0]!.inFlight, 0);
+    const gate = await failure(bridge.callTool("counting", "gate", { size: 2 }));
+    assert.match(gate.message, /within 300ms$/);
+  }, { timeouts, choose: (counting) => [counting([], { timeoutMs: 300 })] });
+});
+
+Deno.test("callTool tells what changed when a server announces other tools (H21)", async () => {
+  const warnings: string[] = [];
+  const cache = parseCache({ tools: ["counting/promise"] }, assert.fail);
+  const warn = (message: string) => warnings.push(message);
+  await withBridge(async ({ bridge, state }) => {
+    const promise = async (n: unknown) =>
+      (await bridge.callTool("counting", "promise", { value: { n } })).value;
+    assert.deepEqual(await promise(1), { n: 1 });
+    const schema = { type: "object", properties: { n: { type: "string" } } };
+    const { calls } = await state();
+    await bridge.callTool("counting", "redefine", { schema, rename: true });
+    // What was kept is gone, and the new definition holds.
+    assert.equal((await failure(promise(1))).kind, "protocol");
+    assert.deepEqual(await promise("one"), { n: "one" });
+    assert.equal((await state()).calls, calls + 4);
+    assert.deepEqual(warnings, [
+      `Server "counting" changed its tools: - far.away; + far_away: ` +
+      "farAway(params?: { [key: string]: unknown }): Promise<unknown>; " +
+      "~ promise: result was { n?: number }, is now { n?: string }",
+    ]);
+  }, { cache, warn });
+});
+
+Deno.test("callTool asks a server once that announces the same tools again and again (H12, H21)", async () => {
+  const warnings: string[] = [];
+  const warn = (message: string) => warnings.push(message);
+  await withBridge(async ({ bridge, state }) => {
+    await state();
+    await bridge.callTool("counting", "announce", { count: 5_000 });
+    await state();
+    assert.ok((await state()).lists <= 3);
+    assert.deepEqual(warnings, [
+      `Server "counting" sends more than 100 notifications a second; the rest are dropped`,
+    ]);
+  }, { warn });
+});
+
+Deno.test("callTool shows in its trace what the server told, cleaned and bounded (H12, H22)", async () => {
+  const warnings: string[] = [];
+  const warn = (message: string) => warnings.push(message);
+  const token = "canary-5521-token";
+  await withBridge(async ({ bridge, state }) => {
+    await state();
+    const traces: CallTrace[] = [];
+    const tell = (steps: number, more: CallOptions = {}) =>
+      bridge.callTool("counting", "tell", { steps, text: `\u001b[2Jat ${token}` }, {
+        onCall: (trace) => traces.push(trace),
+        ...more,
+      });
+    assert.deepEqual((await tell(2)).value, { level: "none", asked: false });
+    assert.equal(traces[0]!.notices, undefined);
+    assert.deepEqual((await tell(2, { notices: true })).value, { level: "info", asked: true });
+    assert.deepEqual(
+      traces[1]!.notices!.map(({ afterMs: _, ...notice }) => notice),
+      [1, 2].flatMap((step) => [
+        { kind: "progress", text: "\\u{1b}[2Jat ***", progress: step, total: 2 },
+        {
+          kind: "log",
+          level: "warning",
+          text: `disk: {"step":${step},"text":"\\u001b[2Jat ***"}`,
+        },
+      ]),
+    );
+    await tell(5_000, { notices: true });
+    const { notices, noticesDropped } = traces[2]!;
+    assert.equal(notices!.length, MAX_CALL_NOTICES);
+    assert.ok(noticesDropped! > 0 && noticesDropped! <= 2 * MAX_NOTIFICATIONS_PER_SECOND);
+    assert.deepEqual(warnings.length, 1);
+  }, {
+    warn,
+    choose: (counting) => [counting([], { env: { TOKEN: new Secret(token) } })],
+  });
+});
+
+Deno.test("callTool keeps a server's log from sessions that it may not be about", async () => {
+  await withBridge(async ({ bridge, state }) => {
+    await state();
+    const notices = new Map<string, readonly Notice[]>();
+    const ask = (session: string, tool: string, params: object) =>
+      bridge.callTool("counting", tool, params, {
+        session: session as SessionId,
+        notices: true,
+        onCall: (trace) => notices.set(`${session} ${tool}`, trace.notices ?? []),
+      });
+    const waiting = ask("b", "gate", { size: 2 });
+    await ask("a", "tell", { steps: 2, text: "secret of a" });
+    await ask("b", "gate", { size: 2 });
+    await waiting;
+    // Progress names its call; a log message could be of either.
+    assert.deepEqual(notices.get("a tell")!.map(({ kind }) => kind), ["progress", "progress"]);
+    assert.deepEqual(notices.get("b gate"), []);
+  });
 });

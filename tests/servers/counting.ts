@@ -76,8 +76,12 @@ const tools: Record<string, Tool> = {
     return structured({});
   },
   // From now on `promise` promises something else, of which the server tells.
-  redefine: ({ schema }) => {
+  redefine: ({ schema, rename }) => {
     promised = schema as Json;
+    if (rename === true) {
+      tools["far_away"] = tools["far.away"]!;
+      delete tools["far.away"];
+    }
     notify("notifications/tools/list_changed", {});
     return structured({});
   },
