@@ -49,6 +49,11 @@ export interface Context {
   writeError(text: string): void;
   /** All of standard input, read to its end; fails beyond `maxBytes`. */
   readInput(maxBytes: number): Promise<Uint8Array>;
+  /** Standard input and output as they are, for a command that speaks a protocol over them. */
+  streams?(): {
+    readonly input: ReadableStream<Uint8Array>;
+    readonly output: WritableStream<Uint8Array>;
+  };
   readonly isTerminal: { readonly in: boolean; readonly out: boolean; readonly error: boolean };
   /**
    * Asks on the terminal and gives whether the answer was yes; absent where nobody can be asked:
@@ -99,6 +104,7 @@ export function createContext(view: ProcessView): Context {
     }),
     writeError,
     readInput: (maxBytes) => readInput(maxBytes, interrupt.signal),
+    streams: () => ({ input: Deno.stdin.readable, output: Deno.stdout.writable }),
     isTerminal,
     ...(canAsk && { confirm: (question) => askTerminal(question, writeError, interrupt.signal) }),
     columns: terminalColumns(),

@@ -3,13 +3,17 @@
 
 import { type Context, dataFile } from "./context.ts";
 import { writeFileAtomic } from "./disk.ts";
-import { type CodeExecutor, createExecutor } from "./sandbox.ts";
+import { type CodeExecutor, createExecutor, type ExecutorOptions } from "./sandbox.ts";
 
 /** Starts a sandbox; its first worker starts at once. Whoever starts it closes it. */
-export function startExecutor({ paths }: Pick<Context, "paths">): CodeExecutor {
+export function startExecutor(
+  { paths }: Pick<Context, "paths">,
+  options: Pick<ExecutorOptions, "concurrency"> = {},
+): CodeExecutor {
   const path = dataFile(paths, "engine.wasm");
-  if (path === undefined) return createExecutor();
+  if (path === undefined) return createExecutor(options);
   return createExecutor({
+    ...options,
     engine: {
       load: () => Deno.readFile(path).catch(() => undefined),
       save: (bytes) => writeFileAtomic(path, bytes),
