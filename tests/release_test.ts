@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { hasShell, typeInto } from "./live_shell.ts";
 import { tarGz, zip } from "../scripts/archive.ts";
 import { build } from "../scripts/build.ts";
-import { changelogSection, withSection } from "../scripts/changelog.ts";
+import { changelogSection, readHistory, withSection } from "../scripts/changelog.ts";
 import { LAUNCH_FLAGS } from "../scripts/npm.ts";
 import { release, type Target, TARGETS } from "../scripts/release.ts";
 import { VERSION } from "../src/version.ts";
@@ -609,6 +609,34 @@ Deno.test("changelogSection groups subjects by their first word and leaves inner
   );
   const first = changelogSection(subjects, { ...options, isFirst: true });
   assert.ok(first.includes("The first release.") && !first.includes("Fixed"));
+});
+
+Deno.test("readHistory begins after the last tag before HEAD, or with the first commit", async () => {
+  await withFolder(async (folder) => {
+    const git = async (...args: string[]) => {
+      const { code, error } = await run(["git", ...args], {
+        cwd: folder,
+        env: {
+          PATH: Deno.env.get("PATH")!,
+          ...{ GIT_AUTHOR_NAME: "a", GIT_AUTHOR_EMAIL: "a@b", GIT_CONFIG_NOSYSTEM: "1" },
+          ...{ GIT_COMMITTER_NAME: "a", GIT_COMMITTER_EMAIL: "a@b", HOME: folder },
+        },
+      });
+      assert.equal(code, 0, error);
+    };
+    const commit = (subject: string) => git("commit", "-q", "--allow-empty", "-m", subject);
+    const history = () => readHistory(new URL(`file://${folder}/`));
+    await git("init", "-q");
+    await commit("Add one");
+    assert.deepEqual(await history(), { subjects: ["Add one"], isFirst: true });
+    await commit("Add two");
+    await git("tag", "v0.1.0");
+    assert.deepEqual(await history(), { subjects: ["Add two", "Add one"], isFirst: true });
+    await commit("Add three");
+    await git("tag", "other");
+    await git("tag", "v0.2.0");
+    assert.deepEqual(await history(), { subjects: ["Add three"], isFirst: false });
+  });
 });
 
 Deno.test("withSection puts a section on top and replaces one of the same version", () => {
