@@ -2,7 +2,13 @@
 // command's arguments; a command's module is loaded only when it was named.
 
 import type { ApplicationText, Command } from "@stricli/core";
-import { type Context, createContext, type OutputFormat, type ProcessView } from "./context.ts";
+import {
+  configPath,
+  type Context,
+  createContext,
+  type OutputFormat,
+  type ProcessView,
+} from "./context.ts";
 import { AppError, changeTexts, ExitCode, prefixError, toAppError } from "./errors.ts";
 import { type CommandGroup, type Invocation, literalArguments } from "./flags.ts";
 import { INTERRUPT_GRACE_MS } from "./limits.ts";
@@ -140,7 +146,7 @@ export async function runCli(
   whole: Context,
   options: { stray?: Promise<AppError>; graceMs?: number } = {},
 ): Promise<ExitCode> {
-  const globals = readGlobals(whole);
+  const globals = await withConfigured(readGlobals(whole), whole);
   const { context, progress } = createProgress(whole, globals);
   const output = createOutput(context, globals);
   const work = dispatch({ context, globals, output, progress }).catch((error) => {
@@ -328,6 +334,8 @@ function show(output: Output, kind: "help" | "version", text: string): ExitCode 
 
 interface Globals {
   readonly format: OutputFormat;
+  /** Whether a flag or a variable said it. */
+  readonly isFormatSaid: boolean;
   readonly color: boolean;
   readonly verbose: boolean;
   readonly quiet: boolean;
@@ -403,6 +411,7 @@ function readGlobals(context: Context): Globals {
   }
   return {
     format: format ?? fallback,
+    isFormatSaid: values.has("--format") || Boolean(env.get("MCP_EXEC_FORMAT")),
     color: !values.has("--no-color") && !env.get("NO_COLOR"),
     verbose: values.has("--verbose"),
     quiet: values.has("--quiet"),
@@ -412,6 +421,22 @@ function readGlobals(context: Context): Globals {
     command: command === "help" ? rest.shift() : command,
     rest,
     problem,
+  };
+}
+
+/** The options with what the configuration says of printing, where nothing else does. */
+async function withConfigured(globals: Globals, context: Context): Promise<Globals> {
+  if (globals.help || globals.version || globals.command === undefined) return globals;
+  const { path } = configPath(context, globals.config);
+  if (!await Deno.stat(path).then(({ isFile }) => isFile, () => false)) return globals;
+  const { readConfig } = await import("./config.ts");
+  // What is wrong with the file is told by whoever needs the rest of it.
+  const config = await readConfig(path, { origin: "user", shownPath: path }).catch(() => {});
+  const { format, color = true } = config?.output ?? {};
+  return {
+    ...globals,
+    color: globals.color && color,
+    ...(format !== undefined && !globals.isFormatSaid && { format }),
   };
 }
 

@@ -2,6 +2,7 @@
 // client uses. Nothing is expanded, started or sent here; one bad entry does not cost the others.
 
 import { type CacheSettings, DEFAULT_CACHE, parseCache } from "./cache.ts";
+import type { OutputFormat } from "./context.ts";
 import { AppError, prefixError, toAppError } from "./errors.ts";
 import { parseRates, type RateRule } from "./limiter.ts";
 import {
@@ -48,8 +49,16 @@ export interface Config {
   readonly cache: CacheSettings;
   /** Whether the journal keeps arguments and results whole, and whether nothing runs without it. */
   readonly journal: { readonly payloads: boolean; readonly required: boolean };
+  /** How results are printed where neither flag nor variable says so. */
+  readonly output: OutputSettings;
   /** One line for each part that was left out, safe to show. */
   readonly warnings: readonly string[];
+}
+
+/** What a file says of printing. */
+export interface OutputSettings {
+  readonly format?: OutputFormat;
+  readonly color?: boolean;
 }
 
 /** What a file says nothing about. */
@@ -62,6 +71,7 @@ export const EMPTY_CONFIG: Config = {
   timeouts: [],
   cache: DEFAULT_CACHE,
   journal: { payloads: false, required: false },
+  output: {},
   warnings: [],
 };
 
@@ -100,11 +110,14 @@ export async function parseConfig(
     timeouts: parseTimeouts(asObject(document["limits"])?.["callTimeouts"], warn),
     cache: parseCache(document["cache"], warn),
     journal: readJournal(document["journal"], warn),
+    output: readOutput(document["output"], warn),
     warnings,
   };
 }
 
-const CONFIG_KEYS = new Set(["$schema", "mcpServers", "limits", "policy", "cache", "journal"]);
+const CONFIG_KEYS = new Set(
+  ["$schema", "mcpServers", "limits", "policy", "cache", "journal", "output"],
+);
 
 /** JSON with comments as an object; an `invalid` error names `shownPath`, line and column. */
 export async function parseDocument(text: string, shownPath: string): Promise<JsonObject> {
@@ -343,6 +356,26 @@ function readJournal(value: unknown, warn: (message: string) => void): Config["j
     }
   }
   return journal;
+}
+
+function readOutput(value: unknown, warn: (message: string) => void): OutputSettings {
+  const entries = asObject(value);
+  if (value !== undefined && entries === undefined) warn(`"output" must be an object`);
+  const { format, color, ...others } = entries ?? {};
+  for (const key of Object.keys(others)) {
+    warn(`unknown key ${quoteText(`output.${key}`)} is not used`);
+  }
+  const known = (["json", "text", "pretty"] as const).find((item) => item === format);
+  if (format !== undefined && format !== "auto" && known === undefined) {
+    warn(`"output.format" must be auto, json, text or pretty`);
+  }
+  if (color !== undefined && typeof color !== "boolean") {
+    warn(`"output.color" must be true or false`);
+  }
+  return {
+    ...(known !== undefined && { format: known }),
+    ...(typeof color === "boolean" && { color }),
+  };
 }
 
 function readLimits(value: unknown, warn: (message: string) => void): Partial<RunLimits> {

@@ -4,19 +4,25 @@
 import { parseConfig, parseDocument } from "./config.ts";
 import { ensureFolder, withLock, writeFileAtomic, type WriteOptions } from "./disk.ts";
 import { AppError } from "./errors.ts";
-import { MAX_CONFIG_BYTES } from "./limits.ts";
+import { MAX_CONFIG_BYTES, MAX_JSON_DEPTH } from "./limits.ts";
 import { nearestNames } from "./names.ts";
 import { readTextFile } from "./read.ts";
 import type { JsonObject } from "./server.ts";
 import { quoteText } from "./text.ts";
+import { scanJson } from "./wire.ts";
 
 /** A setting with a name. */
 export interface Setting {
   readonly key: string;
-  readonly kind: "duration" | "size" | "count" | "boolean";
+  /** `patterns`: texts with commas between them, or a JSON list; `json`: any JSON value. */
+  readonly kind: "duration" | "size" | "count" | "boolean" | "patterns" | "json";
   readonly brief: string;
   /** What holds when the file says nothing. */
-  readonly fallback: string | number | boolean;
+  readonly fallback: string | number | boolean | object;
+  /** The only values there are, where they are few. */
+  readonly values?: readonly string[];
+  /** What it might say, where the default says little. */
+  readonly example?: unknown;
 }
 
 /** Every setting that `config` gets and sets. */
@@ -31,6 +37,49 @@ export const SETTINGS: readonly Setting[] = [
   { key: "limits.fuel", kind: "count", brief: "Computing of a run", fallback: 1e9 },
   { key: "limits.calls", kind: "count", brief: "Tool calls of a run", fallback: 1000 },
   {
+    key: "limits.rate",
+    kind: "json",
+    brief: "How fast tools may be called; 50 a second over HTTP if not set",
+    fallback: [],
+    example: [{ tool: "github/*", perSecond: 5, burst: 20 }],
+  },
+  {
+    key: "limits.callTimeouts",
+    kind: "json",
+    brief: "How long one call of a tool may take, by tool; a minute if not set",
+    fallback: {},
+    example: { "github/search_*": "2m" },
+  },
+  {
+    key: "policy.default",
+    kind: "json",
+    brief: "What holds where no rule fits a call",
+    fallback: "allow",
+    values: ["allow", "deny"],
+  },
+  {
+    key: "policy.rules",
+    kind: "json",
+    brief: "Which calls are allowed or denied; the first rule that fits decides",
+    fallback: [],
+    example: [{ tool: "github/delete_*", decide: "deny" }],
+  },
+  {
+    key: "policy.locked",
+    kind: "boolean",
+    brief: "Whether servers by flag are ruled out, and trust without a terminal",
+    fallback: false,
+  },
+  {
+    key: "cache.tools",
+    kind: "patterns",
+    brief: "Tools whose results are kept for a minute, or as long as is said",
+    fallback: [],
+    example: ["docs/get_*", { tool: "github/list_*", ttl: "5m" }],
+  },
+  { key: "cache.entries", kind: "count", brief: "Results kept at most", fallback: 1000 },
+  { key: "cache.size", kind: "size", brief: "What they take at most", fallback: "64MiB" },
+  {
     key: "journal.payloads",
     kind: "boolean",
     brief: "Whether the journal keeps arguments and results whole",
@@ -41,6 +90,19 @@ export const SETTINGS: readonly Setting[] = [
     kind: "boolean",
     brief: "Whether nothing runs that the journal cannot show",
     fallback: false,
+  },
+  {
+    key: "output.format",
+    kind: "json",
+    brief: "How results are printed; auto is pretty on a terminal and text elsewhere",
+    fallback: "auto",
+    values: ["auto", "json", "text", "pretty"],
+  },
+  {
+    key: "output.color",
+    kind: "boolean",
+    brief: "Whether a terminal gets colours",
+    fallback: true,
   },
 ];
 
@@ -62,7 +124,17 @@ export function findSetting(key: string): Setting {
 }
 
 /** `text` as the value of a setting in the file; its bounds are checked when the file is changed. */
-export function parseSetting({ key, kind }: Setting, text: string): string | number | boolean {
+export function parseSetting({ key, kind, values }: Setting, text: string): unknown {
+  if (values !== undefined) {
+    if (values.includes(text)) return text;
+    throw new AppError("usage", `Value of "${key}" cannot be ${quoteText(text)}`, {
+      hint: `it is one of ${values.join(", ")}`,
+    });
+  }
+  if (kind === "patterns" && !/^\s*\[/.test(text)) {
+    return text.split(",").map((item) => item.trim()).filter((item) => item !== "");
+  }
+  if (kind === "json" || kind === "patterns") return parseJson(key, text);
   if (kind === "boolean") {
     if (/^(?:true|false)$/.test(text)) return text === "true";
     throw new AppError("usage", `Value of "${key}" must be true or false, got ${quoteText(text)}`);
@@ -72,6 +144,17 @@ export function parseSetting({ key, kind }: Setting, text: string): string | num
     throw new AppError("usage", `Value of "${key}" must be a whole number, got ${quoteText(text)}`);
   }
   return Number(text);
+}
+
+function parseJson(key: string, text: string): unknown {
+  try {
+    if (scanJson(text).depth <= MAX_JSON_DEPTH) return JSON.parse(text);
+  } catch {
+    // Said below.
+  }
+  throw new AppError("usage", `Value of "${key}" must be JSON, got ${quoteText(text)}`, {
+    hint: `such as ${JSON.stringify(SETTINGS.find((item) => item.key === key)!.example)}`,
+  });
 }
 
 /** What `document` has at a setting's place; undefined when it says nothing. */

@@ -33,6 +33,15 @@ export function dataFile(
   return data === undefined ? undefined : `${data}/${name}`;
 }
 
+/** Our own configuration file: the one that `flag` or `MCP_EXEC_CONFIG` names, or the usual one. */
+export function configPath(
+  { env, paths }: Pick<Context, "env" | "paths">,
+  flag: string | undefined,
+): { readonly path: string; readonly isAsked: boolean } {
+  const asked = flag ?? (env.get("MCP_EXEC_CONFIG") || undefined);
+  return { path: asked ?? `${paths.config}/config.json`, isAsked: asked !== undefined };
+}
+
 /** What a command may touch. */
 export interface Context {
   readonly args: readonly string[];

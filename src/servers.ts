@@ -8,7 +8,7 @@ import {
   readConfig,
   refuseLoaderVariables,
 } from "./config.ts";
-import { type Context, dataFile } from "./context.ts";
+import { configPath, type Context, dataFile } from "./context.ts";
 import { discoverServers, type NamedEntry, nameEntries, NOTHING_FOUND } from "./discovery.ts";
 import { AppError } from "./errors.ts";
 import type { Digest } from "./hash.ts";
@@ -199,9 +199,8 @@ export function ownConfigFile(
   context: Pick<Context, "env" | "paths">,
   flag: string | undefined,
 ): { path: string; shownPath: string; isAsked: boolean } {
-  const asked = flag ?? (context.env.get("MCP_EXEC_CONFIG") || undefined);
-  const path = asked ?? `${context.paths.config}/config.json`;
-  return { path, shownPath: maskHome(path, context.paths.home), isAsked: asked !== undefined };
+  const file = configPath(context, flag);
+  return { ...file, shownPath: maskHome(file.path, context.paths.home) };
 }
 
 /** Throws `denied` where a locked policy rules out `what` for want of a terminal. */

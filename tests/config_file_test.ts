@@ -178,6 +178,15 @@ Deno.test("SETTINGS are all known to the reader of the file, with defaults it ta
   }
 });
 
+Deno.test("SETTINGS have examples that the reader of the file takes", async () => {
+  for (const { key, example } of SETTINGS) {
+    if (example === undefined) continue;
+    const text = await setInJson("{}", key.split("."), example);
+    const { warnings } = await parseConfig(text, { origin: "user", shownPath: "x" });
+    assert.deepEqual(warnings, [], key);
+  }
+});
+
 Deno.test("findSetting names the nearest setting for one it does not know", () => {
   assert.equal(findSetting("limits.fuel").kind, "count");
   assert.throws(() => findSetting("limits.timout"), { hint: /^did you mean "limits.timeout"/ });
@@ -189,6 +198,19 @@ Deno.test("parseSetting takes the kind of value a setting has", () => {
   assert.equal(parseSetting(findSetting("journal.payloads"), "true"), true);
   assert.equal(parseSetting(findSetting("limits.fuel"), "1e9"), 1e9);
   assert.equal(parseSetting(findSetting("limits.timeout"), "2m"), "2m");
+  assert.equal(parseSetting(findSetting("policy.default"), "deny"), "deny");
+  const tools = findSetting("cache.tools");
+  assert.deepEqual(parseSetting(tools, "a/*, b/c"), ["a/*", "b/c"]);
+  assert.deepEqual(parseSetting(tools, '["a/b"]'), ["a/b"]);
+  assert.deepEqual(parseSetting(findSetting("limits.rate"), '{"perSecond": 5}'), { perSecond: 5 });
+  assert.throws(() => parseSetting(findSetting("limits.rate"), "5 a second"), {
+    message: /must be JSON/,
+    hint: /^such as \[/,
+  });
+  assert.throws(() => parseSetting(findSetting("policy.rules"), "[".repeat(5_000)), {
+    kind: "usage",
+  });
+  assert.throws(() => parseSetting(findSetting("output.format"), "xml"), { hint: /auto, json/ });
   for (
     const [key, text] of [["journal.payloads", "yes"], ["limits.calls", "-1"], [
       "limits.calls",
@@ -203,18 +225,22 @@ const SCHEMA = JSON.parse(
   await Deno.readTextFile(new URL("../.github/config.schema.json", import.meta.url)),
 );
 
+/** The members of a group, which may be switched off as a whole. */
+function propertiesOf(group: string): Record<string, { default?: unknown }> {
+  const schema = SCHEMA.properties[group];
+  return (schema.oneOf?.at(-1) ?? schema).properties;
+}
+
 Deno.test("the schema of the file for editors knows every setting with its default", () => {
   const keys: string[] = [];
   for (const { key, fallback } of SETTINGS) {
     const [group, name] = key.split(".") as [string, string];
-    assert.equal(SCHEMA.properties[group].properties[name]?.default, fallback, key);
+    assert.deepEqual(propertiesOf(group)[name]?.default, fallback, key);
     keys.push(key);
   }
   for (const group of new Set(keys.map((key) => key.split(".")[0]!))) {
-    const names = Object.keys(SCHEMA.properties[group].properties);
-    // A rate may be a list, and has no name of its own.
-    const others = names.filter((name) => !keys.includes(`${group}.${name}`));
-    assert.deepEqual(others, group === "limits" ? ["rate"] : []);
+    const names = Object.keys(propertiesOf(group));
+    assert.deepEqual(names.filter((name) => !keys.includes(`${group}.${name}`)), []);
   }
 });
 

@@ -13,7 +13,8 @@ import {
   SETTINGS,
 } from "../config_file.ts";
 import { AppError } from "../errors.ts";
-import { argument, type CommandGroup, type Invocation } from "../flags.ts";
+import { argument, type CommandGroup, type Invocation, openServers } from "../flags.ts";
+import type { Takeover } from "../server_changes.ts";
 import { countOf } from "../render.ts";
 import { ownConfigFile, requireUnlocked } from "../servers.ts";
 import { quoteText } from "../text.ts";
@@ -96,7 +97,9 @@ none. A value that could not be used is refused, and the file stays as it was.
 
 EXAMPLES
   mcp-exec config set limits.timeout 2m
-  mcp-exec config set limits.memory 512MiB
+  mcp-exec config set policy.default deny
+  mcp-exec config set cache.tools 'docs/get_*, github/list_*'
+  mcp-exec config set limits.rate '[{"tool": "github/*", "perSecond": 5}]'
   mcp-exec config set journal.payloads true`,
   },
   parameters: {
@@ -165,7 +168,8 @@ const init = buildCommand<Record<never, never>, [], Invocation>({
     brief: "Write a configuration file with every setting explained",
     fullDescription:
       `Writes a file in which every setting stands in a comment with its default. On a
-terminal you are asked first. A file that is there is left alone.
+terminal you are asked first, and about the few things that are worth a thought: servers of your
+other clients, calls that no rule names, what the journal keeps. A file that is there is left alone.
 
 EXAMPLES
   mcp-exec config init`,
@@ -181,30 +185,71 @@ EXAMPLES
       });
     }
     await requireUnlocked(context, { config: this.config, what: "Configuration files written" });
-    const chosen = new Map<string, boolean>();
+    const chosen = new Map<string, unknown>();
+    let takeovers: readonly Takeover[] = [];
     if (context.confirm !== undefined) {
       if (!await context.confirm(`Write ${file.shownPath}?`)) {
         throw new AppError("usage", "Nothing was written");
       }
-      const payloads = "Keep arguments and results of calls whole in the journal, not as digests?";
-      if (await context.confirm(payloads)) chosen.set("journal.payloads", true);
+      takeovers = await askForServers(this);
+      for (const { question, key, value } of QUESTIONS) {
+        if (await context.confirm(question)) chosen.set(key, value);
+      }
     }
     await editConfig(file, () => initialText(chosen));
-    if (output.format === "json") output.document({ ok: true, path: file.path });
-    else output.print(`Wrote ${file.shownPath}`);
+    if (takeovers.length > 0) {
+      const { importServers } = await import("../server_changes.ts");
+      await importServers(context, { file, takeovers });
+    }
+    const servers = takeovers.map(({ name }) => name);
+    if (output.format === "json") return output.document({ ok: true, path: file.path, servers });
+    const copied = servers.length === 0 ? "" : `, with ${countOf(servers.length, "server")}`;
+    output.print(`Wrote ${file.shownPath}${copied}`);
   },
 });
 
+/** What a person is asked: yes sets the value. */
+const QUESTIONS: readonly { question: string; key: string; value: unknown }[] = [
+  {
+    question: "Refuse calls that no rule allows? No: all are allowed until a rule denies them",
+    key: "policy.default",
+    value: "deny",
+  },
+  {
+    question: "Keep arguments and results of calls whole in the journal, not as digests?",
+    key: "journal.payloads",
+    value: true,
+  },
+];
+
+/** The servers of other clients that a person wants copied; the project's are left where they are. */
+async function askForServers(invocation: Invocation): Promise<readonly Takeover[]> {
+  const { context } = invocation;
+  const servers = await openServers(invocation, {});
+  const { planImport } = await import("../server_changes.ts");
+  const takeovers = await planImport(fileOf(invocation), { name: undefined, servers, move: false })
+    .catch(() => []);
+  if (takeovers.length === 0) return [];
+  const names = takeovers.slice(0, 10).map(({ name }) => name).join(", ");
+  const more = takeovers.length > 10 ? ` and ${takeovers.length - 10} more` : "";
+  context.writeError(
+    `Your other clients have ${countOf(takeovers.length, "server")}: ${names}${more}\n`,
+  );
+  const question = "Copy them? They can be used without, too, as long as they stand there";
+  return await context.confirm!(question) ? takeovers : [];
+}
+
 /** A file that says nothing but what was chosen, with the rest as comments. */
-function initialText(chosen: ReadonlyMap<string, boolean>): string {
+function initialText(chosen: ReadonlyMap<string, unknown>): string {
   const groups = Map.groupBy(SETTINGS, ({ key }) => key.split(".")[0]!);
   const parts = [...groups].map(([group, settings]) => {
-    const lines = settings.flatMap(({ key, brief, fallback }, index) => {
+    const lines = settings.flatMap(({ key, brief, fallback, values, example }, index) => {
       const name = JSON.stringify(key.slice(group.length + 1));
-      const value = JSON.stringify(chosen.get(key) ?? fallback);
+      const value = JSON.stringify(chosen.get(key) ?? example ?? fallback);
+      const choices = values === undefined ? "" : `: ${values.join(", ")}`;
       const comma = index < settings.length - 1 ? "," : "";
       const mark = chosen.has(key) ? "" : "// ";
-      return [`    // ${brief}`, `    ${mark}${name}: ${value}${comma}`];
+      return [`    // ${brief}${choices}`, `    ${mark}${name}: ${value}${comma}`];
     });
     return `  ${JSON.stringify(group)}: {\n${lines.join("\n")}\n  }`;
   });
