@@ -14,7 +14,9 @@ const ROWS: readonly (readonly string[])[] = [
     ...words("type_model type_text named_types template template_generated"),
     ...words("progress"),
     ...words("source source_lexer source_nesting source_scan source_map"),
-    ...words("fuel loader asset engine rejections web_globals web_host prelude messages verdict"),
+    ...words(
+      "fuel loader prepared asset engine engine_image rejections web_globals web_host prelude messages verdict",
+    ),
     ...words(
       "integrity front_matter plain_yaml skill_folders skill_metadata skill_places skill_roots",
     ),
@@ -27,7 +29,7 @@ const ROWS: readonly (readonly string[])[] = [
       "clients client_edits policy_layers server_lint config_file discovery trust state figures",
     ),
     ...words(
-      "vfs plan reference codegen documents declarations difference modules run guest sandbox workspace handles preview results",
+      "vfs plan reference codegen documents declarations difference modules run guest sandbox workspace handles preview results resources",
     ),
   ],
   words(
@@ -38,6 +40,8 @@ const ROWS: readonly (readonly string[])[] = [
       "render flags run_output server_validate skill_runs skill_saving complete call_params policy_views figure_views run_views doctor demo_server demo_issue_tools demo_tracker",
     ),
     ...words("demo_data demo_views"),
+    ...words("serve serve_catalog serve_keys serve_protocol serve_results serve_session"),
+    ...words("serve_stdio serve_texts serve_tools"),
   ],
   words("cli commands/*"),
   words("main"),

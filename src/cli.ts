@@ -50,6 +50,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     brief: "Find tools by a few words, without starting a server",
     load: async () => (await import("./commands/search.ts")).command,
   },
+  serve: {
+    brief: "Serve search, programs and skills to MCP clients",
+    load: async () => (await import("./commands/serve.ts")).command,
+  },
   skill: {
     brief: "List, verify, run, save and remove skills",
     load: async () => (await import("./commands/skill.ts")).command,

@@ -1,0 +1,233 @@
+// `serve`: this program as an MCP server, on standard streams or over HTTP. What it may listen on is
+// decided here; off this machine only with a token.
+
+import { buildCommand } from "@stricli/core";
+import { AppError } from "../errors.ts";
+import {
+  chooseServer,
+  durationFlag,
+  type Invocation,
+  LIMIT_FLAGS,
+  type LimitFlagValues,
+  limitsOf,
+  listFlag,
+  openServers,
+  POLICY_FLAGS,
+  type PolicyFlagValues,
+  switchFlag,
+  textFlag,
+} from "../flags.ts";
+import { DEFAULT_RUN_LIMITS, MAX_WORKERS, parseCount } from "../limits.ts";
+import { readTextFile } from "../read.ts";
+import type { Serving } from "../serve_session.ts";
+import { quoteText } from "../text.ts";
+
+interface Flags extends LimitFlagValues, PolicyFlagValues {
+  readonly http?: Address | undefined;
+  readonly tokenFile?: string | undefined;
+  readonly allowHost?: readonly string[] | undefined;
+  readonly server?: readonly string[] | undefined;
+  readonly plain?: boolean | undefined;
+  readonly concurrency?: number | undefined;
+  readonly cwd?: string | undefined;
+  readonly trust?: boolean | undefined;
+  readonly serverTimeout?: number | undefined;
+}
+
+interface Address {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+const DEFAULT_ADDRESS: Address = { hostname: "127.0.0.1", port: 7337 };
+
+/** The command `serve`. */
+export const command = buildCommand<Flags, [], Invocation>({
+  docs: {
+    brief: "Serve search, programs and skills to MCP clients",
+    customUsage: ["[--http [HOST:PORT]] [--plain] [--server NAME]... [limits]"],
+    fullDescription:
+      `Offers an agent a handful of small tools instead of every tool of every server:
+search_tools, read_tool_files, execute_code, read_result, run_skill; with --plain call_tool, too.
+Speaks the protocol on standard input and output, or over HTTP with --http. On another address than
+this machine's own it asks for a token, from --token-file or MCP_EXEC_SERVE_TOKEN.
+
+EXAMPLES
+  mcp-exec serve
+  mcp-exec serve --http
+  mcp-exec serve --http 0.0.0.0:8080 --token-file token --allow-host tools.example.com`,
+  },
+  parameters: {
+    flags: {
+      http: {
+        kind: "parsed",
+        parse: parseAddress,
+        inferEmpty: true,
+        optional: true,
+        brief:
+          `Listen on this address (${DEFAULT_ADDRESS.hostname}:${DEFAULT_ADDRESS.port}), at /mcp`,
+        placeholder: "HOST:PORT",
+      },
+      tokenFile: textFlag("File with the token that clients have to show", "FILE"),
+      allowHost: listFlag("Name that requests may be for and come from", "NAME"),
+      server: listFlag("Serve this server only", "NAME"),
+      plain: switchFlag("Offer call_tool for agents that write no code"),
+      concurrency: {
+        ...textFlag("Programs that run at once, one a core up to 4 by default", "COUNT"),
+        parse: (text: string) => parseCount(text, "Concurrency", 64),
+      },
+      cwd: textFlag("Folder whose project files count", "DIR"),
+      trust: switchFlag("Use servers of the project's files without asking"),
+      serverTimeout: durationFlag("Deadline for connecting and for each call (30s and 60s)"),
+      ...POLICY_FLAGS,
+      ...LIMIT_FLAGS,
+    },
+  },
+  async func(flags) {
+    const token = await readToken(this, flags);
+    if (flags.http === undefined) {
+      for (const flag of ["tokenFile", "allowHost"] as const) {
+        if (flags[flag] === undefined) continue;
+        const name = flag === "tokenFile" ? "--token-file" : "--allow-host";
+        throw new AppError("usage", `${name} goes with --http`);
+      }
+    } else checkAddress(flags.http, token);
+    const cwd = flags.cwd === undefined ? this.context.cwd : await realFolder(flags.cwd);
+    const invocation = { ...this, context: { ...this.context, cwd } };
+    const { http: address, ...others } = flags;
+    const servers = await openServers(invocation, others);
+    const only = flags.server?.map((name) => chooseServer(servers, name)({ adHoc: [] }));
+    const { openServing } = await import("../serve_session.ts");
+    const serving = await openServing(invocation, servers, {
+      limits: { ...DEFAULT_RUN_LIMITS, ...servers.config.limits, ...limitsOf(flags) },
+      only,
+      plain: flags.plain === true,
+      concurrency: flags.concurrency ?? Math.min(navigator.hardwareConcurrency, MAX_WORKERS),
+      secret: token,
+    });
+    try {
+      if (address === undefined) await serveStreams(invocation, serving);
+      else await serveAddress(invocation, serving, { ...flags, ...address, token });
+    } finally {
+      await serving.close();
+    }
+  },
+});
+
+/** Serves one client until it closes our input, or we are told to end. */
+async function serveStreams({ context }: Invocation, serving: Serving): Promise<void> {
+  if (context.streams === undefined) throw new AppError("failure", "There is no standard input");
+  const [{ serveStdio }, { StreamTransport }] = await Promise.all([
+    import("@modelcontextprotocol/server/stdio"),
+    import("../serve_stdio.ts"),
+  ]);
+  const session = serving.keys.issue();
+  const transport = new StreamTransport(context.streams());
+  let connected: { sendToolListChanged(): void } | undefined;
+  serving.onToolsChanged(() => connected?.sendToolListChanged());
+  const handle = serveStdio(
+    serving.factory(() => ({ owner: session, session }), (server) => {
+      connected = server;
+      serving.fill().catch(() => {});
+    }),
+    { transport },
+  );
+  const stop = () => void handle.close();
+  context.signal.addEventListener("abort", stop, { once: true });
+  if (context.signal.aborted) stop();
+  await transport.closed;
+  context.signal.removeEventListener("abort", stop);
+  serving.endSession(session);
+}
+
+/** Listens until we are told to end. */
+async function serveAddress(
+  { context, log }: Invocation,
+  serving: Serving,
+  { hostname, port, token, allowHost }: Flags & Address & { readonly token: string | undefined },
+): Promise<void> {
+  const { serveHttp } = await import("../serve.ts");
+  const server = startListening(() =>
+    serveHttp({
+      ...serving,
+      hostname,
+      port,
+      token,
+      hosts: allowHost ?? [],
+      onEnd: serving.endSession,
+    })
+  );
+  serving.onToolsChanged(server.toolsChanged);
+  serving.fill().catch(() => {});
+  log.info(`Serving at ${server.url}`);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  context.signal.addEventListener("abort", () => resolve(), { once: true });
+  if (context.signal.aborted) resolve();
+  await promise;
+  await server.close();
+}
+
+function startListening<Server>(listen: () => Server): Server {
+  try {
+    return listen();
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) {
+      throw new AppError("failure", "Address is in use", {
+        hint: "name another port with --http HOST:PORT",
+      });
+    }
+    throw error;
+  }
+}
+
+function parseAddress(text: string): Address {
+  if (text === "") return DEFAULT_ADDRESS;
+  const [, hostname, port] = /^(?:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):)?(\d{1,5})$/.exec(text) ??
+    [];
+  if (port === undefined || Number(port) > 65_535) {
+    throw new AppError("usage", `Address must look like 127.0.0.1:7337, got ${quoteText(text)}`);
+  }
+  return {
+    hostname: hostname?.replace(/^\[|\]$/g, "") ?? DEFAULT_ADDRESS.hostname,
+    port: Number(port),
+  };
+}
+
+function checkAddress({ hostname }: Address, token: string | undefined): void {
+  const isLocal = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/i.test(hostname);
+  if (isLocal || token !== undefined) return;
+  throw new AppError(
+    "usage",
+    `Address ${quoteText(hostname)} is open to others: it needs a token`,
+    {
+      hint: "give one with --token-file FILE or MCP_EXEC_SERVE_TOKEN",
+    },
+  );
+}
+
+const MIN_TOKEN_CHARS = 16;
+const MAX_TOKEN_BYTES = 4_096;
+
+async function readToken({ context }: Invocation, flags: Flags): Promise<string | undefined> {
+  const { tokenFile } = flags;
+  const fromVariable = context.env.get("MCP_EXEC_SERVE_TOKEN") || undefined;
+  const token = tokenFile === undefined
+    ? fromVariable
+    : (await readTextFile(tokenFile, { maxBytes: MAX_TOKEN_BYTES })).trim();
+  if (token === undefined || /^[\x21-\x7e]+$/.test(token) && token.length >= MIN_TOKEN_CHARS) {
+    return token;
+  }
+  throw new AppError("usage", `Token must be ${MIN_TOKEN_CHARS} visible characters or more`, {
+    hint: "make one with: openssl rand -hex 32",
+  });
+}
+
+async function realFolder(path: string): Promise<string> {
+  try {
+    const real = await Deno.realPath(path);
+    if ((await Deno.stat(real)).isDirectory) return real;
+  } catch {
+    // Said below.
+  }
+  throw new AppError("usage", `Folder ${quoteText(path)} of --cwd does not exist`);
+}

@@ -1,0 +1,178 @@
+// The working set of a server that stays: one session of servers and sandbox for all clients, the
+// tools over it, and word to the clients when what is known of servers changes.
+
+import type { McpRequestContext, McpServer, McpServerFactory } from "@modelcontextprotocol/server";
+import type { Context, Environment } from "./context.ts";
+import { startExecutor } from "./executor.ts";
+import type { Invocation } from "./flags.ts";
+import type { RunLimits } from "./limits.ts";
+import { DEMO_SERVER, type ServerName, type SessionId } from "./names.ts";
+import { refusalOfServer } from "./policy.ts";
+import { createServeCatalog } from "./serve_catalog.ts";
+import { createSessionKeys, type SessionKeys } from "./serve_keys.ts";
+import { createServerFactory, depthOfProcess, type Peer, type Sdk } from "./serve_protocol.ts";
+import { createServeTools, type ServeTools } from "./serve_tools.ts";
+import type { ServerSet } from "./servers.ts";
+import { openSession, type Session } from "./session.ts";
+import { skillStoreOver } from "./skills.ts";
+import { createSecretMask } from "./transport.ts";
+import { maskHome } from "./text.ts";
+
+/** How servers are served. */
+export interface ServeOptions {
+  /** The widest limits of a run. */
+  readonly limits: RunLimits;
+  /** The only servers that are served; all that may be used when absent. */
+  readonly only?: readonly ServerName[] | undefined;
+  readonly concurrency: number;
+  /** Whether tools can be called without a program. */
+  readonly plain: boolean;
+  /** What names of sessions are marked with; without it with a key of this process. */
+  readonly secret?: string | undefined;
+}
+
+/** What is served. */
+export interface Serving {
+  readonly sdk: Sdk;
+  readonly keys: SessionKeys;
+  readonly tools: ServeTools;
+  readonly session: Session;
+  /** Makes the factory of SDK servers, given who asks; `onServer` gets each that was made. */
+  factory(
+    peerOf: (context: McpRequestContext) => Peer,
+    onServer?: (server: McpServer) => void,
+  ): McpServerFactory;
+  /** Calls `listener` when the tools' definitions are no longer the same. */
+  onToolsChanged(listener: () => void): void;
+  /** Asks every server of which nothing is known yet; settles when they answered or cannot. */
+  fill(): Promise<void>;
+  /** Nothing of a client's session is left. */
+  endSession(session: SessionId): void;
+  /** Ends what is under way and leaves no process behind. */
+  close(): Promise<void>;
+}
+
+/** The variable that tells a process how deep it stands below another one of its kind. */
+export const DEPTH_VARIABLE = "MCP_EXEC_DEPTH";
+/** Servers are often listed at the same time. */
+const CHANGE_MS = 200;
+
+/** Opens the working set; connects to nothing. */
+export async function openServing(
+  { context, log }: Pick<Invocation, "context" | "log">,
+  servers: ServerSet,
+  options: ServeOptions,
+): Promise<Serving> {
+  const sdk = await import("@modelcontextprotocol/server");
+  const depth = depthOfProcess(context.env.get(DEPTH_VARIABLE));
+  const inside: Context = { ...context, env: serveEnvironment(context, depth + 1) };
+  const { concurrency, limits, plain } = options;
+  const executor = startExecutor(context, { concurrency });
+  const closing = new AbortController();
+  const listeners: (() => void)[] = [];
+  let changes: ReturnType<typeof setTimeout> | undefined;
+  let known = "";
+  const session = await openSession(inside, servers, {
+    log,
+    executor,
+    onConnect: (name) => log.debug(`Connecting to "${name}"`),
+    onListed() {
+      changes ??= setTimeout(onChange, CHANGE_MS);
+    },
+  }).catch(async (error) => {
+    await executor.close();
+    throw error;
+  });
+  const names = servedNames(servers, options.only);
+  const catalog = createServeCatalog(session, names);
+  const keys = createSessionKeys(options.secret);
+  const maskSecrets = createSecretMask(servers.specs.values(), inside.env);
+  const mask = (text: string) => maskSecrets(maskHome(text, context.paths.home));
+  const tools = createServeTools({
+    session,
+    catalog,
+    keys,
+    skills: skillStoreOver(context, session.database),
+    log,
+    limits,
+    servers: names,
+    concurrency,
+    plain,
+    mask,
+  });
+  const definitions = () => JSON.stringify(tools.list());
+  known = definitions();
+
+  function onChange(): void {
+    changes = undefined;
+    catalog.refresh();
+    const now = definitions();
+    if (now === known) return;
+    known = now;
+    for (const listener of listeners) listener();
+  }
+
+  return {
+    sdk,
+    keys,
+    tools,
+    session,
+    factory: (peerOf, onServer) =>
+      createServerFactory(
+        { sdk, tools, journal: session.journal, keys, mask, depth },
+        peerOf,
+        onServer,
+      ),
+    onToolsChanged: (listener) => void listeners.push(listener),
+    // Below another one of its kind nothing is started that nobody asked for.
+    fill: () => depth > 0 ? Promise.resolve() : catalog.fill(closing.signal),
+    endSession: (id) => session.state.clear(id),
+    async close() {
+      closing.abort();
+      clearTimeout(changes);
+      await executor.close();
+      await session.close();
+      clearTimeout(changes);
+    },
+  };
+}
+
+/** Those that may be used; the built-in one only when it is named, or when there is no other. */
+function servedNames(
+  { specs, policy }: ServerSet,
+  only: readonly ServerName[] | undefined,
+): ServerName[] {
+  const usable = [...specs.values()].filter(({ name, untrusted }) =>
+    !untrusted && refusalOfServer(name, policy) === undefined
+  ).map(({ name }) => name).sort();
+  if (only !== undefined) return usable.filter((name) => only.includes(name));
+  const others = usable.filter((name) => name !== DEMO_SERVER);
+  return others.length > 0 ? others : usable;
+}
+
+const UNIX_FOLDERS = ["/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "/bin"];
+const HOME_FOLDERS = [".local/bin", ".deno/bin", ".bun/bin", ".cargo/bin", ".volta/bin"];
+
+/**
+ * The environment of servers: what a program that was started from a desktop finds too little of on
+ * its PATH is added behind it, and how deep they stand.
+ */
+export function serveEnvironment(
+  { env, paths, platform }: Pick<Context, "env" | "paths" | "platform">,
+  depth: number,
+): Environment {
+  const added = new Map([[DEPTH_VARIABLE, `${depth}`]]);
+  if (platform !== "windows") {
+    const { home } = paths;
+    const usual = [
+      ...UNIX_FOLDERS,
+      ...(home === undefined ? [] : HOME_FOLDERS.map((folder) => `${home}/${folder}`)),
+    ];
+    const path = (env.get("PATH") ?? "").split(":").filter((folder) => folder !== "");
+    added.set("PATH", [...new Set([...path, ...usual])].join(":"));
+  }
+  return {
+    get: (name) => added.get(name) ?? env.get(name),
+    toObject: () => ({ ...env.toObject(), ...Object.fromEntries(added) }),
+  };
+}

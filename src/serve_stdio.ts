@@ -1,0 +1,162 @@
+// A client on this process's standard streams: one message a line, bounded in size and depth. What
+// is no message is answered as such and skipped; the end of the input is the end of the connection.
+
+import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/server";
+import { toAppError } from "./errors.ts";
+import { MAX_JSON_DEPTH, MAX_REQUEST_BYTES } from "./limits.ts";
+import { isMessage, scanJson } from "./wire.ts";
+
+/** The two ends of a connection as bytes. */
+export interface ByteStreams {
+  readonly input: ReadableStream<Uint8Array>;
+  readonly output: WritableStream<Uint8Array>;
+}
+
+/** How many faulty messages in a row are answered singly; the rest is skipped without a word. */
+const MAX_ANSWERED_FAULTS = 100;
+
+/** A connection over a pair of byte streams. */
+export class StreamTransport implements Transport {
+  onmessage?: Transport["onmessage"];
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  /** Settles when the connection has ended, from whichever side. */
+  readonly closed: Promise<void>;
+
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #markClosed: () => void;
+  readonly #encoder = new TextEncoder();
+  #outgoing = "";
+  #flushing: Promise<void> | undefined;
+  #isClosed = false;
+  #faults = 0;
+
+  constructor({ input, output }: ByteStreams) {
+    this.#reader = input.getReader();
+    this.#writer = output.getWriter();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.closed = promise;
+    this.#markClosed = resolve;
+  }
+
+  // deno-lint-ignore require-await -- the interface wants a promise
+  async start(): Promise<void> {
+    void this.#read();
+  }
+
+  /** Settles when the message was written. */
+  async send(message: JSONRPCMessage): Promise<void> {
+    if (this.#isClosed) return;
+    this.#outgoing += `${JSON.stringify(message)}\n`;
+    try {
+      await (this.#flushing ??= this.#flush());
+    } catch (error) {
+      // Nobody reads any more: the connection is over in both directions.
+      await this.close();
+      throw toAppError(error);
+    }
+  }
+
+  /** Ends the connection: what has been sent is written, nothing more is read. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#flushing?.catch(() => {});
+    this.#reader.cancel().catch(() => {});
+    this.onclose?.();
+    this.#markClosed();
+  }
+
+  // Answers that come while one is being written go out together.
+  async #flush(): Promise<void> {
+    try {
+      await Promise.resolve();
+      while (this.#outgoing !== "") {
+        const bytes = this.#encoder.encode(this.#outgoing);
+        this.#outgoing = "";
+        await this.#writer.write(bytes);
+      }
+    } finally {
+      this.#flushing = undefined;
+    }
+  }
+
+  async #read(): Promise<void> {
+    const lines = createLineReader(MAX_REQUEST_BYTES);
+    try {
+      for (;;) {
+        const { value, done } = await this.#reader.read();
+        if (done || this.#isClosed) break;
+        for (const line of lines(value)) this.#take(line);
+      }
+    } catch (error) {
+      this.onerror?.(toAppError(error));
+    }
+    await this.close();
+  }
+
+  #take(line: string | undefined): void {
+    if (line?.trim() === "") return;
+    const message = line === undefined ? undefined : parse(line);
+    if (isMessage(message)) {
+      this.#faults = 0;
+      this.onmessage?.(message as JSONRPCMessage);
+      return;
+    }
+    if (++this.#faults > MAX_ANSWERED_FAULTS) return;
+    const error = line === undefined
+      ? { code: -32600, message: `Message is larger than ${MAX_REQUEST_BYTES} bytes` }
+      : message === undefined
+      ? { code: -32700, message: "Parse error: no JSON, or nested too deep" }
+      : Array.isArray(message)
+      ? { code: -32600, message: "Batches are not part of the protocol" }
+      : { code: -32600, message: "Not a JSON-RPC 2.0 message" };
+    this.send({ jsonrpc: "2.0", id: null, error } as unknown as JSONRPCMessage).catch(() => {});
+  }
+}
+
+function parse(line: string): unknown {
+  try {
+    return scanJson(line).depth > MAX_JSON_DEPTH ? undefined : JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Takes chunks and gives whole lines; `undefined` in place of one that was longer than allowed. */
+export function createLineReader(maxBytes: number): (chunk: Uint8Array) => (string | undefined)[] {
+  const decoder = new TextDecoder();
+  let parts: Uint8Array[] = [];
+  let size = 0;
+  const keep = (part: Uint8Array) => {
+    size += part.length;
+    if (size <= maxBytes) parts.push(part);
+    else parts = [];
+  };
+  return (chunk) => {
+    const lines: (string | undefined)[] = [];
+    let start = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+      keep(chunk.subarray(start, end));
+      lines.push(size > maxBytes ? undefined : decoder.decode(concat(parts, size)));
+      parts = [];
+      size = 0;
+      start = end + 1;
+    }
+    // A copy: the runtime may use the chunk's memory again.
+    if (start < chunk.length) keep(chunk.slice(start));
+    return lines;
+  };
+}
+
+function concat(parts: readonly Uint8Array[], size: number): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
