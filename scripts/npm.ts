@@ -8,6 +8,19 @@ import { VERSION } from "../src/version.ts";
 /** Flags with which Deno runs the bundle, for launchers. */
 export const LAUNCH_FLAGS: readonly string[] = [...BUNDLE_FLAGS, ...PERMISSION_FLAGS];
 
+/** The systems that npm has Deno for, as its packages are called. */
+export const NPM_SYSTEMS = [
+  "darwin-arm64",
+  "darwin-x64",
+  "linux-arm64-glibc",
+  "linux-x64-glibc",
+  "win32-arm64",
+  "win32-x64",
+] as const;
+
+/** Tried from 2.9.5 on; a later minor version may change the flags that the sandbox rests on. */
+const DENO_RANGE = "~2.9.5";
+
 /** Parts of the package that others make, too. */
 export interface NpmParts {
   /** The files of the bundle, below `dist/`. */
@@ -35,8 +48,11 @@ export function npmPackage({ bundle, documents, repository, launcher }: NpmParts
     bin: { "mcp-exec": "bin/mcp-exec.cjs" },
     man: ["mcp-exec.1"],
     engines: { node: ">=18" },
-    // Tried from 2.9.5 on; a later minor version may change the flags that the sandbox rests on.
-    dependencies: { deno: "~2.9.5" },
+    // Not by way of the package "deno": it has an install script, and asks for one version of all
+    // systems, which is not always there for each.
+    optionalDependencies: Object.fromEntries(
+      NPM_SYSTEMS.map((system) => [`@deno/${system}`, DENO_RANGE]),
+    ),
   };
   const text = (path: string, content: string): ArchiveEntry => ({
     path,

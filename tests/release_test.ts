@@ -230,6 +230,31 @@ Deno.test("release names every third party with its licence, and no folder of th
   });
 });
 
+Deno.test("release packs an npm package that runs nothing when installed and knows each system", async () => {
+  const { out } = await makeRelease();
+  await withFolder(async (folder) => {
+    await run(["tar", "-xzf", `${out}/mcp-exec-${VERSION}.tgz`, "-C", folder]);
+    const manifest = JSON.parse(await Deno.readTextFile(`${folder}/package/package.json`));
+    assert.deepEqual([manifest.name, manifest.version, manifest.type], [
+      "mcp-exec",
+      VERSION,
+      "module",
+    ]);
+    assert.deepEqual([manifest.scripts, manifest.dependencies], [undefined, undefined]);
+    const systems = Object.keys(manifest.optionalDependencies);
+    assert.equal(systems.length, TARGETS.length);
+    for (const path of [manifest.bin["mcp-exec"], ...manifest.man, "LICENSE", "README.md"]) {
+      assert.ok((await Deno.stat(`${folder}/package/${path}`)).isFile, path);
+    }
+    const launcher = await Deno.readTextFile(`${folder}/package/${manifest.bin["mcp-exec"]}`);
+    const flags = LAUNCH_FLAGS.map((flag) => JSON.stringify(flag)).join(", ");
+    assert.ok(launcher.includes(`["run", ${flags}, join(`));
+    for (const path of await filesIn(`${base}/dist`)) {
+      assert.ok((await Deno.stat(`${folder}/package/dist/${path}`)).isFile, path);
+    }
+  });
+});
+
 interface Bill {
   readonly [key: string]: unknown;
   readonly serialNumber: string;

@@ -5,16 +5,13 @@
 
 const { spawn } = require("node:child_process");
 const { accessSync, chmodSync, constants } = require("node:fs");
-const { createRequire } = require("node:module");
 const { dirname, join } = require("node:path");
 
-// The platform's package is a dependency of the package "deno" and may lie where only that finds
-// it. Its install script, which would copy the program, has not always been run.
+// npm installs the one of these packages that is for this system.
 function findDeno() {
   const { platform, arch } = process;
   const name = `@deno/${platform}-${arch}${platform === "linux" ? "-glibc" : ""}`;
-  const near = createRequire(require.resolve("deno/package.json"));
-  const folder = dirname(near.resolve(`${name}/package.json`));
+  const folder = dirname(require.resolve(`${name}/package.json`));
   return join(folder, platform === "win32" ? "deno.exe" : "deno");
 }
 
@@ -22,7 +19,11 @@ function makeExecutable(file) {
   try {
     accessSync(file, constants.X_OK);
   } catch {
-    chmodSync(file, 0o755);
+    try {
+      chmodSync(file, 0o755);
+    } catch {
+      // Whoever starts it is told why it cannot be started.
+    }
   }
 }
 
@@ -34,7 +35,6 @@ function fail(message, hint) {
 let deno;
 try {
   deno = findDeno();
-  makeExecutable(deno);
 } catch {
   fail(
     `npm has installed no Deno for this system (${process.platform}-${process.arch})`,
@@ -42,6 +42,7 @@ try {
   );
 }
 
+makeExecutable(deno);
 const child = spawn(
   deno,
   ["run", "@FLAGS@", join(__dirname, "../dist/main.js"), ...process.argv.slice(2)],
