@@ -12,17 +12,9 @@ export const DECLARATIONS_MARKER =
 
 // What `mcp:host` exports besides types, each a member of its interface `Host`.
 const HOST_EXPORTS = [
-  ...[
-    "callTool",
-    "callTools",
-    "readFile",
-    "listFiles",
-    "writeFile",
-    "searchTools",
-    "getState",
-    "setState",
-  ],
-  ...["log", "ToolError"],
+  ...["callTool", "callTools", "readResult", "readResource", "listResources", "getPrompt"],
+  ...["readFile", "listFiles", "writeFile", "searchTools", "getState", "setState", "log"],
+  "ToolError",
 ];
 
 /**

@@ -34,7 +34,7 @@ export interface Lessons {
 }
 
 /** What skills teach: a part is turned on here once its command is there. */
-export const LESSONS: Lessons = { search: true, results: false, sessions: true, saving: true };
+export const LESSONS: Lessons = { search: true, results: true, sessions: true, saving: true };
 
 /** How a skill is made. */
 export interface SkillOptions {

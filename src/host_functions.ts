@@ -9,10 +9,11 @@ import type { RunId } from "./journal.ts";
 import { MAX_FILLED_PARAMS_BYTES, MAX_FOUND_TOOLS, MAX_JSON_DEPTH } from "./limits.ts";
 import { nearestNames, type ServerName, type SessionId } from "./names.ts";
 import { planServer, type ToolPlan } from "./plan.ts";
+import { createResources } from "./resources.ts";
 import type { Results } from "./results.ts";
 import type { HostCall, HostFunctions, MissingFunction, ServerFunctions } from "./sandbox.ts";
 import { type SearchableTool, searchTools } from "./search.ts";
-import { isObject, type ServerInfo, type ServerSpec } from "./server.ts";
+import { isObject, type JsonObject, type ServerInfo, type ServerSpec } from "./server.ts";
 import type { StateStorage } from "./state.ts";
 import { cleanLine, quoteText } from "./text.ts";
 import type { FileSet } from "./vfs.ts";
@@ -118,6 +119,38 @@ export function createHostFunctions(parts: HostParts): RunHost {
     onConnecting: () => call.holdClock(),
   });
 
+  const resources = createResources(bridge);
+
+  /** Gives `value` with handles for what is binary or too large in it. */
+  async function held(called: string, value: unknown): Promise<string> {
+    return await results.hold(called, { value, json: JSON.stringify(value), raw: {} });
+  }
+
+  async function readResource([name, uri]: unknown[], call: HostCall): Promise<string> {
+    const server = asText(name, "a server's name");
+    const contents = await resources.read(server, asText(uri, "a URI"), optionsOf(call));
+    const called = `Resource ${quoteText(String(uri))} of ${quoteText(server)}`;
+    return await held(called, await results.holdBlocks(called, contents));
+  }
+
+  async function listResources([name, options]: unknown[], call: HostCall): Promise<string> {
+    const server = asText(name, "a server's name");
+    const cursor = isObject(options) ? options["cursor"] : undefined;
+    const from = cursor === undefined ? undefined : asText(cursor, "a cursor");
+    const page = await resources.list(server, from, optionsOf(call));
+    return await held(`List of resources of ${quoteText(server)}`, page);
+  }
+
+  async function getPrompt([name, prompt, args = {}]: unknown[], call: HostCall): Promise<string> {
+    const server = asText(name, "a server's name");
+    const wanted = { name: asText(prompt, "a prompt's name"), args: asObject(args, "arguments") };
+    const { messages, ...rest } = await resources.prompt(server, wanted, optionsOf(call));
+    const called = `Prompt ${quoteText(wanted.name)} of ${quoteText(server)}`;
+    const contents = await results.holdBlocks(called, messages.map(({ content }) => content));
+    const filled = messages.map((message, at) => ({ ...message, content: contents[at] }));
+    return await held(called, { ...rest, messages: filled });
+  }
+
   async function callTool(args: unknown[], call: HostCall): Promise<string> {
     const [server, tool, params = {}, options] = args;
     const names = [asText(server, "a server's name"), asText(tool, "a tool's name")] as const;
@@ -210,6 +243,12 @@ export function createHostFunctions(parts: HostParts): RunHost {
       case "writeFile":
         await writePath(args[0], args[1]);
         return "";
+      case "readResource":
+        return await readResource(args, call);
+      case "listResources":
+        return await listResources(args, call);
+      case "getPrompt":
+        return await getPrompt(args, call);
       case "readResult":
         return JSON.stringify(await results.read(args[0], args[1]));
       default:
@@ -264,6 +303,11 @@ function callOf(signature: string): string {
 
 function notFound(what: string, path: unknown): AppError {
   return new AppError("invalid", `${what} not found: ${quoteText(cleanLine(String(path)))}`);
+}
+
+function asObject(value: unknown, what: string): JsonObject {
+  if (isObject(value)) return value;
+  throw new AppError("invalid", `Expected ${what} as an object`);
 }
 
 function asText(value: unknown, what: string): string {

@@ -55,6 +55,11 @@ export const ToGuest = {
   unhandled: 5,
 } as const;
 
+/** The host functions that ask a server: each counts as a call. */
+export const SERVER_CALLS: ReadonlySet<string> = new Set(
+  ["callTool", "readResource", "listResources", "getPrompt"],
+);
+
 /** The levels of log lines, by index. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 
@@ -76,6 +81,8 @@ export interface CallFailure {
   readonly message: string;
   readonly kind: string;
   readonly hint?: string;
+  /** Blocks that the call gave all the same. */
+  readonly content?: readonly unknown[];
 }
 
 /** The module of the host's functions. */
@@ -84,10 +91,10 @@ export const HOST_MODULE = "mcp:host";
 /** The modules that the prelude loads, before a program could change the globals they take. */
 export const BUILT_INS: ReadonlyMap<string, string> = new Map([[
   HOST_MODULE,
-  `const { callTool, callTools, readFile, listFiles, writeFile, searchTools, getState, setState, log,
-ToolError } = globalThis;
-export { callTool, callTools, readFile, listFiles, writeFile, searchTools, getState, setState, log,
-ToolError };`,
+  `const { callTool, callTools, readResult, readResource, listResources, getPrompt, readFile, listFiles,
+writeFile, searchTools, getState, setState, log, ToolError } = globalThis;
+export { callTool, callTools, readResult, readResource, listResources, getPrompt, readFile, listFiles,
+writeFile, searchTools, getState, setState, log, ToolError };`,
 ]]);
 
 const CORE = String.raw`
@@ -156,6 +163,7 @@ const toError = (text, call) => {
     put(error, "tool", call.tool, true);
   }
   if (failure.hint !== undefined) put(error, "hint", failure.hint, true);
+  if (failure.content !== undefined) put(error, "content", failure.content, true);
   return error;
 };
 const ask = (name, json, server, tool) => {
@@ -170,16 +178,21 @@ const ask = (name, json, server, tool) => {
 };
 const rejected = (error) => new PromiseCtor((_, reject) => reject(error));
 
-const callTool = (server, tool, params) => {
+const needJson = (value, what) => {
+  const json = stringify(value);
+  if (json === undefined) throw new TypeErrorCtor(what + " must be JSON");
+  return json;
+};
+const callTool = (server, tool, params, options) => {
   try {
     const names = needText(server, "callTool: server") + "," + needText(tool, "callTool: tool");
     if (params === undefined || params === null) params = {};
     if (typeof params !== "object" || isArray(params)) {
       throw new TypeErrorCtor("callTool: params must be an object");
     }
-    const json = stringify(params);
-    if (json === undefined) throw new TypeErrorCtor("callTool: params must be JSON");
-    return ask("callTool", "[" + names + "," + json + "]", server, tool);
+    const json = needJson(params, "callTool: params");
+    const rest = options === undefined ? "" : "," + needJson(options, "callTool: options");
+    return ask("callTool", "[" + names + "," + json + rest + "]", server, tool);
   } catch (error) {
     return rejected(error);
   }
@@ -236,14 +249,32 @@ const answered = (kind, name, path) => {
 };
 const readFile = (path) => answered(${ToHost.readFile}, "readFile", path);
 const listFiles = (path) => answered(${ToHost.listFiles}, "listFiles", path);
-const writeFile = (path, text) => {
+const request = (name, makeJson) => {
   try {
-    const json = needText(path, "writeFile: path") + "," + needText(text, "writeFile: text");
-    return ask("writeFile", "[" + json + "]");
+    return ask(name, "[" + makeJson() + "]");
   } catch (error) {
     return rejected(error);
   }
 };
+// A text, or what stands for a result that the host keeps.
+const needContent = (value, what) =>
+  typeof value === "object" && value !== null ? needJson(value, what) : needText(value, what);
+const writeFile = (path, text) =>
+  request("writeFile", () =>
+    needText(path, "writeFile: path") + "," + needContent(text, "writeFile: text"));
+const readResult = (handle, slice) =>
+  request("readResult", () =>
+    needContent(handle, "readResult: handle") + "," + (stringify(slice) ?? "null"));
+const readResource = (server, uri) =>
+  request("readResource", () =>
+    needText(server, "readResource: server") + "," + needText(uri, "readResource: uri"));
+const listResources = (server, options) =>
+  request("listResources", () =>
+    needText(server, "listResources: server") + "," + (stringify(options) ?? "null"));
+const getPrompt = (server, name, args) =>
+  request("getPrompt", () =>
+    needText(server, "getPrompt: server") + "," + needText(name, "getPrompt: name") + "," +
+    needJson(args ?? {}, "getPrompt: args"));
 const searchTools = (query, options) => {
   try {
     const json = needText(query, "searchTools: query") + "," + (stringify(options ?? {}) ?? "{}");
@@ -420,7 +451,10 @@ const receive = (kind, id, text) => {
   }
 };
 
-const api = { callTool, callTools, readFile, listFiles, writeFile, searchTools, getState, setState, log };
+const api = {
+  callTool, callTools, readResult, readResource, listResources, getPrompt, readFile, listFiles,
+  writeFile, searchTools, getState, setState, log,
+};
 for (const name of Object.keys(api)) put(globalThis, name, freeze(api[name]), false);
 put(globalThis, "ToolError", ToolError, false);
 const globals = {

@@ -23,7 +23,7 @@ import type {
   LogEntry,
 } from "./messages.ts";
 import { createModules, type GuestModules } from "./modules.ts";
-import { type GuestFailure, LOG_LEVELS, ToGuest, ToHost } from "./prelude.ts";
+import { type GuestFailure, LOG_LEVELS, SERVER_CALLS, ToGuest, ToHost } from "./prelude.ts";
 import type { StripMode } from "./source.ts";
 import { cleanLine } from "./text.ts";
 import {
@@ -242,7 +242,7 @@ export class Run implements EngineHost {
     const body = text.read();
     const space = body.indexOf(" ");
     const name = body.slice(0, space);
-    if (name === "callTool") {
+    if (SERVER_CALLS.has(name)) {
       if (++this.#calls > this.#start.program.limits.calls) this.#abandon("calls");
     } else if (++this.#hostCalls > MAX_HOST_CALLS) this.#abandon("host calls");
     this.#open.set(id, bytes);

@@ -51,11 +51,10 @@ export interface Program {
 /** The asynchronous host functions of a run, answered on the main thread. */
 export interface HostFunctions {
   /**
-   * Answers one call. `name` is `callTool`, `searchTools`, `getState`, `setState`, `readFile`,
-   * `listFiles` or `writeFile`; `argsJson` is a JSON array of its arguments: `[server, tool, params]`,
-   * `[query, options]`, `[key]`, `[key, value]`, `[path]`, `[path, text]`. Gives the JSON of the
-   * answer, an empty string for `undefined`. What it throws reaches the program as a catchable
-   * error; an `AppError` keeps its kind when nobody catches it.
+   * Answers one call. `name` is that of a function of `mcp:host`, such as `callTool`; `argsJson` is
+   * a JSON array of its arguments, such as `[server, tool, params]`. Gives the JSON of the answer,
+   * an empty string for `undefined`. What it throws reaches the program as a catchable error; an
+   * `AppError` keeps its kind when nobody catches it.
    */
   call(name: string, argsJson: string, call: HostCall): Promise<string>;
 }
@@ -406,8 +405,13 @@ class GuestWorker {
       const error = toAppError(thrown);
       run.errors.set(id, error);
       // Detail stays here: it may hold what a server wrote about its machine.
-      const { kind, message, hint } = error;
-      const failure = { kind, message, ...(hint !== undefined && { hint }) };
+      const { kind, message, hint, content } = error;
+      const failure = {
+        kind,
+        message,
+        ...(hint !== undefined && { hint }),
+        ...(content !== undefined && { content }),
+      };
       this.#send(run, { id, failure });
     }
     run.inFlight--;
