@@ -362,20 +362,34 @@ async function stage(path: string, files: FolderFiles, operations: FileOperation
       folders.add(folder);
     }
   }
-  // Several at a time, because most of it is waiting for the disk. All have ended before a failure
-  // is told, so that nothing is written into a folder that is being removed.
   const entries = [...files];
-  while (entries.length > 0) {
-    const written = await Promise.allSettled(
-      entries.splice(0, WRITES_AT_ONCE).map(([relative, data]) =>
-        writeNew(`${path}/${relative}`, data, FILE_MODE, operations)
-      ),
-    );
-    const failed = written.find((item) => item.status === "rejected");
-    if (failed !== undefined) throw failed.reason;
-  }
-  for (const folder of folders) await syncFolder(`${path}/${folder}`, operations);
-  await syncFolder(path, operations);
+  do {
+    const part = entries.splice(0, WRITES_AT_ONCE);
+    const open: Deno.FsFile[] = [];
+    try {
+      await allEnded(part.map(async ([relative, data]) => {
+        const file = await openNew(`${path}/${relative}`, FILE_MODE, operations);
+        open.push(file);
+        await writeAll(file, data);
+      }));
+      // One wait for all of them: the disk's journal takes them, and the names of all files, at once.
+      const syncs = open.map((file) => file.sync());
+      if (entries.length === 0) {
+        syncs.push(syncFolder(path, operations));
+        for (const folder of folders) syncs.push(syncFolder(`${path}/${folder}`, operations));
+      }
+      await allEnded(syncs);
+    } finally {
+      for (const file of open) file.close();
+    }
+  } while (entries.length > 0);
+}
+
+// All have ended before a failure is told, so that nothing is written into a folder that is being
+// removed.
+async function allEnded(work: readonly Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find((item) => item.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
 }
 
 async function writeNew(
@@ -384,14 +398,26 @@ async function writeNew(
   mode: number,
   operations: FileOperations,
 ): Promise<void> {
-  const bytes = toBytes(data);
-  const file = await operations.open(path, { write: true, createNew: true, mode });
+  const file = await openNew(path, mode, operations);
   try {
-    for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
+    await writeAll(file, data);
     await file.sync();
   } finally {
     file.close();
   }
+}
+
+async function openNew(
+  path: string,
+  mode: number,
+  operations: FileOperations,
+): Promise<Deno.FsFile> {
+  return await operations.open(path, { write: true, createNew: true, mode });
+}
+
+async function writeAll(file: Deno.FsFile, data: string | Uint8Array): Promise<void> {
+  const bytes = toBytes(data);
+  for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
 }
 
 async function syncFolder(path: string, operations: FileOperations): Promise<void> {
