@@ -90,10 +90,10 @@ export interface HttpGate {
 export function createGate(parts: Omit<HttpParts, "hostname" | "port">): HttpGate {
   const { sdk, keys, token } = parts;
   const wanted = token === undefined ? undefined : digestOf(`Bearer ${token}`);
-  const handler: McpHttpHandler = sdk.createMcpHandler(
-    parts.factory(({ authInfo }) => authInfo!.extra as unknown as Peer),
-    { maxRequestBodySize: MAX_REQUEST_BYTES },
-  );
+  const factory = parts.factory(({ authInfo }) => authInfo!.extra as unknown as Peer);
+  const handler: McpHttpHandler = sdk.createMcpHandler(factory);
+  // Only an answer that is a stream from the start shows that its client has gone.
+  const streaming = sdk.createMcpHandler(factory, { responseMode: "sse", bus: handler.bus });
   const closing = new AbortController();
   /** What is under way, by session and id: a client may withdraw it in another request. */
   const running = new Map<string, AbortController>();
@@ -127,7 +127,8 @@ export function createGate(parts: Omit<HttpParts, "hostname" | "port">): HttpGat
       running.get(keyOf(peer, params["requestId"]) ?? "")?.abort();
     }
     const gone = new AbortController();
-    const signal = AbortSignal.any([request.signal, closing.signal, gone.signal]);
+    const signal = AbortSignal.any([closing.signal, gone.signal]);
+    const { fetch } = message["method"] === "tools/call" ? streaming : handler;
     const starts = message["method"] === "initialize" && peer.session === undefined &&
       await sdk.isLegacyRequest(bare(request, signal), body);
     const onEnd = () => {
@@ -135,19 +136,13 @@ export function createGate(parts: Omit<HttpParts, "hostname" | "port">): HttpGat
     };
     if (key !== undefined) running.set(key, gone);
     try {
-      const response = await ask(bare(request, signal), body, peer);
-      return finished(response, { onEnd, ...(starts && { session: keys.issue() }) });
+      const response = await fetch(bare(request, signal), { parsedBody: body, ...infoOf(peer) });
+      const onGone = () => gone.abort();
+      return finished(response, { onEnd, onGone, ...(starts && { session: keys.issue() }) });
     } catch (error) {
       onEnd();
       throw error;
     }
-  }
-
-  function ask(request: Request, body: unknown, peer: Peer): Promise<Response> {
-    return handler.fetch(request, {
-      ...(body !== undefined && { parsedBody: body }),
-      authInfo: { token: "", clientId: peer.owner, scopes: [], extra: { ...peer } },
-    });
   }
 
   async function answerChecked(request: Request, owner: string): Promise<Response> {
@@ -159,7 +154,7 @@ export function createGate(parts: Omit<HttpParts, "hostname" | "port">): HttpGat
     const peer: Peer = session === undefined ? { owner } : { owner: session, session };
     if (request.method === "POST") return await post(request, peer);
     if (request.method !== "DELETE" || session === undefined) {
-      return await ask(request, undefined, peer);
+      return await handler.fetch(bare(request, closing.signal), infoOf(peer));
     }
     ended.add(session);
     for (const oldest of ended) {
@@ -188,9 +183,14 @@ export function createGate(parts: Omit<HttpParts, "hostname" | "port">): HttpGat
     toolsChanged: () => handler.notify.toolsChanged(),
     async close() {
       closing.abort();
-      await handler.close();
+      await Promise.all([handler.close(), streaming.close()]);
     },
   };
+}
+
+/** Who asks, as the SDK hands it on to the factory. */
+function infoOf(peer: Peer) {
+  return { authInfo: { token: "", clientId: peer.owner, scopes: [], extra: { ...peer } } };
 }
 
 function keyOf({ session }: Peer, id: unknown): string | undefined {
@@ -239,10 +239,17 @@ function refuse(
   return Response.json({ jsonrpc: "2.0", id: null, error: { code, message } }, { status, headers });
 }
 
+interface Watch {
+  readonly session?: SessionId;
+  readonly onEnd: () => void;
+  /** Called when the client has gone before the end. */
+  readonly onGone?: () => void;
+}
+
 /** `response` with the name of its session, telling when its body has ended. */
 function finished(
   { body, status, headers }: Response,
-  { session, onEnd }: { readonly session?: SessionId; readonly onEnd: () => void },
+  { session, onEnd, onGone }: Watch,
 ): Response {
   const sent = new Headers(headers);
   if (session !== undefined) sent.set(SESSION_HEADER, session);
@@ -269,6 +276,7 @@ function finished(
       }
     },
     async cancel(reason) {
+      onGone?.();
       end();
       await reader.cancel(reason).catch(() => {});
     },

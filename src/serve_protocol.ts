@@ -48,7 +48,10 @@ export interface Peer {
 export const DEPTH_KEY = "io.github.mcp-exec/depth";
 
 const TTL_MS = 60_000;
-const LISTS = ["tools/list", "resources/list", "resources/templates/list", "server/discover"];
+const LISTS = [
+  ...["tools/list", "prompts/list", "resources/list", "resources/templates/list"],
+  "server/discover",
+];
 
 /** Makes servers; `peerOf` says who asks, and `onServer` gets each one that was made. */
 export function createServerFactory(
@@ -63,7 +66,8 @@ export function createServerFactory(
       { name: "mcp-exec", title: "mcp-exec", version: VERSION },
       {
         instructions: INSTRUCTIONS,
-        capabilities: { tools: { listChanged: true }, resources: {} },
+        // There are no prompts: who asks for them gets an empty list instead of an error.
+        capabilities: { tools: { listChanged: true }, resources: {}, prompts: {} },
         cacheHints: Object.fromEntries(
           LISTS.map((method) => [method, { ttlMs: TTL_MS, cacheScope: "private" as const }]),
         ),
