@@ -66,6 +66,9 @@ export { unknownTool } from "./listings.ts";
 export type { CallTrace } from "./call_report.ts";
 export type { ToolResult } from "./payloads.ts";
 
+/** In the `_meta` of a call: how often this program stands above it. */
+export const DEPTH_KEY = "io.github.mcp-exec/depth";
+
 /** What a caller may set for one call. */
 export interface CallOptions {
   readonly signal?: AbortSignal;
@@ -79,6 +82,8 @@ export interface CallOptions {
   readonly maxParamsBytes?: number;
   /** Whether the server is asked to tell of its progress and its log, for the trace. */
   readonly notices?: boolean | undefined;
+  /** How often this program stands above the call; told to the server, which may be this program. */
+  readonly depth?: number | undefined;
   /** Gets the call's trace when it has ended, well or not. */
   readonly onCall?: (trace: CallTrace) => void;
   /** Called before connecting to the server; what it gives is called when that has ended. */
@@ -175,6 +180,7 @@ interface Asker {
   readonly signal: AbortSignal;
   /** Gets what the server tells meanwhile. */
   readonly notices?: Notices;
+  readonly depth?: number | undefined;
   whenConnected: WantedTool["whenConnected"];
 }
 
@@ -212,6 +218,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
   const ending = options.signal === undefined
     ? closing.signal
     : AbortSignal.any([closing.signal, options.signal]);
+  const joined = new WeakMap<AbortSignal, AbortSignal>();
   const fingerprint = onceEach(fingerprintOf);
   const credentials = onceEach((spec) => credentialsOf(expandSpec(spec, options.env)));
   const pool = createPool({
@@ -321,7 +328,11 @@ export function createBridge(options: BridgeOptions): McpBridge {
     const { spec, tool } = asked;
     const raw = await ask(asked, {
       method: "tools/call",
-      params: { name: tool, arguments: asked.params },
+      params: {
+        name: tool,
+        arguments: asked.params,
+        ...(asked.depth !== undefined && { _meta: { [DEPTH_KEY]: asked.depth } }),
+      },
       timeoutMs: timeoutOf(timeouts, { server: spec.name, tool }),
     });
     const result = checkResult(spec.name, tool, raw);
@@ -337,9 +348,9 @@ export function createBridge(options: BridgeOptions): McpBridge {
   async function ask(asker: Asker, request: Request): Promise<unknown> {
     const { spec, owner, notices, signal } = asker;
     const { method, params, needed, timeoutMs } = request;
-    const giveBack = await slots.take({ owner, signal });
+    const giveBack = slots.takeNow() ?? await slots.take({ owner, signal });
     try {
-      const lease = await connectionFor(asker);
+      const lease = pool.takeNow(spec) ?? await connectionFor(asker);
       try {
         if (needed !== undefined && lease.connection.capabilities[needed] === undefined) {
           throw new AppError("invalid", `Server "${spec.name}" offers no ${needed}`);
@@ -368,14 +379,22 @@ export function createBridge(options: BridgeOptions): McpBridge {
     }
   }
 
+  // One for all calls of a run: they share its signal.
+  function untilEnd(signal: AbortSignal): AbortSignal {
+    const known = joined.get(signal) ?? AbortSignal.any([signal, ending]);
+    joined.set(signal, known);
+    return known;
+  }
+
   function askerFor(spec: ServerSpec, call: CallOptions): Asker {
-    const signal = call.signal === undefined ? ending : AbortSignal.any([call.signal, ending]);
+    const signal = call.signal === undefined ? ending : untilEnd(call.signal);
     if (signal.aborted) throw interruption(signal);
     return {
       spec,
       owner: call.session ?? call.run ?? "",
       signal,
       ...(call.notices && { notices: createNotices() }),
+      depth: call.depth,
       async whenConnected(connect) {
         const ended = pool.isConnected(spec.name) ? undefined : call.onConnecting?.();
         try {

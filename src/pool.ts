@@ -78,6 +78,8 @@ export interface Pool {
    * use; `interrupted` once the pool is closed.
    */
   take(spec: ServerSpec): Promise<Lease>;
+  /** The same at once where a connection is open and was used lately; undefined where not. */
+  takeNow(spec: ServerSpec): Lease | undefined;
   /** Whether a connection to the server is open and was used lately. */
   isConnected(name: ServerName): boolean;
   /** How each server is connected to that was ever asked for. */
@@ -294,24 +296,42 @@ export function createPool(options: PoolOptions): Pool {
     for (;;) {
       if (signal.aborted) throw interruption(signal);
       const entry = choose(spec);
-      const { server } = entry;
       entry.uses++;
       let isTaken = false;
       try {
         const connection = entry.connection ?? await entry.opening;
         if (connection.isOpen && await isWell(entry, connection)) {
-          if (server.backoff.failures > 0) server.backoff.held(clock.now() - entry.openedAt);
           isTaken = true;
-          return { connection, release: () => giveBack(entry) };
+          return leaseOf(entry, connection);
         }
       } catch (error) {
-        if (![...server.entries].some(({ connection }) => connection?.isOpen)) throw error;
+        const others = [...entry.server.entries];
+        if (!others.some(({ connection }) => connection?.isOpen)) throw error;
         // One more was not to be had: those that are open have to do.
-        server.isFull = true;
+        entry.server.isFull = true;
       } finally {
         if (!isTaken) giveBack(entry);
       }
     }
+  }
+
+  function leaseOf(entry: Entry, connection: Connection): Lease {
+    const { backoff } = entry.server;
+    if (backoff.failures > 0) backoff.held(clock.now() - entry.openedAt);
+    return { connection, release: () => giveBack(entry) };
+  }
+
+  // Most calls come here: nothing is waited for.
+  function takeNow(spec: ServerSpec): Lease | undefined {
+    for (const entry of servers.get(spec.name)?.entries ?? []) {
+      const { connection, uses, usedAt } = entry;
+      const isWarm = uses > 0 || clock.now() - usedAt < CHECK_AFTER_MS;
+      if (!connection?.isOpen || !isWarm || entry.checking !== undefined) continue;
+      if (uses >= CALLS_PER_CONNECTION && spec.transport === "http") continue;
+      entry.uses++;
+      return leaseOf(entry, connection);
+    }
+    return undefined;
   }
 
   /** Whether a connection still answers; one that was not used for long is asked. */
@@ -328,6 +348,7 @@ export function createPool(options: PoolOptions): Pool {
 
   return {
     take,
+    takeNow,
     isConnected: (name) =>
       [...servers.get(name)?.entries ?? []].some(({ connection, uses, usedAt }) =>
         connection?.isOpen && (uses > 0 || clock.now() - usedAt < CHECK_AFTER_MS)

@@ -40,6 +40,8 @@ export interface Slots {
    * Throws what `refuse` gives at once where too many wait, and as soon as the signal is aborted.
    */
   take(request?: PlaceRequest): Promise<() => void>;
+  /** A place at once, where there is one. */
+  takeNow(): (() => void) | undefined;
   /** How many wait. */
   readonly waiting: number;
   /** Whether whoever comes next has to wait. */
@@ -91,7 +93,14 @@ export function createSlots(bounds: SlotBounds): Slots {
     };
   }
 
+  function takeNow(): (() => void) | undefined {
+    if (free === 0) return undefined;
+    free--;
+    return holder();
+  }
+
   return {
+    takeNow,
     get waiting() {
       return waiting;
     },
@@ -100,10 +109,8 @@ export function createSlots(bounds: SlotBounds): Slots {
     },
     async take({ owner = "", signal } = {}) {
       if (signal?.aborted) throw interruption(signal);
-      if (free > 0) {
-        free--;
-        return holder();
-      }
+      const place = takeNow();
+      if (place !== undefined) return place;
       const line = lines.get(owner) ?? [];
       const bound = waiting >= waitingOfAll ? waitingOfAll : waitingOfOne;
       if (waiting >= waitingOfAll || line.length >= waitingOfOne) throw bounds.refuse!(bound);
