@@ -3,6 +3,10 @@
 // with its metering done. Fails when a file would not run elsewhere or the budgets are overspent.
 
 import { prepareEngine, readStockEngine } from "../src/asset.ts";
+import { captureImage } from "../src/engine.ts";
+import { encodeImage } from "../src/engine_image.ts";
+import { DEFAULT_RUN_LIMITS, GUEST_STACK_BYTES } from "../src/limits.ts";
+import { BUILT_INS, PRELUDE, PRELUDE_NAME } from "../src/prelude.ts";
 import { RUN_FLAGS } from "./test.ts";
 
 /** Flags that the bundle is run with wherever Deno itself runs it: nothing outside it is looked up. */
@@ -41,8 +45,10 @@ export async function build(options: { out?: string } = {}): Promise<{ files: Bu
   const work = await Deno.realPath(await Deno.makeTempDir());
   try {
     const engine = await prepareEngine(await readStockEngine());
-    await Deno.writeTextFile(`${work}/loader.ts`, LOADER);
-    await Deno.writeTextFile(`${work}/import_map.json`, await importMap(`${work}/loader.ts`));
+    const image = await makeImage(engine);
+    const swapped = new Map([["loader.ts", LOADER], ["prepared.ts", await prepared(image)]]);
+    for (const [name, text] of swapped) await Deno.writeTextFile(`${work}/${name}`, text);
+    await Deno.writeTextFile(`${work}/import_map.json`, await importMap(work, swapped.keys()));
     // In one pass with --minify, CommonJS packages are left asking for `require` at start.
     await bundle(["main.ts", "src/guest.ts"], {
       cwd: toPath(ROOT),
@@ -57,6 +63,7 @@ export async function build(options: { out?: string } = {}): Promise<{ files: Bu
       flags: [...flags, "--outdir", `${work}/dist/src`],
     });
     await Deno.writeFile(`${work}/dist/quickjs.wasm`, engine);
+    await Deno.writeFile(`${work}/dist/prelude.bin`, image);
     const texts = await readTexts(`${work}/dist`);
     checkTexts(texts, [work, ...await machinePaths()]);
     const files = await listFiles(`${work}/dist`);
@@ -74,7 +81,31 @@ import { QuickJSFFI } from "@jitl/quickjs-wasmfile-release-sync/ffi";
 export const loadGlue = () => Promise.resolve({ glue, functions: QuickJSFFI });
 `;
 
-async function importMap(loader: string): Promise<string> {
+async function makeImage(engine: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  const module = await WebAssembly.compile(engine);
+  const { now } = Date;
+  // The engine seeds its random numbers with the time; each run seeds them anew.
+  Date.now = () => 0;
+  try {
+    const image = await captureImage({
+      module,
+      stack: GUEST_STACK_BYTES,
+      prelude: PRELUDE,
+      preludeName: PRELUDE_NAME,
+      builtIns: BUILT_INS,
+    }, DEFAULT_RUN_LIMITS.memory);
+    return encodeImage(image);
+  } finally {
+    Date.now = now;
+  }
+}
+
+async function prepared(image: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", image));
+  return `export const IMAGE_SHA256 = "${digest.toHex()}";\n`;
+}
+
+async function importMap(folder: string, swapped: Iterable<string>): Promise<string> {
   const { imports } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
   const wasm = import.meta.resolve("@jitl/quickjs-wasmfile-release-sync/wasm");
   const folders = Object.entries<string>(imports).map(([name, target]) =>
@@ -85,7 +116,11 @@ async function importMap(loader: string): Promise<string> {
       ...imports,
       ...Object.fromEntries(folders),
       "mcp-exec-engine-glue": new URL("emscripten-module.browser.mjs", wasm).href,
-      [new URL("src/loader.ts", ROOT).href]: toUrl(loader).href,
+      ...Object.fromEntries(
+        [...swapped].map((
+          name,
+        ) => [new URL(`src/${name}`, ROOT).href, toUrl(`${folder}/${name}`).href]),
+      ),
     },
   });
 }
@@ -99,7 +134,7 @@ const TOGETHER: readonly { readonly parts: readonly string[]; readonly lean: rea
   [
     { parts: ["cli"], lean: [] },
     { parts: ["servers", "catalog", "database"], lean: [] },
-    { parts: ["call", "execute", "session"], lean: ["complete", "process"] },
+    { parts: ["call", "execute", "session"], lean: ["complete", "executor", "process"] },
   ];
 
 /**

@@ -2,6 +2,7 @@
 // compiled: beside the bundle, from the caller's store, or made from the package's own file.
 
 import { AppError } from "./errors.ts";
+import { IMAGE_SHA256 } from "./prepared.ts";
 
 /** SHA-256 of the engine file of the pinned package. */
 export const ENGINE_SHA256 = "105c3bed22d457e43e3d1c3c1c6959fda62a8fe06f0fc8a985303c3a2be72232";
@@ -18,15 +19,51 @@ export interface EngineStore {
   save(bytes: Uint8Array): Promise<void>;
 }
 
+/** What a sandbox is started from. */
+export interface EngineFiles {
+  /** The metered engine. */
+  readonly module: WebAssembly.Module;
+  /** Its memory once the prelude has run, from a bundle only. */
+  readonly image: Uint8Array | undefined;
+}
+
 let compiled: Promise<WebAssembly.Module> | undefined;
+let loaded: Promise<EngineFiles> | undefined;
+
+/** Both, checked, and read once in a process; an `integrity` error when one is not the known one. */
+export function loadEngineFiles(store?: EngineStore): Promise<EngineFiles> {
+  loaded ??= readEngineFiles(store).catch((error) => {
+    loaded = undefined;
+    throw error;
+  });
+  return loaded;
+}
 
 /** The metered engine, made once in a process; an `integrity` error when a file is not the known one. */
 export function loadEngine(store?: EngineStore): Promise<WebAssembly.Module> {
-  compiled ??= readEngine(store).then((bytes) => WebAssembly.compile(bytes)).catch((error) => {
+  compiled ??= compileEngine(store).catch((error) => {
     compiled = undefined;
     throw error;
   });
   return compiled;
+}
+
+async function compileEngine(store?: EngineStore): Promise<WebAssembly.Module> {
+  if (import.meta.url.endsWith(".ts")) return await WebAssembly.compile(await readEngine(store));
+  // Both go on in the background while the caller starts a worker; none of it is used unchecked.
+  const bytes = readBeside("quickjs.wasm");
+  const [module] = await Promise.all([
+    WebAssembly.compile(bytes),
+    checkHash(bytes, PREPARED_SHA256),
+  ]);
+  return module;
+}
+
+async function readEngineFiles(store?: EngineStore): Promise<EngineFiles> {
+  const engine = loadEngine(store);
+  const image = IMAGE_SHA256 === undefined ? undefined : readBeside("prelude.bin");
+  const [module] = await Promise.all([engine, image && checkHash(image, IMAGE_SHA256!)]);
+  return { module, image };
 }
 
 /** The package's engine file `stock`, checked and metered; also what the build writes. */
@@ -47,13 +84,11 @@ export async function readStockEngine(): Promise<Uint8Array<ArrayBuffer>> {
   );
 }
 
-/** The metered engine's bytes, checked; what `store` kept is ignored when it is not the known file. */
+/**
+ * The metered engine's bytes, checked, from source only; what `store` kept is ignored when it is not
+ * the known file.
+ */
 export async function readEngine(store?: EngineStore): Promise<Uint8Array<ArrayBuffer>> {
-  if (!import.meta.url.endsWith(".ts")) {
-    const bytes = await readBeside();
-    await checkHash(bytes, PREPARED_SHA256);
-    return bytes;
-  }
   const kept = await store?.load().catch(() => undefined);
   if (kept !== undefined && await sha256(kept) === PREPARED_SHA256) return new Uint8Array(kept);
   const bytes = await prepareEngine(await readStockEngine());
@@ -62,11 +97,11 @@ export async function readEngine(store?: EngineStore): Promise<Uint8Array<ArrayB
 }
 
 // The chunk this code ends up in lies beside the entry or one folder below.
-async function readBeside(): Promise<Uint8Array<ArrayBuffer>> {
+function readBeside(name: string): Uint8Array<ArrayBuffer> {
   try {
-    return await Deno.readFile(new URL("./quickjs.wasm", import.meta.url));
+    return Deno.readFileSync(new URL(`./${name}`, import.meta.url));
   } catch {
-    return await Deno.readFile(new URL("../quickjs.wasm", import.meta.url));
+    return Deno.readFileSync(new URL(`../${name}`, import.meta.url));
   }
 }
 

@@ -128,6 +128,10 @@ export async function main(view: ProcessView): Promise<ExitCode> {
     await printCandidates(createContext(view), { commands: COMMANDS, globalFlags: GLOBAL_FLAGS });
     return ExitCode.ok;
   }
+  const context = createContext(view);
+  if (view.args[0] === "execute" && !view.args.some((arg) => /^(?:-h|--help)$/.test(arg))) {
+    (await import("./executor.ts")).startAhead(context);
+  }
   const { promise: stray, resolve } = Promise.withResolvers<AppError>();
   // A failure that nobody waits for ends the program with one line too, instead of a stack.
   const onStray = (event: PromiseRejectionEvent | ErrorEvent) => {
@@ -136,7 +140,7 @@ export async function main(view: ProcessView): Promise<ExitCode> {
   };
   globalThis.addEventListener("unhandledrejection", onStray);
   globalThis.addEventListener("error", onStray);
-  const code = await runCli(createContext(view), { stray });
+  const code = await runCli(context, { stray });
   const { killAllGroups } = await import("./process.ts");
   killAllGroups();
   return code;

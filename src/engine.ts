@@ -4,6 +4,7 @@
 
 import { AppError } from "./errors.ts";
 import { type EngineFunctions, type EngineInstance, loadGlue } from "./loader.ts";
+import type { EngineImage } from "./engine_image.ts";
 import { FUEL_AT_START, FUEL_EXPORT, TABLE_EXPORT } from "./fuel.ts";
 import { findHook, type Rejections, trackRejections } from "./rejections.ts";
 
@@ -62,6 +63,8 @@ export interface EngineOptions {
   readonly preludeName: string;
   /** Modules that every engine has, by full name; no host is asked for them. */
   readonly builtIns: ReadonlyMap<string, string>;
+  /** What `captureImage` made of the rest: then no engine runs the prelude. */
+  readonly image?: EngineImage | undefined;
 }
 
 /** Makes engines that differ in nothing but their guests. */
@@ -103,35 +106,45 @@ export class NoMemory extends Error {
  */
 export function createEngineMaker(options: EngineOptions): EngineMaker {
   let started = 0;
-  let image: MemoryImage | undefined;
+  let image = options.image as MemoryImage | undefined;
   return {
     async start(memory) {
       const parts = await instantiate(options.module, memory);
       const { builtIns } = options;
       if (image !== undefined) return new QuickJs(parts, { image, builtIns });
       if (started++ === 0) return new QuickJs(parts, { options, builtIns });
-      const before = await usedPages(parts.memory);
-      const engine = new QuickJs(parts, { options, builtIns });
-      image = await keepMemory(parts.memory, { before, handles: engine.handles });
+      const { engine, image: made } = await startAndKeep(parts, options);
+      image = made;
       return engine;
     },
   };
 }
 
+/** The memory of an engine in which only the prelude has run; `memory` as for `start`. */
+export async function captureImage(options: EngineOptions, memory: number): Promise<EngineImage> {
+  return (await startAndKeep(await instantiate(options.module, memory), options)).image;
+}
+
+async function startAndKeep(
+  parts: Parts,
+  options: EngineOptions,
+): Promise<{ engine: QuickJs; image: MemoryImage }> {
+  const before = await usedPages(parts.memory);
+  const engine = new QuickJs(parts, { options, builtIns: options.builtIns });
+  return { engine, image: await keepMemory(parts.memory, { before, handles: engine.handles }) };
+}
+
 /** Pointers into the memory; the same wherever that memory is copied to. */
-interface Handles {
+type Handles = {
   readonly argv: number;
   /** Where the runtime's hook for rejected promises stands. */
   readonly hook: number;
   readonly runtime: Runtime;
   readonly context: Context;
   readonly receiver: Value;
-}
+};
 
-interface MemoryImage {
-  readonly handles: Handles;
-  readonly pages: readonly { readonly at: number; readonly bytes: Uint8Array }[];
-}
+type MemoryImage = EngineImage & { readonly handles: Handles };
 
 const IMAGE_PAGE_BYTES = 4096;
 

@@ -5,11 +5,26 @@ import { type Context, dataFile } from "./context.ts";
 import { writeFileAtomic } from "./disk.ts";
 import { type CodeExecutor, createExecutor, type ExecutorOptions } from "./sandbox.ts";
 
+let ahead: CodeExecutor | undefined;
+
+/**
+ * Starts the sandbox that the next `startExecutor` gives, for a process that is sure to want one:
+ * its worker gets ready while the command is loaded.
+ */
+export function startAhead(context: Pick<Context, "paths">): void {
+  ahead ??= startExecutor(context);
+}
+
 /** Starts a sandbox; its first worker starts at once. Whoever starts it closes it. */
 export function startExecutor(
   { paths }: Pick<Context, "paths">,
   options: Pick<ExecutorOptions, "concurrency"> = {},
 ): CodeExecutor {
+  if (ahead !== undefined && options.concurrency === undefined) {
+    const started = ahead;
+    ahead = undefined;
+    return started;
+  }
   const path = dataFile(paths, "engine.wasm");
   if (path === undefined) return createExecutor(options);
   return createExecutor({

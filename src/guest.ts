@@ -2,9 +2,10 @@
 // and reaches nothing but the main thread's messages.
 
 import { createEngineMaker, type Engine, type EngineMaker } from "./engine.ts";
+import { decodeImage } from "./engine_image.ts";
 import { type ErrorDocument, toAppError } from "./errors.ts";
-import { GUEST_STACK_BYTES } from "./limits.ts";
-import type { FromWorker, ToWorker } from "./messages.ts";
+import { DEFAULT_RUN_LIMITS, GUEST_STACK_BYTES } from "./limits.ts";
+import type { FromWorker, GuestProgram, ToWorker } from "./messages.ts";
 import { BUILT_INS, PRELUDE, PRELUDE_NAME } from "./prelude.ts";
 import { Run } from "./run.ts";
 import { prepareOnce } from "./source.ts";
@@ -26,8 +27,10 @@ scope.onmessage = ({ data }) => {
       prelude: PRELUDE,
       preludeName: PRELUDE_NAME,
       builtIns: BUILT_INS,
+      image: data.image && decodeImage(data.image),
     });
-    return makeSpare(data.memory);
+    makeSpare(data.memory);
+    return warmUp();
   }
   if (data.type === "run") {
     const run = new Run({ ...data, startEngine: takeEngine, post });
@@ -59,6 +62,18 @@ function makeSpare(memory: number): void {
   const engine = engines!.start(memory);
   engine.catch(() => {});
   spare = { memory, engine };
+}
+
+// The engine's functions are compiled when they are called first: better now than in a run that
+// somebody waits for.
+function warmUp(): void {
+  const nothing: GuestProgram = {
+    ...{ source: "export default 1", path: "main.js", entry: "default", args: undefined },
+    ...{ files: new Map(), servers: new Map(), hostFolders: [], limits: DEFAULT_RUN_LIMITS },
+  };
+  const flag = new Int32Array(1);
+  const startEngine = (memory: number) => engines!.start(memory);
+  void new Run({ run: 0, program: nothing, flag, startEngine, post: () => {} }).begin();
 }
 
 function takeEngine(memory: number): Promise<Engine> {

@@ -41,7 +41,13 @@ export type HostAnswer =
 
 /** What the main thread sends. */
 export type ToWorker =
-  | { readonly type: "engine"; readonly module: WebAssembly.Module; readonly memory: number }
+  | {
+    readonly type: "engine";
+    readonly module: WebAssembly.Module;
+    readonly memory: number;
+    /** The engine's image as a file, where a build made one. */
+    readonly image: Uint8Array | undefined;
+  }
   | {
     readonly type: "run";
     readonly run: number;

@@ -1,7 +1,7 @@
 // Runs one agent-written program in a worker without permissions and gives back what it made.
 // Knows nothing of servers, disks or processes: the caller's host functions are the only way out.
 
-import { type EngineStore, loadEngine } from "./asset.ts";
+import { type EngineFiles, type EngineStore, loadEngineFiles } from "./asset.ts";
 import { AppError, type ErrorDocument, toAppError } from "./errors.ts";
 import type {
   FromWorker,
@@ -173,7 +173,7 @@ class WorkerPool implements CodeExecutor {
   }
 
   #spawn(): GuestWorker {
-    return new GuestWorker(loadEngine(this.#options.engine));
+    return new GuestWorker(loadEngineFiles(this.#options.engine));
   }
 
   // In order of asking; undefined when there is no more need.
@@ -251,7 +251,7 @@ class GuestWorker {
   #lastQuestion = 0;
   #broken: AppError | undefined;
 
-  constructor(engine: Promise<WebAssembly.Module>) {
+  constructor(engine: Promise<EngineFiles>) {
     const entry = import.meta.url.endsWith(".ts") ? "./guest.ts" : "./src/guest.js";
     this.#worker = new Worker(new URL(entry, import.meta.url), {
       type: "module",
@@ -262,8 +262,8 @@ class GuestWorker {
       event.preventDefault();
       this.#fail(new AppError("failure", `Sandbox worker failed: ${cleanLine(event.message)}`));
     };
-    this.#ready = engine.then((module) =>
-      this.#post({ type: "engine", module, memory: DEFAULT_RUN_LIMITS.memory })
+    this.#ready = engine.then((files) =>
+      this.#post({ type: "engine", ...files, memory: DEFAULT_RUN_LIMITS.memory })
     );
     this.#ready.catch(() => {});
   }

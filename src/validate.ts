@@ -171,8 +171,9 @@ function attempt<T>(work: () => T): T | undefined {
 
 // All problems of one value make a long list: who reads it wants the first few.
 const EXPLAIN_STEPS = 20_000;
-const OVERSPENT = new Error("Check takes too many steps");
-const TOO_DEEP = new Error("Check goes too deep");
+// No errors: the first one of a process costs it 5 ms, for a stack that nobody sees.
+const OVERSPENT = Symbol("check takes too many steps");
+const TOO_DEEP = Symbol("check goes too deep");
 // What these take in time, next to a step.
 const REFERENCE_STEPS = 20;
 const ITEM_STEPS = 50;
