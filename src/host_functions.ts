@@ -43,6 +43,8 @@ export interface HostParts {
   readonly onCall: (trace: CallTrace) => void;
   /** Whether servers are asked to tell of calls under way. */
   readonly notices: boolean;
+  /** How often this program stands above the calls. */
+  readonly depth?: number | undefined;
   /** Whose rate and turn the calls count for, where the person named a session. */
   readonly caller: SessionId | undefined;
 }
@@ -115,6 +117,7 @@ export function createHostFunctions(parts: HostParts): RunHost {
     run: parts.run,
     ...(parts.caller !== undefined && { session: parts.caller }),
     notices: parts.notices,
+    depth: parts.depth,
     onCall: parts.onCall,
     onConnecting: () => call.holdClock(),
   });

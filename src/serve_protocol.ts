@@ -8,7 +8,7 @@ import type {
   McpServerFactory,
   ServerContext,
 } from "@modelcontextprotocol/server";
-import type { CallTrace } from "./bridge.ts";
+import { type CallTrace, DEPTH_KEY } from "./bridge.ts";
 import { AppError } from "./errors.ts";
 import type { Journal } from "./journal.ts";
 import { SERVE_PROGRESS_MS } from "./limits.ts";
@@ -43,9 +43,6 @@ export interface Peer {
   readonly owner: string;
   readonly session?: SessionId | undefined;
 }
-
-/** In the `_meta` of a call: how often this program stands above it. */
-export const DEPTH_KEY = "io.github.mcp-exec/depth";
 
 const TTL_MS = 60_000;
 const LISTS = [

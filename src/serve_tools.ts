@@ -66,6 +66,8 @@ export interface ServeTools {
 }
 
 type Parameters = JsonObject;
+/** What every run of a caller is asked with. */
+type Shared = Pick<RunRequest, "onCall" | "depth"> & { readonly signal: AbortSignal };
 type Tool = (args: Parameters, caller: Caller) => Promise<CallToolResult>;
 
 /** The tools over the parts given. */
@@ -241,7 +243,7 @@ export function createServeTools(parts: ServeParts): ServeTools {
   async function run(
     caller: Caller,
     own: SessionId,
-    work: (request: Pick<RunRequest, "onCall"> & { signal: AbortSignal }) => Promise<RunOutcome>,
+    work: (request: Shared) => Promise<RunOutcome>,
   ): Promise<CallToolResult> {
     const { owner, signal, onCall, depth } = caller;
     if (depth >= MAX_SERVE_DEPTH) {
@@ -256,7 +258,7 @@ export function createServeTools(parts: ServeParts): ServeTools {
     }
     const giveBack = await slots.take({ owner, signal });
     try {
-      const outcome = await work({ signal, ...(onCall && { onCall }) });
+      const outcome = await work({ signal, depth: depth + 1, ...(onCall && { onCall }) });
       return await outcomeResult(outcome, {
         handles: session.handles,
         trace: keys.traceOf(outcome.run),

@@ -10,7 +10,7 @@ import { startExecutor } from "./executor.ts";
 import { digestOf } from "./hash.ts";
 import { createHandleStore, type HandleStore } from "./handles.ts";
 import { createHostFunctions, functionsOf, SERVERS_FOLDER } from "./host_functions.ts";
-import { createJournal, type Journal, type RunId, type RunTokens } from "./journal.ts";
+import { createJournal, type Journal, type RunEnd, type RunId, type RunTokens } from "./journal.ts";
 import { DEFAULT_RUN_LIMITS, type RunLimits } from "./limits.ts";
 import type { Log } from "./log.ts";
 import {
@@ -24,6 +24,7 @@ import { requireServers } from "./policy_layers.ts";
 import { openConnection, type OpenOptions } from "./pool.ts";
 import type { Activity, Progress } from "./progress.ts";
 import { makePreview, type Preview } from "./preview.ts";
+import { recordResult } from "./recorded_result.ts";
 import { createResults } from "./results.ts";
 import type { CodeExecutor, LogEntry, RunReport } from "./sandbox.ts";
 import type { ServerInfo, ServerSpec } from "./server.ts";
@@ -64,6 +65,8 @@ export interface RunRequest {
   readonly onLog?: (entry: LogEntry) => void;
   /** Gets the trace of each call when it has ended. */
   readonly onCall?: (trace: CallTrace) => void;
+  /** How often this program stands above the calls; told to servers, which may be this program. */
+  readonly depth?: number;
   /** Ends the run, and its calls, when whoever asked for it has gone. */
   readonly signal?: AbortSignal;
 }
@@ -304,6 +307,7 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
       }),
       caller: request.session,
       notices: request.notices === true,
+      depth: request.depth,
       onCall(trace) {
         calls.push(trace);
         request.onCall?.(trace);
@@ -337,6 +341,7 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
       memory: report.memory,
       ms: report.ms,
       ...(report.error !== undefined && { error: report.error.toJSON() }),
+      ...resultOf(request, report),
       tokens: tokensOf(request, parts, { calls, servers, report, preview }),
     });
     return { ...report, run, calls, servers, ...(preview !== undefined && { preview }) };
@@ -354,6 +359,11 @@ async function previewOf(
   return maxBytes === undefined || !report.hasValue
     ? undefined
     : await makePreview(report.value, { maxBytes, handles, session });
+}
+
+function resultOf({ args }: RunRequest, { ok, value }: RunReport): Pick<RunEnd, "result"> {
+  const result = ok ? recordResult(value, args) : undefined;
+  return result === undefined ? {} : { result };
 }
 
 /** What passed by in a run that has ended. */
