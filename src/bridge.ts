@@ -218,6 +218,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
   const ending = options.signal === undefined
     ? closing.signal
     : AbortSignal.any([closing.signal, options.signal]);
+  const joined = new WeakMap<AbortSignal, AbortSignal>();
   const fingerprint = onceEach(fingerprintOf);
   const credentials = onceEach((spec) => credentialsOf(expandSpec(spec, options.env)));
   const pool = createPool({
@@ -347,9 +348,9 @@ export function createBridge(options: BridgeOptions): McpBridge {
   async function ask(asker: Asker, request: Request): Promise<unknown> {
     const { spec, owner, notices, signal } = asker;
     const { method, params, needed, timeoutMs } = request;
-    const giveBack = await slots.take({ owner, signal });
+    const giveBack = slots.takeNow() ?? await slots.take({ owner, signal });
     try {
-      const lease = await connectionFor(asker);
+      const lease = pool.takeNow(spec) ?? await connectionFor(asker);
       try {
         if (needed !== undefined && lease.connection.capabilities[needed] === undefined) {
           throw new AppError("invalid", `Server "${spec.name}" offers no ${needed}`);
@@ -378,8 +379,15 @@ export function createBridge(options: BridgeOptions): McpBridge {
     }
   }
 
+  // One for all calls of a run: they share its signal.
+  function untilEnd(signal: AbortSignal): AbortSignal {
+    const known = joined.get(signal) ?? AbortSignal.any([signal, ending]);
+    joined.set(signal, known);
+    return known;
+  }
+
   function askerFor(spec: ServerSpec, call: CallOptions): Asker {
-    const signal = call.signal === undefined ? ending : AbortSignal.any([call.signal, ending]);
+    const signal = call.signal === undefined ? ending : untilEnd(call.signal);
     if (signal.aborted) throw interruption(signal);
     return {
       spec,
