@@ -93,7 +93,7 @@ function shapeOfAll(values: readonly unknown[], depth: number): string {
 }
 
 function shapeOfObjects(objects: readonly Readonly<Record<string, unknown>>[], depth: number) {
-  const keys = [...new Set(objects.flatMap((object) => Object.keys(object).slice(0, 200)))];
+  const keys = [...new Set(objects.flatMap((object) => Object.keys(object)))];
   const members = keys.slice(0, MAX_KEYS).map((key) => {
     const values = objects.filter((object) => Object.hasOwn(object, key)).map((one) => one[key]);
     const name = /^[A-Za-z_$][\w$]{0,59}$/.test(key) ? key : JSON.stringify(cleanLine(key, 40));

@@ -53,6 +53,8 @@ export interface ResultOptions {
   readonly args?: unknown;
   /** Whether every handle may be read: for the person at the command line. */
   readonly isTrusted?: boolean;
+  /** What may be kept in all; `MAX_RUN_KEPT_BYTES` unless given. */
+  readonly maxBytes?: number;
 }
 
 /** What stands for a value that was kept. */
@@ -66,7 +68,7 @@ export interface HandleObject {
 
 /** The results of one run over the handles of this machine. */
 export function createResults(options: ResultOptions): Results {
-  const { handles, session, args, isTrusted = false } = options;
+  const { handles, session, args, isTrusted = false, maxBytes = MAX_RUN_KEPT_BYTES } = options;
   const readable = new Set<string>(idsIn(args));
   let keptBytes = 0;
 
@@ -76,10 +78,10 @@ export function createResults(options: ResultOptions): Results {
 
   async function keep(data: string | Uint8Array, type: string): Promise<Handle> {
     keptBytes += data.length;
-    if (keptBytes > MAX_RUN_KEPT_BYTES) {
-      const limit = formatBytes(MAX_RUN_KEPT_BYTES);
+    if (keptBytes > maxBytes) {
+      const limit = formatBytes(maxBytes);
       throw new AppError("limit", `Results kept for this run are more than ${limit}`, {
-        limit: { name: "kept results", limit: MAX_RUN_KEPT_BYTES, value: keptBytes },
+        limit: { name: "kept results", limit: maxBytes, value: keptBytes },
       });
     }
     const handle = await handles.keep(data, { type, ...(session !== undefined && { session }) });
