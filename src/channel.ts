@@ -5,12 +5,14 @@
 import type { JSONRPCMessage, Transport, TransportSendOptions } from "@modelcontextprotocol/client";
 import { AppError } from "./errors.ts";
 import {
+  CLOSE_GRACE_MS,
   formatDuration,
   MAX_NOTIFICATIONS_PER_SECOND,
   MAX_WAITING_ANSWERS,
   MAX_WAITING_WITHDRAWALS,
 } from "./limits.ts";
 import { type Notices, readNotice } from "./notices.ts";
+import { settles } from "./process.ts";
 import { isObject, type JsonObject } from "./server.ts";
 import { isMessage, type Message, type MessageId, type Named } from "./wire.ts";
 
@@ -78,6 +80,8 @@ export class Channel implements Transport {
   /** Requests of the SDK that have no answer yet, with their methods. */
   readonly #expected = new Map<MessageId, string>();
   readonly #waiting = new Map<MessageId, Waiting>();
+  /** What tells the server that nobody waits for an answer, still on its way. */
+  readonly #withdrawals = new Set<Promise<void>>();
   readonly #markClosed: () => void;
   #isOpen = true;
   #isLost = false;
@@ -85,7 +89,6 @@ export class Channel implements Transport {
   #closing: Promise<void> | undefined;
   #nextId = FIRST_ID;
   #answers = 0;
-  #withdrawals = 0;
   #second = { begins: 0, count: 0, warned: false, changed: false };
 
   constructor(options: ChannelOptions) {
@@ -124,18 +127,31 @@ export class Channel implements Transport {
 
   /** Sends a message of the SDK. */
   async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
-    if ("method" in message && "id" in message && message.id !== undefined) {
-      this.#expected.set(message.id, message.method);
+    if (!("method" in message && "id" in message) || message.id === undefined) {
+      return await this.#options.transport.send(message, options);
     }
-    await this.#options.transport.send(message, options);
+    const { id, method } = message;
+    this.#expected.set(id, method);
+    await this.#options.transport.send(message, {
+      ...options,
+      onRequestStreamEnd: () => this.#expected.has(id) && this.#breakOff(id, method),
+    });
   }
 
   /** Ends the connection; never rejects. More calls wait for the first. */
   close(): Promise<void> {
     // Some transports report their end while they are still being closed.
     this.#isEnding = true;
-    return this.#closing ??= this.#options.transport.close().catch(() => {})
-      .then(() => this.#end());
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    // Closing would take them back.
+    if (this.#withdrawals.size > 0) {
+      await settles(Promise.all(this.#withdrawals), CLOSE_GRACE_MS);
+    }
+    await this.#options.transport.close().catch(() => {});
+    this.#end();
   }
 
   /** Adds a listener for the server's notifications. */
@@ -274,10 +290,10 @@ export class Channel implements Transport {
 
   // A server that does not even take note of it is told of few others meanwhile.
   #withdraw(requestId: MessageId): void {
-    if (this.#withdrawals >= MAX_WAITING_WITHDRAWALS) return;
-    this.#withdrawals++;
-    this.#write({ method: "notifications/cancelled", params: { requestId } })
-      .catch(() => {}).finally(() => this.#withdrawals--);
+    if (this.#withdrawals.size >= MAX_WAITING_WITHDRAWALS) return;
+    const told = this.#write({ method: "notifications/cancelled", params: { requestId } })
+      .catch(() => {}).finally(() => this.#withdrawals.delete(told));
+    this.#withdrawals.add(told);
   }
 
   // The modern era has no requests from servers. In the legacy one only a ping gets its wish; a
@@ -289,6 +305,13 @@ export class Channel implements Transport {
       : { error: { code: -32601, message: "Method not found: this client offers none" } };
     this.#answers++;
     this.#write({ id, ...answer }).catch(() => {}).finally(() => this.#answers--);
+  }
+
+  // A stream that ends without the answer it was for: none will come.
+  #breakOff(id: MessageId, method: string): void {
+    if (method === "initialize") return this.#end();
+    const error = { code: -32601, message: "Method not found: no answer came" };
+    this.#takeAnswer({ jsonrpc: "2.0", id, error });
   }
 
   #end(): void {

@@ -125,7 +125,7 @@ async function listPages(
     const left = Math.ceil(deadline - performance.now());
     if (left <= 0) throw listTooSlow(name, page);
     const answer = await connection.request("tools/list", cursor === undefined ? {} : { cursor }, {
-      timeoutMs: left,
+      timeoutMs: Math.min(left, connection.spec.timeoutMs ?? left),
       ...(signal !== undefined && { signal }),
     }) as JsonObject;
     const tools = answer["tools"];

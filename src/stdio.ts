@@ -15,7 +15,7 @@ import {
 } from "./process.ts";
 import type { StdioSpec } from "./server.ts";
 import { cleanLine, quoteText } from "./text.ts";
-import { createLineSplitter, readFrame } from "./wire.ts";
+import { createLineSplitter, readFrame, tooMuchJunk } from "./wire.ts";
 
 /** What a transport over standard streams needs besides the spec. */
 export interface StdioOptions {
@@ -190,13 +190,7 @@ export class StdioTransport implements Transport {
 
   #skip(text: string | undefined): void {
     const name = this.#spec.name;
-    if (++this.#junk >= MAX_JUNK_LINES) {
-      throw new AppError(
-        "protocol",
-        `Server "${name}" printed ${MAX_JUNK_LINES} lines in a row that are no messages`,
-        { limit: { name: "junk lines", limit: MAX_JUNK_LINES } },
-      );
-    }
+    if (++this.#junk >= MAX_JUNK_LINES) throw tooMuchJunk(this.#spec, "printed", "lines");
     if (this.#warned || text?.trim() === "") return;
     this.#warned = true;
     const shown = text === undefined

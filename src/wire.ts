@@ -6,6 +6,7 @@ import {
   formatBytes,
   MAX_ERROR_BODY_BYTES,
   MAX_JSON_DEPTH,
+  MAX_JUNK_LINES,
   MAX_LINE_BYTES,
   MIN_RECONNECT_MS,
 } from "./limits.ts";
@@ -230,6 +231,19 @@ function tooLarge(server: Named, what: "line" | "event" | "body", limit: number)
   );
 }
 
+/** The error for a server that writes nothing but what is no message. */
+export function tooMuchJunk(
+  { name }: Named,
+  does: "printed" | "sent",
+  what: "lines" | "events",
+): AppError {
+  return new AppError(
+    "protocol",
+    `Server ${quoteText(name)} ${does} ${MAX_JUNK_LINES} ${what} in a row that are no messages`,
+    { limit: { name: "junk lines", limit: MAX_JUNK_LINES } },
+  );
+}
+
 /** Told when an event stream is over; `problem` is set when it was refused. */
 export type StreamEnd = (problem?: AppError) => void;
 
@@ -298,7 +312,12 @@ function createEventFilter(
   let line: string[] = [];
   let event = new Map<string, string>();
   let size = 0;
+  let junk = 0;
   let afterReturn = false;
+  const refuse = (problem: AppError): never => {
+    onEnd(problem);
+    throw problem;
+  };
   const endLine = (): string | undefined => {
     const text = line.join("");
     line = [];
@@ -307,6 +326,8 @@ function createEventFilter(
       return undefined;
     }
     const whole = writeEvent(event);
+    junk = whole === "" ? junk + 1 : whole === undefined ? junk : 0;
+    if (junk >= MAX_JUNK_LINES) refuse(tooMuchJunk(server, "sent", "events"));
     event = new Map();
     size = 0;
     return whole;
@@ -317,14 +338,10 @@ function createEventFilter(
       afterReturn = chunk.endsWith("\r");
       for (const [index, part] of text.split(/\r\n|\n|\r/).entries()) {
         const whole = index === 0 ? undefined : endLine();
-        if (whole !== undefined) controller.enqueue(whole);
+        if (whole) controller.enqueue(whole);
         line.push(part);
         size += part.length;
-        if (size > MAX_LINE_BYTES) {
-          const problem = tooLarge(server, "event", MAX_LINE_BYTES);
-          onEnd(problem);
-          throw problem;
-        }
+        if (size > MAX_LINE_BYTES) refuse(tooLarge(server, "event", MAX_LINE_BYTES));
       }
     },
     flush: () => onEnd(),
@@ -343,13 +360,14 @@ function addField(event: Map<string, string>, line: string): void {
 
 const EVENT_FIELDS: ReadonlySet<string> = new Set(["event", "data", "id", "retry"]);
 
+// Empty for one that should be a message and is none; undefined for one that says nothing.
 function writeEvent(event: ReadonlyMap<string, string>): string | undefined {
   let data = event.get("data");
   const type = event.get("event") ?? "message";
   if (data !== undefined && data !== "" && type === "message") {
     const frame = readFrame(data);
     if (frame.kind === "junk" || (frame.kind === "refused" && frame.answer === undefined)) {
-      return undefined;
+      return "";
     }
     data = JSON.stringify(frame.kind === "message" ? frame.message : frame.answer);
   }

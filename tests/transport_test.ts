@@ -61,14 +61,6 @@ async function failure(promise: Promise<unknown>, kind: ErrorKind): Promise<AppE
   throw new Error("Nothing failed");
 }
 
-/** The error of a call to a hostile fixture over stdio. */
-function failedCall(mode: string, kind: ErrorKind, timeoutMs = TIMEOUT_MS): Promise<AppError> {
-  return withConnection(
-    stdioSpec("hostile", mode),
-    (connection) => failure(call(connection, "call", {}, { timeoutMs }), kind),
-  );
-}
-
 /** The error of connecting to a hostile fixture over HTTP. */
 async function refusedUrl(mode: string, kind: ErrorKind, more?: Partial<ConnectOptions>) {
   await using server = await listen("hostile", mode);
@@ -203,15 +195,6 @@ Deno.test("Connection.close leaves no process, deaf or not, and no child of it (
   assert.match(error.message, /^Connection to server "fixture" was closed/);
 });
 
-Deno.test("connect says what cannot be started (H1)", async () => {
-  const spec = { ...stdioSpec("honest", "plain"), command: "no-such-command-here" };
-  const error = await failure(open(spec), "connect");
-  assert.equal(
-    error.message,
-    'Server "fixture" did not start: command "no-such-command-here" was not found',
-  );
-});
-
 Deno.test("connect shows the last stderr lines of a server that exits (H2, H22, X1)", async () => {
   const spec = stdioSpec("hostile", "exit", { env: { TOKEN: "canary-7281" } });
   const error = await failure(open(spec), "connect");
@@ -260,17 +243,6 @@ Deno.test("connect stops when its signal is aborted", async () => {
   assert.equal(await failure(again, "interrupted"), reason);
 });
 
-Deno.test("connect names the versions of a server it cannot speak with (H5)", async () => {
-  for (const [mode, version] of [["old-version", "1999-01-01"], ["future-version", "2999-01-01"]]) {
-    const error = await failure(open(stdioSpec("hostile", mode!)), "protocol");
-    assert.ok(
-      error.message.startsWith(`Server "fixture" speaks protocol version "${version}", this`),
-      error.message,
-    );
-    assert.match(error.message, /2025-11-25$/);
-  }
-});
-
 Deno.test("connect tells of a handshake that cannot be read, or is refused (H22)", async () => {
   const unreadable = await failure(open(stdioSpec("hostile", "no-identity")), "protocol");
   assert.match(unreadable.message, /^Server "fixture" answered initialize with something unread/);
@@ -278,57 +250,6 @@ Deno.test("connect tells of a handshake that cannot be read, or is refused (H22)
   assert.match(refused.message, /^Server "fixture" answered initialize with error -32603: not to/);
   // deno-lint-ignore no-control-regex
   assert.doesNotMatch(refused.message, /[\u0000-\u001f\u202e\u200b]/);
-});
-
-Deno.test("connect skips what is no message and warns once (H6)", async () => {
-  const warnings: string[] = [];
-  await withConnection(stdioSpec("hostile", "noise"), async (connection) => {
-    assert.equal(textOf(await call(connection, "call")), "called");
-    assert.equal(textOf(await call(connection, "call")), "called");
-  }, { warn: (message) => warnings.push(message) });
-  assert.deepEqual(warnings, [
-    'Server "fixture" prints other things than messages on its output; they are skipped: ' +
-    '"INFO listening"',
-  ]);
-});
-
-Deno.test("connect gives up on a server that prints only other things (H6)", async () => {
-  const error = await failure(open(stdioSpec("hostile", "only-noise")), "protocol");
-  assert.equal(error.message, 'Server "fixture" printed 1000 lines in a row that are no messages');
-});
-
-Deno.test("Connection.request ends a line without end (H7)", async () => {
-  const before = Deno.memoryUsage().rss;
-  const error = await failedCall("endless-line", "protocol");
-  assert.equal(error.message, 'Server "fixture" sent a line over the limit of 32 MiB');
-  assert.ok(Deno.memoryUsage().rss - before < 300 * 2 ** 20);
-});
-
-Deno.test("Connection.request refuses deep, huge and ambiguous answers at once (H8)", async () => {
-  for (
-    const [mode, reason] of [
-      ["deep", "it is nested deeper than 200"],
-      ["huge", "it holds a number no computer can"],
-      ["twice", "it names a member twice"],
-    ] as const
-  ) {
-    const error = await failedCall(mode, "protocol");
-    assert.equal(error.message, `Answer of server "fixture" to tools/call refused: ${reason}`);
-  }
-});
-
-Deno.test("Connection.request takes only the answer with its own id (H9)", async () => {
-  await withConnection(stdioSpec("hostile", "wrong-ids"), async (connection) => {
-    assert.equal(textOf(await call(connection, "call")), "right");
-    const both = await Promise.all([call(connection, "call"), call(connection, "call")]);
-    assert.deepEqual(both.map(textOf), ["right", "right"]);
-  });
-});
-
-Deno.test("Connection.request fails when the server ends amid its answer (H10)", async () => {
-  const error = await failedCall("crash", "connect");
-  assert.equal(error.message, 'Server "fixture" exited with code 9 before it answered tools/call');
-  assert.deepEqual(error.detail, ["panic: out of luck"]);
 });
 
 Deno.test("Connection.onNotification is spared a flood, with one warning (H12)", async () => {
@@ -342,35 +263,6 @@ Deno.test("Connection.onNotification is spared a flood, with one warning (H12)",
   assert.deepEqual(warnings, [
     'Server "fixture" sends more than 100 notifications a second; the rest are dropped',
   ]);
-});
-
-Deno.test("Connection.request hands out results without running their patterns (H18)", async () => {
-  await withConnection(stdioSpec("hostile", "evil-pattern"), async (connection) => {
-    const result = await call(connection, "answer");
-    assert.deepEqual(result["structuredContent"], { value: `${"a".repeat(40)}!` });
-  });
-});
-
-Deno.test("Connection.request gives odd results as they are and bounds large ones (H19)", async () => {
-  await withConnection(stdioSpec("hostile", "results"), async (connection) => {
-    assert.deepEqual(await call(connection, "none"), { content: [] });
-    assert.deepEqual(await call(connection, "no-content"), {});
-    assert.deepEqual(await call(connection, "null-item"), { content: [null] });
-    assert.equal((await call(connection, "error"))["isError"], true);
-    await failure(call(connection, "large"), "protocol");
-  });
-});
-
-Deno.test("connect refuses a server's own requests, all but a ping (H20)", async () => {
-  await withConnection(stdioSpec("hostile", "asks"), async (connection) => {
-    const answers = JSON.parse(textOf(await call(connection, "call")));
-    assert.deepEqual(answers, [
-      { id: "ask-0", code: -32601, result: null },
-      { id: "ask-1", code: -32601, result: null },
-      { id: "ask-2", code: -32601, result: null },
-      { id: "ask-3", code: null, result: {} },
-    ]);
-  });
 });
 
 Deno.test("Connection.request keeps secrets and control characters out of errors (H22, X1)", async () => {
@@ -561,13 +453,6 @@ Deno.test("connect asks for sign-in on 401 and 403 and follows no header (H27)",
   await failedHttpCall("unauthorized-later", "sign-in");
 });
 
-Deno.test("connect follows no redirect to another place (H27)", async () => {
-  const elsewhere = await refusedUrl("redirect", "connect");
-  assert.equal(elsewhere.message, 'Server "fixture" redirects to http://127.0.0.2:9');
-  const metadata = await refusedUrl("metadata", "connect");
-  assert.equal(metadata.message, 'Server "fixture" redirects to http://169.254.169.254');
-});
-
 Deno.test("connect follows a redirect within the place it was given", async () => {
   await using server = await listen("honest", "plain");
   const spec = httpSpec(server.url.replace("/mcp", "/moved"));
@@ -621,23 +506,6 @@ Deno.test("connect refuses a header or URL that cannot be sent, without its valu
   const percent = await failure(open(httpSpec("http://canary:%zz@127.0.0.1:9/")), "invalid");
   assert.equal(percent.message, 'URL of server "fixture" has a stray "%" in its user info');
   assert.doesNotMatch(JSON.stringify(percent), /canary/);
-});
-
-Deno.test("Connection.request bounds bodies and events over HTTP (H27)", async () => {
-  for (const mode of ["large-body", "gzip", "large-event"]) {
-    const error = await failedHttpCall(mode, "protocol");
-    assert.match(
-      error.message,
-      /^Server "fixture" sent an? (body|event) over the limit of 32 MiB$/,
-    );
-  }
-});
-
-Deno.test("Connection.request refuses deep answers over HTTP (H8)", async () => {
-  for (const mode of ["deep-body", "deep-event"]) {
-    const error = await failedHttpCall(mode, "protocol");
-    assert.match(error.message, /refused: it is nested deeper than 200$/);
-  }
 });
 
 Deno.test("Connection.request fails at once when its stream ends without an answer (H10)", async () => {
