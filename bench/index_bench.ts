@@ -72,15 +72,25 @@ async function prepare(): Promise<void> {
   await Deno.writeTextFile(`${folder}/empty.ts`, "");
 }
 
-const program = [
-  `--config=${new URL("../deno.json", import.meta.url).pathname}`,
-  ...RUN_FLAGS,
-  new URL("../main.ts", import.meta.url).pathname,
-];
+// The bundle where one was built: what people run.
+const bundle = new URL("../dist/main.js", import.meta.url).pathname;
+const isBuilt = await Deno.stat(bundle).then(() => true, () => false);
+const program = isBuilt
+  ? [
+    ...["--no-config", "--no-npm", "--no-remote", "--cached-only", "--no-lock"],
+    ...["--unstable-lazy-dynamic-imports", ...RUN_FLAGS, bundle],
+  ]
+  : [
+    `--config=${new URL("../deno.json", import.meta.url).pathname}`,
+    ...RUN_FLAGS,
+    new URL("../main.ts", import.meta.url).pathname,
+  ];
+console.log(isBuilt ? "the bundle in dist" : "from source: run the task build first");
 const CASES: readonly (readonly [title: string, args: readonly string[]])[] = [
   ["empty Deno script", ["--no-config", `${folder}/empty.ts`]],
   ["--help", [...program, "--help"]],
   ["search merge pull request", [...program, "search", "merge", "pull", "request"]],
+  ["introspect --tool", [...program, "introspect", "server7", "--tool", "merge_milestone_6"]],
   ["Tab: a command", [...program, "__complete", "zsh", "intro"]],
   ["Tab: a server", [...program, "__complete", "zsh", "call", "server4"]],
   ["Tab: a tool of a server", [...program, "__complete", "zsh", "call", "server7", "me"]],

@@ -11,7 +11,7 @@ import {
 } from "./context.ts";
 import { AppError, changeTexts, ExitCode, prefixError, toAppError } from "./errors.ts";
 import { type CommandGroup, type Invocation, literalArguments } from "./flags.ts";
-import { INTERRUPT_GRACE_MS } from "./limits.ts";
+import { INTERRUPT_GRACE_MS, MAX_CONFIG_BYTES } from "./limits.ts";
 import { createLog } from "./log.ts";
 import { nearestHint } from "./names.ts";
 import { createProgress, type Progress } from "./progress.ts";
@@ -436,10 +436,16 @@ function readGlobals(context: Context): Globals {
 async function withConfigured(globals: Globals, context: Context): Promise<Globals> {
   if (globals.help || globals.version || globals.command === undefined) return globals;
   const { path } = configPath(context, globals.config);
-  if (!await Deno.stat(path).then(({ isFile }) => isFile, () => false)) return globals;
-  const { readConfig } = await import("./config.ts");
+  const isRead = await Deno.stat(path).then(
+    ({ isFile, size }) => isFile && size <= MAX_CONFIG_BYTES,
+    () => false,
+  );
+  // Most files say nothing of it, and the reader of files costs more than a look.
+  const text = isRead ? await Deno.readTextFile(path).catch(() => "") : "";
+  if (!text.includes('"output"')) return globals;
+  const { parseConfig } = await import("./config.ts");
   // What is wrong with the file is told by whoever needs the rest of it.
-  const config = await readConfig(path, { origin: "user", shownPath: path }).catch(() => {});
+  const config = await parseConfig(text, { origin: "user", shownPath: path }).catch(() => {});
   const { format, color = true } = config?.output ?? {};
   return {
     ...globals,

@@ -14,6 +14,8 @@ export interface IndexedTool extends SearchableTool {
 
 // Of the form of the rows: others are made anew.
 const ROWS_VERSION = 1;
+// How many tools are ranked together.
+const RANKED_AT_ONCE = 50;
 // How many hits are looked at before those of other servers are.
 const MAX_HITS = 500;
 
@@ -139,26 +141,31 @@ export function searchToolIndex(
     where server || char(10) || fingerprint in (select value from json_each(?))
     order by score, tool, server limit ?`;
   const keys = specs.map((spec) => keyOf({ ...spec, fingerprint: fingerprintOf(spec) }));
+  const end = Math.min(offset + limit, MAX_RANKED_TOOLS);
+  const needed = Math.ceil(end / RANKED_AT_ONCE) * RANKED_AT_ONCE;
   const candidatesOf = (hits: number) =>
     database.all<IndexedTool>(
       sql,
       words.join(" OR "),
       hits,
       JSON.stringify(keys),
-      MAX_RANKED_TOOLS,
+      needed,
     ).map((row) => ({ ...row }));
   const first = candidatesOf(MAX_HITS);
   // Other servers may have taken the places: then every hit is looked at.
-  const candidates = first.length < MAX_RANKED_TOOLS ? candidatesOf(-1) : first;
+  const candidates = first.length < needed ? candidatesOf(-1) : first;
   const count = (sql: string, ...values: string[]) =>
     database.get<{ count: number }>(`select count(*) as count from ${sql}`, ...values)!.count;
-  // The same ones are ranked for every page, so that no page repeats or skips a tool.
-  const ranked = rankTools(candidates, wanted, {
-    limit: MAX_RANKED_TOOLS,
-    corpus: {
-      size: count("indexed_tools"),
-      holders: (word) => count("tool_words where tool_words match ?", `"${word}"`),
-    },
-  });
-  return ranked.slice(offset, offset + limit);
+  const corpus = {
+    size: count("indexed_tools"),
+    holders: (word: string) => count("tool_words where tool_words match ?", `"${word}"`),
+  };
+  // Always the same ones are ranked together, so that no page repeats or skips a tool.
+  const from = Math.floor(offset / RANKED_AT_ONCE) * RANKED_AT_ONCE;
+  const ranked: IndexedTool[] = [];
+  for (let at = from; at < candidates.length; at += RANKED_AT_ONCE) {
+    const group = candidates.slice(at, at + RANKED_AT_ONCE);
+    ranked.push(...rankTools(group, wanted, { limit: RANKED_AT_ONCE, corpus }));
+  }
+  return ranked.slice(offset - from, end - from);
 }
