@@ -45,6 +45,8 @@ export interface Config {
   readonly rates: readonly RateRule[];
   /** How long calls of some tools may take. */
   readonly timeouts: readonly TimeoutRule[];
+  /** How long a connection that nobody uses stays open in milliseconds, where that is set. */
+  readonly idleMs?: number;
   /** Which results are kept. */
   readonly cache: CacheSettings;
   /** Whether the journal keeps arguments and results whole, and whether nothing runs without it. */
@@ -108,6 +110,7 @@ export async function parseConfig(
     ...(policy !== undefined && { policy: parsePolicy(policy, place) }),
     rates: parseRates(asObject(document["limits"])?.["rate"], warn),
     timeouts: parseTimeouts(asObject(document["limits"])?.["callTimeouts"], warn),
+    ...readIdle(asObject(document["limits"])?.["idle"], warn),
     cache: parseCache(document["cache"], warn),
     journal: readJournal(document["journal"], warn),
     output: readOutput(document["output"], warn),
@@ -378,6 +381,19 @@ function readOutput(value: unknown, warn: (message: string) => void): OutputSett
   };
 }
 
+// Read by whoever keeps to them.
+const OTHER_LIMITS = new Set(["rate", "callTimeouts", "idle"]);
+
+function readIdle(value: unknown, warn: (message: string) => void): Pick<Config, "idleMs"> {
+  if (value === undefined) return {};
+  try {
+    return { idleMs: readDuration(value, "idle") };
+  } catch (error) {
+    warn(`limits.idle: ${toAppError(error).message}`);
+    return {};
+  }
+}
+
 function readLimits(value: unknown, warn: (message: string) => void): Partial<RunLimits> {
   const entries = asObject(value);
   if (value !== undefined && entries === undefined) warn(`"limits" must be an object`);
@@ -388,7 +404,7 @@ function readLimits(value: unknown, warn: (message: string) => void): Partial<Ru
       else if (key === "memory") limits.memory = toMemoryLimit(readSize(setting));
       else if (key === "fuel") limits.fuel = readCount(setting, key);
       else if (key === "calls") limits.calls = readCount(setting, key);
-      else if (key !== "rate" && key !== "callTimeouts") {
+      else if (!OTHER_LIMITS.has(key)) {
         warn(`unknown key ${quoteText(`limits.${key}`)} is not used`);
       }
     } catch (error) {

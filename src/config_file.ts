@@ -51,6 +51,12 @@ export const SETTINGS: readonly Setting[] = [
     example: { "github/search_*": "2m" },
   },
   {
+    key: "limits.idle",
+    kind: "duration",
+    brief: "How long a connection that nobody uses stays open",
+    fallback: "5m",
+  },
+  {
     key: "policy.default",
     kind: "json",
     brief: "What holds where no rule fits a call",

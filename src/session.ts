@@ -175,6 +175,7 @@ export async function openSession(
     policy: servers.policy,
     rates: servers.config.rates,
     timeouts: servers.config.timeouts,
+    bounds: servers.config.idleMs === undefined ? {} : { idleMs: servers.config.idleMs },
     cache: servers.config.cache,
   });
   const lasting = createSessionState(database, { now: context.now });

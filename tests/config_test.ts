@@ -309,7 +309,12 @@ Deno.test("readConfig gives policy, rates and cache", async () => {
   const config = await read(`{
     "mcpServers": { "a": { "command": "x", "trustAnnotations": true } },
     "policy": { "default": "deny", "rules": [{ "tool": "a/get_*", "decide": "allow" }] },
-    "limits": { "rate": [{ "tool": "a/*", "perSecond": 2 }], "calls": 5 },
+    "limits": {
+      "rate": [{ "tool": "a/*", "perSecond": 2 }],
+      "calls": 5,
+      "callTimeouts": { "a/slow_*": "2m" },
+      "idle": "30s"
+    },
     "cache": { "tools": [{ "tool": "a/get_*", "ttl": "5m" }] }
   }`);
   assert.deepEqual(config.warnings, []);
@@ -318,6 +323,8 @@ Deno.test("readConfig gives policy, rates and cache", async () => {
   assert.equal(config.policy?.default, "deny");
   assert.equal(config.policy?.rules.length, 1);
   assert.deepEqual(config.rates.map(({ rate }) => rate), [{ perSecond: 2, burst: 8 }]);
+  assert.deepEqual(config.timeouts.map(({ timeoutMs }) => timeoutMs), [120_000]);
+  assert.equal(config.idleMs, 30_000);
   assert.deepEqual(config.cache.rules.map(({ ttlMs }) => ttlMs), [300_000]);
   assert.deepEqual(config.limits, { calls: 5 });
   assert.equal(stdio(config, "a").trustAnnotations, true);
@@ -327,16 +334,18 @@ Deno.test("readConfig says nothing of policy, rates and cache where the file doe
   const config = await read("{}");
   assert.equal(config.policy, undefined);
   assert.deepEqual(config.rates, []);
+  assert.deepEqual(config.timeouts, []);
+  assert.equal(config.idleMs, undefined);
   assert.deepEqual(config.cache, { isOn: true, rules: [] });
 });
 
 Deno.test("readConfig names what is wrong in policy, rates and cache by itself (A11)", async () => {
   const config = await read(`{
     "policy": { "rules": [{ "tool": "x", "decide": "deny" }, { "server": "a", "decide": "deny" }] },
-    "limits": { "rate": { "perSecond": 0 } },
+    "limits": { "rate": { "perSecond": 0 }, "callTimeouts": { "x": "1s" }, "idle": "never" },
     "cache": { "tools": ["x"], "size": "huge" }
   }`);
-  assert.equal(config.warnings.length, 4);
+  assert.equal(config.warnings.length, 6);
   assert.ok(config.warnings.every((warning) => warning.startsWith("~/config.json: ")));
   assert.equal(config.policy?.rules.length, 2);
 });

@@ -155,6 +155,28 @@ Deno.test("createPool opens more connections over HTTP as calls need them, up to
   assert.equal(web.ended, MAX_HTTP_CONNECTIONS);
 });
 
+Deno.test("createPool opens connections to different servers side by side", async () => {
+  const count = 10;
+  let begun = 0;
+  const all = Promise.withResolvers<void>();
+  // No server says hello before all of them were asked to.
+  const beforeHello = () => {
+    if (++begun === count) all.resolve();
+    return all.promise;
+  };
+  const servers = Array.from({ length: count }, () => startWeb({ beforeHello }));
+  try {
+    await withPool(async ({ pool }) => {
+      const specs = servers.map((server, at) => server.spec(`web-${at}`));
+      const leases = await Promise.all(specs.map((spec) => pool.take(spec)));
+      assert.equal(pool.state().length, count);
+      for (const lease of leases) lease.release();
+    });
+  } finally {
+    await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
+  }
+});
+
 Deno.test("createPool makes do with the connections that a server grants (B8)", async () => {
   await using web = startWeb();
   web.most = 2;

@@ -6,6 +6,7 @@ import { openDemoServer } from "../src/demo_server.ts";
 import { AppError } from "../src/errors.ts";
 import { createLog } from "../src/log.ts";
 import type { ServerName } from "../src/names.ts";
+import { noticeText } from "../src/notices.ts";
 import type { ServerSpec, StdioSpec } from "../src/server.ts";
 import type { ServerSet } from "../src/servers.ts";
 import {
@@ -419,6 +420,39 @@ Deno.test("run ends with the person's interrupt, and the journal says so (A8)", 
     const { end, calls } = session.journal.run(outcome.run)!;
     assert.equal(end!.outcome, "interrupted");
     assert.deepEqual(calls.map(({ outcome }) => outcome), ["interrupted"]);
+  });
+});
+
+Deno.test("run withdraws its calls when its time is up, and their places are free (B7)", async () => {
+  await withSession(async ({ session, run }) => {
+    const state = async () =>
+      (await session.bridge.callTool("counting", "state", {})).value as Record<string, number>;
+    await state();
+    const outcome = await run(
+      `await Promise.all([1, 2].map((n) => callTool("counting", "hold", { n })));`,
+      { limits: { wallMs: 1000 } },
+    );
+    assert.equal(outcome.error!.kind, "limit");
+    assert.equal(outcome.calls.length, 2);
+    const { cancelled, underWay } = await state();
+    assert.deepEqual({ cancelled, underWay }, { cancelled: 2, underWay: 1 });
+    const { inFlight, idle } = session.bridge.connections()[0]!;
+    assert.deepEqual({ inFlight, idle }, { inFlight: 0, idle: 1 });
+  });
+});
+
+Deno.test("run shows what servers told of its calls where that is asked for (H12)", async () => {
+  await withSession(async ({ run }) => {
+    const program = `return await callTool("counting", "tell", { steps: 2, text: "at work" })`;
+    const quiet = await run(program);
+    assert.equal(quiet.calls[0]!.notices, undefined);
+    const { calls } = await run(program, { notices: true });
+    assert.deepEqual(calls[0]!.notices!.map(noticeText), [
+      "1 of 2: at work",
+      `warning: disk: {"step":1,"text":"at work"}`,
+      "2 of 2: at work",
+      `warning: disk: {"step":2,"text":"at work"}`,
+    ]);
   });
 });
 
