@@ -74,6 +74,7 @@ if (import.meta.main) {
     await runCheck("lint", ["lint"]),
     await runCheck("types", ["check", "main.ts", "src", "scripts", "tests", "bench"]),
     await runCheck("layers", ["run", "-A", "scripts/layers.ts"]),
+    await runCheck("threats", ["run", "--allow-read", "scripts/threats.ts"]),
     await runCheck("templates", ["run", "-A", "scripts/templates.ts", "--check"]),
     await runTests(["tests"], ["tests/integration"]),
   ]);
