@@ -29,7 +29,7 @@ const ROWS: readonly (readonly string[])[] = [
       "clients client_edits policy_layers server_lint config_file discovery trust state figures",
     ),
     ...words(
-      "vfs plan reference codegen documents declarations difference modules run guest sandbox workspace handles preview results resources",
+      "vfs plan reference codegen documents declarations difference modules run guest sandbox workspace handles preview recorded_result results resources",
     ),
   ],
   words(

@@ -106,6 +106,7 @@ const MIGRATIONS: readonly string[] = [
    create table handle_sessions (
      session text not null, id text not null, primary key (session, id)
    ) without rowid;`,
+  `alter table run_ends add column result text;`,
 ];
 
 /** The version of the schema this program writes; a file with a higher one is left alone. */

@@ -39,6 +39,17 @@ export interface RunTokens {
   readonly answer: number;
 }
 
+/** What a run gave, as far as it tells whether another run gave the same; nothing of its content. */
+export interface RunResult {
+  /** Of its JSON. */
+  readonly digest: Digest;
+  readonly bytes: number;
+  /** Its form in one line, such as `{ id: number }[5]`. */
+  readonly shape: string;
+  /** Of the JSON that the program was called with; absent where it was called with nothing. */
+  readonly argsDigest?: Digest;
+}
+
 /** How a run ended; `ms` is wall clock, `memory` the peak in bytes. */
 export interface RunEnd {
   readonly outcome: "ok" | ErrorKind;
@@ -47,6 +58,8 @@ export interface RunEnd {
   readonly memory?: number;
   readonly error?: ErrorDocument;
   readonly tokens?: RunTokens;
+  /** Absent for a run that failed, and for a result that is very large. */
+  readonly result?: RunResult;
 }
 
 /** One call of a run, allowed or not. */
@@ -238,8 +251,8 @@ export function createJournal(database: Database, options: JournalOptions): Jour
     write(() =>
       database.transaction(() => {
         database.run(
-          `insert into run_ends (run, version, outcome, fuel, memory, ms, error)
-           values (?, ?, ?, ?, ?, ?, ?)`,
+          `insert into run_ends (run, version, outcome, fuel, memory, ms, error, result)
+           values (?, ?, ?, ?, ?, ?, ?, ?)`,
           run,
           ROW_VERSION,
           end.outcome,
@@ -247,6 +260,7 @@ export function createJournal(database: Database, options: JournalOptions): Jour
           end.memory ?? null,
           end.ms,
           end.error === undefined ? null : JSON.stringify(end.error),
+          end.result === undefined ? null : JSON.stringify(end.result),
         );
         if (end.tokens === undefined) return;
         const { tokenizer, definitions, results, program, answer } = end.tokens;
@@ -370,6 +384,7 @@ function createRunId(timeMs: number): RunId {
 }
 
 const SELECT_RUNS = `select runs.*, ends.outcome, ends.fuel, ends.memory, ends.ms, ends.error,
+    ends.result,
     tokens.tokenizer, tokens.definitions, tokens.arguments, tokens.results, tokens.program as program_tokens,
     tokens.answer, (select count(*) from calls where calls.run = runs.id) as call_count
   from runs left join run_ends as ends on ends.run = runs.id
@@ -389,6 +404,7 @@ interface RunRow {
   readonly memory: number | null;
   readonly ms: number | null;
   readonly error: string | null;
+  readonly result: string | null;
   readonly tokenizer: string | null;
   readonly definitions: number | null;
   readonly arguments: number | null;
@@ -435,6 +451,7 @@ function toSummary(row: RunRow): RunSummary {
         ...(row.fuel !== null && { fuel: row.fuel }),
         ...(row.memory !== null && { memory: row.memory }),
         ...(row.error !== null && { error: JSON.parse(row.error) }),
+        ...(row.result !== null && { result: JSON.parse(row.result) }),
         ...(row.tokenizer !== null && {
           tokens: {
             tokenizer: row.tokenizer,

@@ -13,6 +13,8 @@ export const MAX_LINE_BYTES = 32 * MIB;
 export const MAX_JUNK_LINES = 1000;
 /** Notifications from one server that are looked at in a second; the rest is dropped. */
 export const MAX_NOTIFICATIONS_PER_SECOND = 100;
+/** How soon a server is asked again to tell of changes when it has stopped to. */
+export const LISTEN_AGAIN_MS = 60_000;
 /** What a server tells of one call that is kept for the run's trace, and of one such text. */
 export const MAX_CALL_NOTICES = 50;
 export const MAX_NOTICE_CHARS = 300;
@@ -146,6 +148,8 @@ export const MAX_SOURCE_BYTES = 1 * MIB;
 export const MAX_SOURCE_NESTING = 2_000;
 /** Constructs inside one another that the parser tries in two ways: its work doubles with each. */
 export const MAX_SOURCE_AMBIGUITY = 12;
+/** A result larger than this is not recorded: its digest would take longer than most runs. */
+export const MAX_RECORDED_RESULT_BYTES = 256 * KIB;
 /** Result of a run, as JSON. */
 export const MAX_OUTPUT_BYTES = 64 * MIB;
 /** Log of a run; what goes beyond is counted. */

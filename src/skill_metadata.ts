@@ -35,6 +35,14 @@ export interface SkillServer {
   readonly tools: readonly { readonly name: string; readonly digest: Digest }[];
 }
 
+/** A call of a program that is known to have gone well. */
+export interface SkillExample {
+  /** Absent where it is called with nothing. */
+  readonly args?: unknown;
+  /** Absent where it was not run before it was kept, or with other arguments. */
+  readonly result?: { readonly digest: Digest; readonly bytes: number; readonly shape: string };
+}
+
 /** What makes a skill a program. */
 export interface SkillProgram {
   /** The export that is its result; the default one when absent. */
@@ -43,8 +51,8 @@ export interface SkillProgram {
   readonly input?: JsonObject;
   /** Bounds that differ from the usual ones. */
   readonly limits: Partial<RunLimits>;
-  /** What it was called with when it was kept. */
-  readonly example?: { readonly args: unknown };
+  /** What it was called with when it was kept, and what it gave then. */
+  readonly example?: SkillExample;
   /** Other skills it imports. */
   readonly skills: readonly SkillName[];
 }
@@ -160,9 +168,17 @@ function isProgram(value: unknown): boolean {
     Object.values(value["limits"]).every((limit) => typeof limit === "number" && limit > 0) &&
     (value["entry"] === undefined || typeof value["entry"] === "string") &&
     (value["input"] === undefined || isObject(value["input"])) &&
-    (value["example"] === undefined || isObject(value["example"])) &&
+    (value["example"] === undefined || isExample(value["example"])) &&
     Array.isArray(value["skills"]) &&
     value["skills"].every((name) => typeof name === "string");
+}
+
+function isExample(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { result } = value;
+  return result === undefined ||
+    isObject(result) && areTexts(result, ["digest", "shape"]) &&
+      typeof result["bytes"] === "number";
 }
 
 function areTexts(value: Record<string, unknown>, keys: readonly string[]): boolean {

@@ -10,7 +10,7 @@ import { type ServerName, type SkillName, type ToolName, toSkillName } from "./n
 import { toTypeModel } from "./schema.ts";
 import type { JsonObject, ServerInfo, ServerSpec, ToolDefinition } from "./server.ts";
 import { MODULE_FILE } from "./skill_code.ts";
-import { type SkillProgram, skillServer } from "./skill_metadata.ts";
+import { type SkillExample, type SkillProgram, skillServer } from "./skill_metadata.ts";
 import { type Skill, SKILL_FILE, type SkillDraft } from "./skills.ts";
 import { prepareSource } from "./source.ts";
 import { cleanLine, quoteText } from "./text.ts";
@@ -40,7 +40,7 @@ export interface ProgramParts {
   readonly description?: string | undefined;
   readonly servers: readonly UsedServer[];
   readonly input?: JsonObject | undefined;
-  readonly example?: { readonly args: unknown } | undefined;
+  readonly example?: SkillExample | undefined;
   readonly limits: Partial<RunLimits>;
   /** The person's home folder, which is not named in a skill. */
   readonly home: string | undefined;
@@ -161,9 +161,8 @@ function documentOf(
   { name, servers }: ProgramParts,
   { description, program }: { readonly description: string; readonly program: SkillProgram },
 ): string {
-  const args = program.example === undefined
-    ? ""
-    : ` --args ${shellWord(JSON.stringify(program.example.args))}`;
+  const { args: given } = program.example ?? {};
+  const args = given === undefined ? "" : ` --args ${shellWord(JSON.stringify(given))}`;
   const command = args.length > 2_000 ? ` --args '{...}'` : args;
   const tools = servers.map(({ info, tools }) =>
     `- ${codeSpan(info.name)}: ${

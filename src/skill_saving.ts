@@ -2,6 +2,7 @@
 // of the skill. The program itself does not run again.
 
 import { AppError } from "./errors.ts";
+import { digestOf } from "./hash.ts";
 import { type RunEntry, toRunId } from "./journal.ts";
 import { DEFAULT_RUN_LIMITS, MAX_SOURCE_BYTES, type RunLimits } from "./limits.ts";
 import type { ServerName, SkillName } from "./names.ts";
@@ -18,6 +19,7 @@ import {
   schemaOf,
   type UsedServer,
 } from "./skill_programs.ts";
+import type { SkillExample } from "./skill_metadata.ts";
 import type { SkillDraft, SkillStore } from "./skills.ts";
 import { prepareSource } from "./source.ts";
 import { cleanLine, quoteText } from "./text.ts";
@@ -41,10 +43,11 @@ const PROGRAM_COMMANDS = ["execute", "demo", "skill load"];
 
 /** The skill of a program, with all it uses; throws `usage` errors for what cannot be kept. */
 export async function draftProgram(
-  { session, store, home }: {
+  { session, store, home, warn }: {
     readonly session: Session;
     readonly store: SkillStore;
     readonly home: string | undefined;
+    readonly warn: (message: string) => void;
   },
   request: SaveRequest,
 ): Promise<SkillDraft> {
@@ -63,8 +66,24 @@ export async function draftProgram(
     input,
     home,
     limits: { ...run?.limits, ...request.limits },
-    ...(request.args !== undefined && { example: { args: request.args } }),
+    example: exampleOf(run, { args: request.args, warn }),
   });
+}
+
+// The result of a run belongs to the arguments of that run.
+function exampleOf(
+  run: RunEntry | undefined,
+  { args, warn }: { readonly args: unknown; readonly warn: (message: string) => void },
+): SkillExample | undefined {
+  const given = args === undefined ? undefined : digestOf(JSON.stringify(args));
+  const example = args === undefined ? undefined : { args };
+  const recorded = run?.end?.result;
+  if (recorded === undefined) return example;
+  const { argsDigest, ...result } = recorded;
+  if (argsDigest === given) return { ...example, result };
+  const called = argsDigest === undefined ? "without" : given === undefined ? "with" : "with other";
+  warn(`Run ${run!.id} was called ${called} --args: its result is not kept to compare with`);
+  return example;
 }
 
 function findRun({ journal }: Session, id: string): RunEntry {
@@ -77,7 +96,7 @@ function findRun({ journal }: Session, id: string): RunEntry {
     const what = id === "last" ? "No program has run yet" : `There is no run ${quoteText(id)}`;
     throw new AppError("usage", what, hint);
   }
-  if (!PROGRAM_COMMANDS.includes(run.command)) {
+  if (![...PROGRAM_COMMANDS, "skill verify"].includes(run.command)) {
     throw new AppError("usage", `Run ${run.id} was no program but "${run.command}"`, hint);
   }
   if (run.end?.outcome === "ok") return run;

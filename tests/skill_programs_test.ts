@@ -261,7 +261,11 @@ export default async ({ title }: { title: string }): Promise<unknown> =>
       (await ok("skill", "load", "open-issue", "--args", '{"title":"three"}')).stdout,
       answer("three"),
     );
-    assert.match((await ok("skill", "verify", "open-issue", "--run")).stderr, /ran well with/);
+    const replayed = await ok("skill", "verify", "open-issue", "--run");
+    assert.match(
+      replayed.stderr,
+      /ran well with its recorded arguments and gave its recorded result/,
+    );
     const wrong = await run("execute", "open-issue", "--args", '{"title":1}');
     assert.equal(wrong.code, 2);
     assert.match(
@@ -319,6 +323,36 @@ export default async ({ title }: { title: string }): Promise<unknown> =>
     const gone = await run(...call);
     assert.equal(gone.code, 6);
     assert.match(gone.stderr, /\n {2}- create_issue\n/);
+  });
+});
+
+Deno.test("mcp-exec skill verify --run says how a result differs from the recorded one", async () => {
+  await inCircle(async ({ folder, run }) => {
+    await run("execute", "-e", "return { at: Math.random() }");
+    assert.equal((await run("skill", "save", "chance", "--run", "last")).code, 0);
+    const text = await run("skill", "verify", "chance", "--run");
+    assert.equal(text.code, 1);
+    assert.equal(text.stdout, "");
+    assert.match(
+      text.stderr,
+      /^error: Skill "chance" no longer gives its recorded result\n {2}recorded: \{ at: number \}, /m,
+    );
+    const [, again] = /hint: if the new one is right: mcp-exec (skill save .*)$/m.exec(
+      text.stderr,
+    )!;
+    assert.equal((await run(...again!.split(" "))).code, 0);
+    const json = await run("skill", "verify", "chance", "--run", "--format", "json");
+    assert.equal(json.code, 1);
+    const { ok, skills: [{ comparison, differences }] } = JSON.parse(json.stdout);
+    assert.deepEqual([ok, comparison, differences.length], [false, "differs", 3]);
+
+    await Deno.writeTextFile(`${folder}/a.ts`, "export default (n: number) => n;");
+    await run("execute", "a.ts", "--args", "1");
+    const other = await run("skill", "save", "same", "--run", "last", "--args", "2");
+    assert.match(other.stderr, /^warning: Run \w+ was called with other --args: its result is not/);
+    const unknown = await run("skill", "verify", "same", "--run", "--format", "json");
+    assert.equal(unknown.code, 0);
+    assert.equal(JSON.parse(unknown.stdout).skills[0].comparison, "none");
   });
 });
 

@@ -181,7 +181,7 @@ const verify = buildCommand<VerifyFlags, string[], Invocation>({
 its digest, and whether their content was accepted on this machine. A skill that came with a
 checkout or was changed on purpose is accepted with --accept: on a terminal after a look at what it
 holds, elsewhere by its root. With --run the program of the skill named is run with the arguments it
-was kept with, and must end well.
+was kept with, and must end well with the result it had then, where that is known.
 
 EXAMPLES
   mcp-exec skill verify
@@ -230,16 +230,34 @@ async function replay(invocation: Invocation, name: string, flags: VerifyFlags):
   const skill = await loadSkill(invocation, name);
   const args = skill.metadata.program?.example?.args;
   const outcome = await runSkill(invocation, { skill, flags, args, command: "skill verify" });
+  const { output, note, log } = invocation;
+  for (const warning of outcome.warnings) log.warn(warning);
   if (outcome.error !== undefined) throw outcome.error;
-  const { output, note } = invocation;
-  const { root } = skill;
+  const { run, value, ms } = outcome;
+  const recorded = skill.metadata.program?.example?.result;
+  const { compareResults, recordResult } = await import("../recorded_result.ts");
+  const differences = recorded && compareResults(recorded, recordResult(value, args));
+  const isSame = differences?.length === 0;
   if (output.format === "json") {
-    const { run, value, ms } = outcome;
-    output.document({ ok: true, skills: [{ skill: skill.name, root, run, result: value, ms }] });
-  } else {
-    output.print(`${skill.name} ${root}`);
-    note([`${skill.name} ran well with its recorded arguments: ${runLine(outcome)}`]);
+    const { name, root } = skill;
+    const comparison = differences === undefined ? "none" : isSame ? "same" : "differs";
+    const report = { skill: name, root, run, result: value, comparison, differences, ms };
+    output.document({ ok: comparison !== "differs", skills: [report] });
+  } else if (differences === undefined || isSame) {
+    output.print(`${skill.name} ${skill.root}`);
   }
+  if (differences !== undefined && !isSame) {
+    throw new AppError("stale", `Skill "${skill.name}" no longer gives its recorded result`, {
+      detail: differences.map((line) => cleanLine(line, 1_000)),
+      hint: `if the new one is right: mcp-exec skill save ${skill.name} --run ${run} --force` +
+        `${args === undefined ? "" : " --args JSON"}`,
+    });
+  }
+  note([
+    `${skill.name} ran well with its recorded arguments${
+      isSame ? " and gave its recorded result" : "; no result was recorded with them"
+    }: ${runLine(outcome)}`,
+  ]);
 }
 
 async function askToAccept({ context }: Invocation, skill: Skill): Promise<void> {
@@ -396,7 +414,8 @@ EXAMPLES
           const { draftProgram } = await import("../skill_saving.ts");
           const { home } = this.context.paths;
           const request = { ...flags, name, args, limits: limitsOf(flags) };
-          const draft = await draftProgram({ session, store, home }, request);
+          const warn = (message: string) => this.log.warn(message);
+          const draft = await draftProgram({ session, store, home, warn }, request);
           const place = scopedPlace(this.context, scope ?? "project");
           const saved = await store.save(draft, {
             folder: output ?? `${place.folder}/${name}`,
