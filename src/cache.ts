@@ -197,6 +197,8 @@ export function createResultCache(provider: CacheProvider): ResultCache {
     const answer = await load();
     const ttlMs = call.ttlMs ?? markedFor(answer.raw);
     if (ttlMs === undefined || drops !== before) return answer;
+    // Those that are forgotten are marked again by their next result.
+    if (marked.size >= MAX_CACHE_ENTRIES) marked.clear();
     if (call.ttlMs === undefined) marked.add(call.tool);
     const { server, tool } = call;
     await provider.set(cacheKey(call), { json: answer.json, raw: JSON.stringify(answer.raw) }, {

@@ -7,6 +7,7 @@ import { AppError } from "./errors.ts";
 import {
   CLOSE_GRACE_MS,
   formatDuration,
+  LISTEN_AGAIN_MS,
   MAX_NOTIFICATIONS_PER_SECOND,
   MAX_WAITING_ANSWERS,
   MAX_WAITING_WITHDRAWALS,
@@ -82,6 +83,7 @@ export class Channel implements Transport {
   readonly #waiting = new Map<MessageId, Waiting>();
   /** What tells the server that nobody waits for an answer, still on its way. */
   readonly #withdrawals = new Set<Promise<void>>();
+  #listening: { notifications: JsonObject; since: number; isOn: boolean } | undefined;
   readonly #markClosed: () => void;
   #isOpen = true;
   #isLost = false;
@@ -159,10 +161,33 @@ export class Channel implements Transport {
     this.#listeners.push(listener);
   }
 
+  /**
+   * Asks a server of the modern era to tell of changes, which in the legacy one it does unasked.
+   * Where it ends that by itself, it is asked again with a later request.
+   */
+  listen(notifications: JsonObject): void {
+    this.#listening = { notifications, since: performance.now(), isOn: true };
+    const onEnd = () => {
+      if (this.#listening !== undefined) this.#listening.isOn = false;
+    };
+    const params = this.#withMeta({ notifications }, undefined);
+    // Nobody waits for its answer, which comes when it is over.
+    this.#write({ id: this.#nextId++, method: "subscriptions/listen", params }, {
+      onRequestStreamEnd: onEnd,
+    }).catch(onEnd);
+  }
+
+  #listenAgain(): void {
+    if (this.#listening === undefined || this.#listening.isOn) return;
+    const { notifications, since } = this.#listening;
+    if (performance.now() - since >= LISTEN_AGAIN_MS) this.listen(notifications);
+  }
+
   /** The raw result of a request. Throws as `explain` and `ended` say, `timeout`, `interrupted`. */
   async request(method: string, params: JsonObject, options: RequestOptions): Promise<JsonObject> {
     if (options.signal?.aborted) throw this.#interrupted(options.signal, method);
     if (!this.#isOpen) throw this.#options.ended(method);
+    this.#listenAgain();
     const id = this.#nextId++;
     const stream = this.#options.transport.hasPerRequestStream ? new AbortController() : undefined;
     const { promise, resolve, reject } = Promise.withResolvers<JsonObject>();

@@ -212,6 +212,9 @@ function connectionOver(
   const hasLog = capabilities.logging !== undefined;
   if (hasLog && era === "modern") channel.logRequest = { [sdk.LOG_LEVEL_META_KEY]: LOG_LEVEL };
   let asksForLog = hasLog && era === "legacy";
+  if (era === "modern" && capabilities.tools?.listChanged) {
+    channel.listen({ toolsListChanged: true });
+  }
   return {
     spec,
     identity: {

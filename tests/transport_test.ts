@@ -403,6 +403,37 @@ Deno.test("Connection.request hands on what a server tells of a call, and only o
   }
 });
 
+Deno.test("connect asks a server of the newest era to tell of other tools (H21)", async () => {
+  const asked = Promise.withResolvers<(method: string) => void>();
+  await using web = startWeb({ era: "modern", listen: (tell) => asked.resolve(tell) });
+  await withConnection(web.spec(), async (connection) => {
+    const heard = Promise.withResolvers<void>();
+    connection.onNotification((method) => {
+      if (method === "notifications/tools/list_changed") heard.resolve();
+    });
+    (await asked.promise)("notifications/tools/list_changed");
+    await heard.promise;
+    // Requests go on beside it, and its end is nobody's failure.
+    await call(connection, "call");
+  });
+});
+
+Deno.test("connect gets on with a server of the newest era that tells of no changes", async () => {
+  let asked = 0;
+  await using web = startWeb({
+    era: "modern",
+    listen(_, end) {
+      asked++;
+      end();
+    },
+  });
+  await withConnection(web.spec(), async (connection) => {
+    for (let count = 0; count < 5; count++) await call(connection, "call");
+    assert.ok(connection.isOpen);
+    assert.equal(asked, 1);
+  });
+});
+
 Deno.test("connect falls back to the oldest HTTP transport", async () => {
   await using server = await listen("honest", "sse");
   await withConnection(httpSpec(server.url), async (connection) => {

@@ -25,6 +25,8 @@ export interface WebOptions {
   readonly era?: "legacy" | "modern";
   /** Gives the result of a call. */
   readonly call?: (call: WebCall) => Json | Promise<Json>;
+  /** Gets what tells a client of changes that asked for that. */
+  readonly listen?: (tell: (method: string) => void, end: () => void) => void;
   /** What a new session waits for. */
   readonly beforeHello?: () => Promise<void>;
 }
@@ -87,11 +89,30 @@ export function startWeb(options: WebOptions = {}): WebServer {
         return reply({ tools: [{ name: "call", inputSchema: { type: "object" } }], ttlMs: 0 });
       case "logging/setLevel":
         return reply({});
+      case "subscriptions/listen":
+        if (era === "legacy") break;
+        return subscription(id);
       case "tools/call":
         return stream(request, { id, params });
     }
     const error = { code: -32601, message: "Method not found" };
     return Response.json({ jsonrpc: "2.0", id, error });
+  }
+
+  function subscription(id: unknown): Response {
+    const encoder = new TextEncoder();
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        const tell = (method: string) => {
+          const _meta = { "io.modelcontextprotocol/subscriptionId": id };
+          const data = JSON.stringify({ jsonrpc: "2.0", method, params: { _meta } });
+          controller.enqueue(encoder.encode(`event: message\ndata: ${data}\n\n`));
+        };
+        tell("notifications/subscriptions/acknowledged");
+        options.listen?.(tell, () => controller.close());
+      },
+    });
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
   }
 
   function stream(request: Request, { id, params }: { id: unknown; params: Json }): Response {
