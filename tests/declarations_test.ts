@@ -37,7 +37,8 @@ Deno.test("generateDeclarations gives each import the types of its server's tool
   );
   const main = `import { createIssue, type CreateIssueParams } from "mcp:demo";
 import { search } from "mcp:a.b-c";
-import { callTool, callTools, getState, log, type ToolError } from "mcp:host";
+import { callTool, callTools, type ContentBlock, getPrompt, getState } from "mcp:host";
+import { listResources, log, readResource, readResult, type ToolError, writeFile } from "mcp:host";
 const params: CreateIssueParams = { owner: "o", title: "t" };
 const number: number = (await createIssue(params)).number;
 const found: unknown = await search();
@@ -46,6 +47,17 @@ const [first] = await callTools([{ server: "demo", tool: "x" }], { concurrency: 
 const failed: ToolError | undefined = first?.ok === false ? first.error : undefined;
 const kept: number | undefined = await getState<number>("key");
 log("info", [number, found, text, failed?.kind, kept]);
+const blocks = await callTool<ContentBlock[]>("demo", "picture");
+const [contents] = await readResource("demo", "mem:a");
+for (const block of [...blocks, ...failed?.content ?? []]) {
+  if (block.type === "image") await writeFile("/workspace/a.png", block);
+  else if (block.type === "text") log("info", block.text);
+}
+if (contents && "handle" in contents) await readResult(contents, { start: 0, end: 10 });
+const { structuredContent } = await callTool("demo", "x", {}, { raw: true });
+const { templates } = await listResources("demo", { cursor: "2" });
+const { messages } = await getPrompt("demo", "about", { topic: "cats" });
+log("info", [structuredContent, templates[0]?.uriTemplate, messages[0]?.content.type]);
 `;
   assert.deepEqual(check([serverOf([ISSUE, SEARCH]), serverOf([SEARCH], "a.b-c")], main), []);
 });
