@@ -18,7 +18,7 @@ const ROWS: readonly (readonly string[])[] = [
       "fuel loader prepared asset engine engine_image rejections web_globals web_host prelude messages verdict",
     ),
     ...words(
-      "integrity front_matter plain_yaml skill_folders skill_metadata skill_places skill_roots",
+      "integrity front_matter plain_yaml skill_metadata skill_places skill_roots",
     ),
   ],
   [

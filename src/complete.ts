@@ -374,10 +374,7 @@ async function journalNames(what: "session" | "run", { context }: Place): Promis
 
 // A look at the folders, without the store that verifies what is in them.
 async function skillNames({ context }: Place): Promise<Candidate[]> {
-  const [{ skillPlaces }, { lookAt, namesIn }] = await Promise.all([
-    import("./skill_places.ts"),
-    import("./skill_folders.ts"),
-  ]);
+  const { lookAt, namesIn, skillPlaces } = await import("./skill_places.ts");
   const found = new Map<string, Candidate>();
   for (const place of skillPlaces(context)) {
     for (const name of namesIn(place, MAX_SKILLS).names) {

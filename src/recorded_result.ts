@@ -7,6 +7,8 @@ import { formatBytes, MAX_RECORDED_RESULT_BYTES } from "./limits.ts";
 import { shapeOf } from "./preview.ts";
 import { byteLength } from "./text.ts";
 
+const QUOTED_KEY = /"(?:[^"\\]|\\.)*"(?=\??: )/g;
+
 /** The record of a result, `undefined` for none; undefined where it is too large to be looked at. */
 export function recordResult(value: unknown, args: unknown): RunResult | undefined {
   const text = JSON.stringify(value) ?? "";
@@ -14,7 +16,8 @@ export function recordResult(value: unknown, args: unknown): RunResult | undefin
   return {
     digest: digestOf(text),
     bytes: byteLength(text),
-    shape: value === undefined ? "nothing" : shapeOf(value),
+    // A key that is no name may be data: an address, a title.
+    shape: value === undefined ? "nothing" : shapeOf(value).replace(QUOTED_KEY, '"..."'),
     ...(args !== undefined && { argsDigest: digestOf(JSON.stringify(args)) }),
   };
 }

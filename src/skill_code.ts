@@ -1,8 +1,12 @@
 // The code of a skill in the two forms it is kept in: all generated files as one, and the tools as
-// one module that the sandbox runs without a parser of TypeScript. Reads it back as untrusted text.
+// one module that the sandbox runs without a parser of TypeScript. Reads it back as untrusted text,
+// and refuses what is no text or imports what is none of a skill's business.
 
+import { AppError } from "./errors.ts";
 import { jsonText, stringLiteral } from "./escape.ts";
 import type { ServerPlan } from "./plan.ts";
+import { scanSource } from "./source_scan.ts";
+import { quoteText } from "./text.ts";
 import type { FileSet } from "./vfs.ts";
 
 /** All generated code of a skill as one file: `{"format_version", "files": {"/path": "text"}}`. */
@@ -49,4 +53,56 @@ export function writeToolModule({ info, tools }: ServerPlan): string {
   return `import { callTool as call } from "./host.ts";\n${functions.join("")}export {\n${
     exports.join("")
   }};\n`;
+}
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * The text of a skill's file; an `integrity` error for anything else, because nobody can read
+ * compiled code before accepting it. `what` names the skill.
+ */
+export function decodeText(data: Uint8Array, what: string): string {
+  try {
+    const text = UTF8.decode(data);
+    if (!text.includes("\0")) return text;
+  } catch {
+    // Told below.
+  }
+  throw new AppError("integrity", `${what} holds a file that is not text`);
+}
+
+/**
+ * Throws an `integrity` error for files that are compiled code, and for a module that imports more
+ * than servers, other skills and the host's functions. `what` names the skill.
+ */
+export function checkCode(files: ReadonlyMap<string, string>, what: string): void {
+  for (const name of files.keys()) {
+    if (/\.(?:wasm|node|so|dylib|dll|exe|qjsc?|bc)$/i.test(name)) {
+      throw new AppError("integrity", `${what} holds compiled code: ${quoteText(name)}`);
+    }
+  }
+  const foreign = foreignImport(files.get(MODULE_FILE) ?? "");
+  if (foreign === undefined) return;
+  throw new AppError("integrity", `${what} has a ${MODULE_FILE} that imports ${foreign}`, {
+    hint: "it may import servers, other skills and the host's functions",
+  });
+}
+
+// An import as it looks wherever it stands, a comment in it included; not a quoted word alone.
+const LOOKS_IMPORTING = /(?<!["'`\w$.])(?:import|from)\s*(?:["'`]|\/[*/])|(?<![\w$.])import\s*\(/g;
+
+/** What a module imports that no skill may, safe to show; undefined where there is nothing. */
+export function foreignImport(module: string): string | undefined {
+  const { imports, computes, importCount, slashes } = scanSource(module);
+  const foreign = imports.find((item) => !isKnownImport(item));
+  if (foreign !== undefined) return quoteText(foreign);
+  if (computes) return "by a name that is computed or written with escapes";
+  // Where a `/` can be read in two ways, a text can pass for code and code for a text.
+  const seen = slashes ? module.match(LOOKS_IMPORTING)?.length ?? 0 : 0;
+  return seen > importCount ? "what a text or a regular expression may hide" : undefined;
+}
+
+function isKnownImport(specifier: string): boolean {
+  return specifier === "./host.ts" || /^mcp:[^/]+$/.test(specifier) ||
+    /^\/mcp-tools\/(?:servers|skills)\//.test(specifier);
 }

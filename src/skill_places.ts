@@ -1,8 +1,15 @@
-// Where skills live on this machine, in the order in which one name hides another. Only looks:
-// places behind a link are named and left out.
+// Where skills live on this machine, in the order in which one name hides another, and what stands
+// there at a look. Nothing is verified here, and every text is untrusted. Looks are synchronous,
+// because a thousand skills are listed with them; places behind a link are named and left out.
 
 import type { Context } from "./context.ts";
-import { AppError } from "./errors.ts";
+import { AppError, toAppError } from "./errors.ts";
+import { readFrontMatter } from "./front_matter.ts";
+import { MAX_FRONT_MATTER_BYTES, MAX_SKILL_METADATA_BYTES } from "./limits.ts";
+import { toSkillName } from "./names.ts";
+import { quotePath } from "./read.ts";
+import { METADATA_FILE, readMetadata, type SkillMetadata } from "./skill_metadata.ts";
+import { quoteText } from "./text.ts";
 
 /** One folder that may hold skills. */
 export interface SkillPlace {
@@ -64,4 +71,125 @@ export function linkOnTheWay({ folder, within }: SkillPlace): string | undefined
     }
   }
   return undefined;
+}
+
+/** The file that an agent reads first. */
+export const SKILL_FILE = "SKILL.md";
+
+/** A skill as far as a look at its folder tells; its texts are untrusted. */
+export interface SkillEntry {
+  readonly name: string;
+  readonly folder: string;
+  /** `output`: written where `--output` said. `path`: asked for by its path. */
+  readonly origin: SkillPlace["origin"] | "output" | "path";
+  /** `document`: somebody else's, to be read by agents only. `broken`: see `problem`. */
+  readonly kind: SkillMetadata["kind"] | "document" | "broken";
+  readonly description: string;
+  readonly problem?: string;
+  /** The folder of the skill of the same name that is used instead. */
+  readonly shadowedBy?: string;
+}
+
+const REMAINS = /^\.(.+?)(?:\.[0-9a-f]{16}\.(?:new|old|tmp|gone)|\.lock)$/;
+
+/**
+ * The folders of a place that may hold skills, at most `most`, sorted; and the names of skills of
+ * which a process that died left remains.
+ */
+export function namesIn(
+  place: SkillPlace,
+  most: number,
+): { names: string[]; remains: string[]; warning?: string } {
+  const link = linkOnTheWay(place);
+  if (link !== undefined) {
+    const warning = `Skills in ${quotePath(place.folder)} are left out: ${
+      quotePath(link)
+    } is a link or no folder`;
+    return { names: [], remains: [], warning };
+  }
+  const names: string[] = [];
+  const remains = new Set<string>();
+  let left = 0;
+  try {
+    for (const { name, isDirectory, isSymlink } of Deno.readDirSync(place.folder)) {
+      const remaining = REMAINS.exec(name)?.[1];
+      if (remaining !== undefined) remains.add(remaining);
+      if (name.startsWith(".") || (!isDirectory && !isSymlink)) continue;
+      if (names.length < most) names.push(name);
+      else left++;
+    }
+  } catch {
+    return { names: [], remains: [] }; // no such place
+  }
+  names.sort();
+  const warning = `${quotePath(place.folder)} has more than ${most} skills: ${left} left out`;
+  return { names, remains: [...remains].filter(isName), ...(left > 0 && { warning }) };
+}
+
+function isName(text: string): boolean {
+  try {
+    return toSkillName(text) === text;
+  } catch {
+    return false;
+  }
+}
+
+/** What a folder says it is, without checking that; undefined where it holds no skill. */
+export function lookAt(
+  folder: string,
+  { name, origin }: Pick<SkillEntry, "name" | "origin">,
+): SkillEntry | undefined {
+  const entry = { name, folder, origin };
+  const broken = (problem: string): SkillEntry => ({
+    ...entry,
+    kind: "broken",
+    description: "",
+    problem,
+  });
+  try {
+    const info = Deno.lstatSync(folder);
+    if (info.isSymlink) return broken("it is a symbolic link");
+    if (!info.isDirectory) return undefined;
+    toSkillName(name);
+    const text = readSmall(`${folder}/${METADATA_FILE}`, MAX_SKILL_METADATA_BYTES);
+    if (text !== undefined) {
+      const { kind, description } = readMetadata(text, `Skill ${quoteText(name)}`);
+      return { ...entry, kind, description };
+    }
+    const skill = readSmall(`${folder}/${SKILL_FILE}`, 64 * MAX_FRONT_MATTER_BYTES);
+    if (skill === undefined) return undefined;
+    const { description } = readFrontMatter(skill, `${name}/${SKILL_FILE}`);
+    return { ...entry, kind: "document", description };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    return broken(toAppError(error).message);
+  }
+}
+
+function readSmall(path: string, maxBytes: number): string | undefined {
+  let info: Deno.FileInfo;
+  try {
+    info = Deno.lstatSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+  if (!info.isFile) throw new AppError("integrity", `${quotePath(path)} is a link or no file`);
+  if (info.size > maxBytes) throw new AppError("invalid", `${quotePath(path)} is too large`);
+  return new TextDecoder().decode(Deno.readFileSync(path));
+}
+
+/** Whether anything stands at `path`. */
+export function exists(path: string): boolean {
+  return identityOf(path) !== undefined;
+}
+
+/** What tells a folder from another one that took its path; undefined where there is none. */
+export function identityOf(path: string): string | undefined {
+  try {
+    const { dev, ino } = Deno.lstatSync(path);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
 }

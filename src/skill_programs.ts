@@ -9,7 +9,7 @@ import { DEFAULT_RUN_LIMITS, type RunLimits } from "./limits.ts";
 import { type ServerName, type SkillName, type ToolName, toSkillName } from "./names.ts";
 import { toTypeModel } from "./schema.ts";
 import type { JsonObject, ServerInfo, ServerSpec, ToolDefinition } from "./server.ts";
-import { MODULE_FILE } from "./skill_code.ts";
+import { foreignImport, MODULE_FILE } from "./skill_code.ts";
 import { type SkillExample, type SkillProgram, skillServer } from "./skill_metadata.ts";
 import { type Skill, SKILL_FILE, type SkillDraft } from "./skills.ts";
 import { prepareSource } from "./source.ts";
@@ -56,6 +56,12 @@ export function programDraft(parts: ProgramParts): SkillDraft {
     // Other skills import it without a parser of TypeScript, so imports of types have to go.
     mode: "transform",
   });
+  const foreign = foreignImport(module.js);
+  if (foreign !== undefined) {
+    throw new AppError("invalid", `Program imports ${foreign}: no skill may`, {
+      hint: 'name "mcp:SERVER" or "/mcp-tools/skills/NAME/index.ts" in an import',
+    });
+  }
   const limits = Object.fromEntries(
     Object.entries(parts.limits).filter(([key, value]) =>
       value !== undefined && DEFAULT_RUN_LIMITS[key as keyof RunLimits] !== value

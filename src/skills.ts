@@ -18,22 +18,23 @@ import {
   type SkillMetadata,
   writeMetadata,
 } from "./skill_metadata.ts";
+import { checkCode, decodeText } from "./skill_code.ts";
 import {
   exists,
   identityOf,
+  linkOnTheWay,
   lookAt,
   namesIn,
   SKILL_FILE,
   type SkillEntry,
-} from "./skill_folders.ts";
-import { MODULE_FILE } from "./skill_code.ts";
-import { linkOnTheWay, type SkillPlace, skillPlaces } from "./skill_places.ts";
+  type SkillPlace,
+  skillPlaces,
+} from "./skill_places.ts";
 import { createSkillRoots, type SkillRoots } from "./skill_roots.ts";
-import { scanSource } from "./source_scan.ts";
 import { quoteText } from "./text.ts";
 
-export { SKILL_FILE } from "./skill_folders.ts";
-export type { SkillEntry } from "./skill_folders.ts";
+export { SKILL_FILE } from "./skill_places.ts";
+export type { SkillEntry } from "./skill_places.ts";
 
 /** The skills of all places, by place and name, with what was left out. */
 export interface SkillListing {
@@ -244,14 +245,14 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
       },
     });
     if (!bytes.has(CHECKSUM_FILE) && !bytes.has(METADATA_FILE)) {
-      const text = decode(bytes.get(SKILL_FILE) ?? new Uint8Array(), what);
+      const text = decodeText(bytes.get(SKILL_FILE) ?? new Uint8Array(), what);
       readFrontMatter(text, `${name}/${SKILL_FILE}`);
       throw new AppError("invalid", `${what} was not written by mcp-exec: it cannot be verified`, {
         hint: kind === "document" ? `an agent may read ${SKILL_FILE}` : "see mcp-exec skill list",
       });
     }
     const root = verifyFiles(bytes, what);
-    const files = new Map([...bytes].map(([path, data]) => [path, decode(data, what)]));
+    const files = new Map([...bytes].map(([path, data]) => [path, decodeText(data, what)]));
     const metadata = readMetadata(files.get(METADATA_FILE) ?? "", what);
     const document = readFrontMatter(files.get(SKILL_FILE) ?? "", `${name}/${SKILL_FILE}`);
     for (const own of [metadata.name, document.name]) {
@@ -434,40 +435,4 @@ export function completeSkill(
     [METADATA_FILE, writeMetadata(facts, writtenAt)],
   ]);
   return all.set(CHECKSUM_FILE, checksumOf(all, digests).text);
-}
-
-const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-// A skill is text: compiled code and bytecode cannot be read by whoever accepts it.
-function decode(data: Uint8Array, what: string): string {
-  try {
-    const text = UTF8.decode(data);
-    if (!text.includes("\0")) return text;
-  } catch {
-    // Told below.
-  }
-  throw new AppError("integrity", `${what} holds a file that is not text`);
-}
-
-/** The code of a skill may import what the host offers, and its own generated files. */
-function checkCode(files: ReadonlyMap<string, string>, what: string): void {
-  for (const name of files.keys()) {
-    if (/\.(?:wasm|node|so|dylib|dll|exe|qjsc?|bc)$/i.test(name)) {
-      throw new AppError("integrity", `${what} holds compiled code: ${quoteText(name)}`);
-    }
-  }
-  const module = files.get(MODULE_FILE);
-  if (module === undefined) return;
-  const foreign = scanSource(module).imports.find((item) => !isKnownImport(item));
-  if (foreign === undefined) return;
-  throw new AppError(
-    "integrity",
-    `${what} has a ${MODULE_FILE} that imports ${quoteText(foreign)}`,
-    { hint: "it may import servers, other skills and the host's functions" },
-  );
-}
-
-function isKnownImport(specifier: string): boolean {
-  return specifier === "./host.ts" || /^mcp:[^/]+$/.test(specifier) ||
-    /^\/mcp-tools\/(?:servers|skills)\//.test(specifier);
 }

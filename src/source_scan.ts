@@ -26,6 +26,12 @@ export interface SourceScan {
   /** For each of them the names that are taken from it; undefined where that may be all of them. */
   readonly names: ReadonlyMap<string, readonly string[] | undefined>;
   readonly declarations: readonly ImportDeclaration[];
+  /** Places that import: each of the above, however often, and those whose specifier is unclear. */
+  readonly importCount: number;
+  /** Whether a specifier is computed or written with escapes. */
+  readonly computes: boolean;
+  /** Whether there is a `/` that divides or begins a regular expression. */
+  readonly slashes: boolean;
   /** Whether the top level exports anything. */
   readonly exports: boolean;
   /** Whether a `return` stands outside of every function. */
@@ -85,6 +91,8 @@ class Scanner {
   readonly #imports = new Map<string, string[] | undefined>();
   // Whether a module is imported by a name that is computed.
   #computes = false;
+  #importCount = 0;
+  #slashes = false;
   readonly #declarations: ImportDeclaration[] = [];
   #exports = false;
   #returns = false;
@@ -100,7 +108,8 @@ class Scanner {
     while (lexer.next(!this.#operand)) {
       const { kind } = lexer;
       let value = kind === "template" ? "`" : lexer.value;
-      if (kind !== "string" && this.#isDynamicImport()) this.#computes = true;
+      if (kind !== "string" && this.#isDynamicImport()) this.#addComputed();
+      this.#slashes ||= kind === "regex" || value === "/";
       this.#followClause(value);
       if (kind === "word") this.#word(value);
       else if (kind === "template") this.#template();
@@ -117,6 +126,9 @@ class Scanner {
       imports: [...this.#imports.keys()],
       names: this.#computes ? new Map() : this.#imports,
       declarations: this.#declarations,
+      importCount: this.#importCount,
+      computes: this.#computes,
+      slashes: this.#slashes,
       exports: this.#exports,
       returns: this.#returns,
       loops: this.#loops.sort((a, b) => a.start - b.start),
@@ -188,8 +200,13 @@ class Scanner {
       // A literal is the whole argument only when `)` or options follow it.
       if (/^\s*[,)]/.test(this.#lexer.text.slice(this.#lexer.end, this.#lexer.end + 200))) {
         this.#addImport(literal);
-      } else this.#computes = true;
+      } else this.#addComputed();
     }
+  }
+
+  #addComputed(): void {
+    this.#importCount++;
+    this.#computes = true;
   }
 
   #isDynamicImport(): boolean {
@@ -197,7 +214,8 @@ class Scanner {
   }
 
   #addImport(literal: string, names?: readonly string[]): void {
-    if (literal.includes("\\")) return void (this.#computes = true);
+    if (literal.includes("\\")) return this.#addComputed();
+    this.#importCount++;
     const specifier = literal.slice(1, -1);
     const known = this.#imports.has(specifier) ? this.#imports.get(specifier) : [];
     this.#imports.set(specifier, names && known && [...known, ...names]);

@@ -11,6 +11,7 @@ Deno.test("recordResult keeps a digest, the size and the form, and nothing of th
     shape: "{ name: string, count: number }[1]",
     argsDigest: digestOf('{"days":7}'),
   });
+  assert.equal(recordResult({ "ann@x.test": 1 }, undefined)!.shape, '{ "...": number }');
   assert.deepEqual(recordResult(undefined, undefined), {
     digest: digestOf(""),
     bytes: 0,

@@ -444,6 +444,14 @@ Deno.test("SkillStore.load refuses compiled code, bytecode and imports beyond th
       ["module.js", 'import x from "https://x.test/a.js";', /that imports "https:/],
       ["module.js", 'export * from "../other/module.js";', /that imports "\.\.\/other/],
       ["module.js", 'await import("data:text/javascript,1");', /that imports "data:/],
+      ["module.js", 'import x from "node\\u003afs";', /that imports by a name that is computed/],
+      ["module.js", 'export * from "\\x6eode:fs";', /that imports by a name that is computed/],
+      ["module.js", 'await import("node:" + "fs");', /that imports by a name that is computed/],
+      ["module.js", "await import(`node:fs`);", /that imports by a name that is computed/],
+      ["module.js", 'await import /* a */ ((0, "node:fs"));', /by a name that is computed/],
+      ["module.js", "export default `${await import('node:fs')}`;", /that imports "node:fs"/],
+      ["module.js", "() => {}\n/'/.x; import(\"node:fs\") //'", /imports what a text or a regular/],
+      ["module.js", "() => {}\n/'/.x\nimport a from \"node:fs\" //'", /that imports "node:fs"/],
     ];
     for (const [path, data, message] of cases) {
       const { folder } = await save(place);
