@@ -1,6 +1,7 @@
 // deno-lint-ignore-file no-console
 // What the bridge costs a call: a warm call against the bare SDK client on the same server, many at
-// once, a call answered from the cache, and each check by itself, as medians of interleaved rounds.
+// once, a call answered from the cache, each check by itself, and ten servers opened together against
+// the slowest of them, as medians of interleaved rounds.
 //   deno task bench bridge
 
 import { Client } from "@modelcontextprotocol/client";
@@ -13,12 +14,13 @@ import { createJournal } from "../src/journal.ts";
 import { bucketKey, createLimiter } from "../src/limiter.ts";
 import type { ServerName } from "../src/names.ts";
 import { decide, flagPolicy, parsePolicy } from "../src/policy.ts";
-import type { StdioSpec, ToolDefinition } from "../src/server.ts";
+import type { ServerSpec, StdioSpec, ToolDefinition } from "../src/server.ts";
 import { StdioTransport } from "../src/stdio.ts";
 import { createSchemaChecker } from "../src/validate.ts";
+import { startWeb } from "../tests/servers/web.ts";
 
-const ROUNDS = 21;
-const CALLS = 200;
+const ROUNDS = 61;
+const CALLS = 60;
 const NAME = "honest" as ServerName;
 const warn = (message: string) => console.error(message);
 const now = () => performance.now();
@@ -49,11 +51,11 @@ function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
-/** Microseconds a call takes, by name: rounds of `calls` calls, interleaved. */
-async function measure(
+/** Microseconds a call takes in each round of `calls` calls, by name; the rounds are interleaved. */
+async function measureRounds(
   works: Readonly<Record<string, () => unknown>>,
   calls = CALLS,
-): Promise<Record<string, number>> {
+): Promise<Record<string, number[]>> {
   const times: Record<string, number[]> = {};
   for (let round = -2; round < ROUNDS; round++) {
     for (const [name, work] of Object.entries(works)) {
@@ -63,7 +65,22 @@ async function measure(
       if (round >= 0) (times[name] ??= []).push((now() - start) * 1000 / calls);
     }
   }
+  return times;
+}
+
+/** The median of the rounds, by name. */
+async function measure(
+  works: Readonly<Record<string, () => unknown>>,
+  calls?: number,
+): Promise<Record<string, number>> {
+  const times = await measureRounds(works, calls);
   return Object.fromEntries(Object.entries(times).map(([name, list]) => [name, median(list)]));
+}
+
+/** How much longer a round took than the same round of the first one: what else runs slows both. */
+function ratio(times: Record<string, number[]>, name: string): number {
+  const base = Object.values(times)[0]!;
+  return median(times[name]!.map((time, round) => time / base[round]!));
 }
 
 const database = openDatabase(undefined, { warn });
@@ -106,15 +123,16 @@ const { tools } = await plain.describe(NAME);
 const tool: ToolDefinition = tools.find(({ name }) => name === "add_numbers")!;
 
 console.log("one warm call over stdio, one after the other:");
-const warm = await measure({
+const warm = await measureRounds({
   "bare SDK client": ask,
   "bridge": call(plain),
   "bridge with rules": call(ruled),
   "bridge with rules and a rate": call(all),
+  "the same, told of progress": () => all.callTool(NAME, "add_numbers", params, { notices: true }),
 });
-const base = warm["bare SDK client"]!;
-for (const [name, us] of Object.entries(warm)) {
-  console.log(`  ${name.padEnd(30)}${us.toFixed(1).padStart(8)} us  ${(us / base).toFixed(2)}x`);
+for (const [name, times] of Object.entries(warm)) {
+  const us = median(times).toFixed(1).padStart(8);
+  console.log(`  ${name.padEnd(30)}${us} us  ${ratio(warm, name).toFixed(2)}x`);
 }
 
 console.log("1,000 calls at concurrency 16:");
@@ -165,4 +183,43 @@ const sum = checks.reduce((total, name) => total + stages[name]!, 0);
 console.log(`  policy + limiter + cache + schemas${sum.toFixed(2).padStart(8)} us`);
 
 await Promise.all([bare.close(), ...bridges.map((bridge) => bridge.close())]);
+
+/** Milliseconds to open each of `specs` through a new bridge, all at once or one after the other. */
+async function opening(specs: readonly ServerSpec[], together: boolean): Promise<number> {
+  const bridge = open({ specs: new Map(specs.map((spec) => [spec.name, spec])) });
+  const start = now();
+  if (together) await Promise.all(specs.map(({ name }) => bridge.describe(name)));
+  else for (const { name } of specs) await bridge.describe(name);
+  const ms = now() - start;
+  await bridge.close();
+  return ms;
+}
+
+async function compareOpening(what: string, specs: readonly ServerSpec[]): Promise<void> {
+  const times = { together: [] as number[], slowest: [] as number[], inTurn: [] as number[] };
+  for (let round = 0; round < 3; round++) {
+    times.slowest.push(await opening(specs.slice(-1), true));
+    times.together.push(await opening(specs, true));
+    times.inTurn.push(await opening(specs, false));
+  }
+  const [slowest, together, inTurn] = [times.slowest, times.together, times.inTurn].map(median);
+  console.log(
+    `  ${what}: slowest ${slowest!.toFixed(0)} ms, together ${together!.toFixed(0)} ms (${
+      (together! / slowest!).toFixed(2)
+    }x), one after the other ${inTurn!.toFixed(0)} ms (${(inTurn! / slowest!).toFixed(2)}x)`,
+  );
+}
+
+console.log("opening ten servers, listing included:");
+const webs = Array.from({ length: 10 }, (_, at) =>
+  startWeb({
+    beforeHello: () => new Promise((resolve) => setTimeout(resolve, 50 * (at + 1))),
+  }));
+await compareOpening("over HTTP, 50 to 500 ms each", webs.map((web, at) => web.spec(`web-${at}`)));
+await Promise.all(webs.map((web) => web[Symbol.asyncDispose]()));
+const processes = Array.from(
+  { length: 10 },
+  (_, at) => ({ ...spec, name: `p-${at}` as ServerName }),
+);
+await compareOpening(`processes on ${navigator.hardwareConcurrency} cores`, processes);
 database.close();
