@@ -14,8 +14,16 @@ export const BUNDLE_FLAGS: readonly string[] = [
   ...["--no-config", "--no-npm", "--no-remote", "--cached-only", "--no-lock", "--no-prompt"],
   // Without it every file is read and analysed before the first line runs.
   "--unstable-lazy-dynamic-imports",
-  ...RUN_FLAGS,
+  "--unstable-worker-options",
+  `--v8-flags=${v8Flags()}`,
 ];
+
+// Beside the stack: without a larger budget the first few hundred steps of a program set a core to
+// optimizing the interpreter, which takes longer than most programs run.
+function v8Flags(): string {
+  const stack = RUN_FLAGS.find((flag) => flag.startsWith("--v8-flags="))!;
+  return `${stack.slice("--v8-flags=".length)},--wasm-tiering-budget=200000000`;
+}
 
 /** The permissions of the program; a command gives back those it does not need. */
 export const PERMISSION_FLAGS: readonly string[] = [

@@ -1,0 +1,123 @@
+// The bundle as people get it: built once, run in an empty folder with an empty cache.
+
+import assert from "node:assert/strict";
+import { build, BUNDLE_FLAGS, checkTexts, loadedBy, PERMISSION_FLAGS } from "../scripts/build.ts";
+import { VERSION } from "../src/version.ts";
+import { ROOT } from "./specs/run.ts";
+
+const base = await Deno.realPath(await Deno.makeTempDir({ prefix: "mcp-exec-build-" }));
+const dist = `${base}/dist`;
+const { files } = await build({ out: dist });
+globalThis.addEventListener("unload", () => Deno.removeSync(base, { recursive: true }));
+
+const cache = Deno.env.get("DENO_DIR") ??
+  `${Deno.env.get("HOME")}/${Deno.build.os === "darwin" ? "Library/Caches" : ".cache"}/deno`;
+// The fixture's own packages come from this machine's cache; the bundle has none.
+const server = [
+  ...["--stdio", `honest=${Deno.execPath()} run -A ${ROOT}/tests/servers/honest.ts`],
+  ...["--env", `DENO_DIR=${cache}`],
+];
+
+async function run(args: readonly string[], { from = dist, flags = [] as string[] } = {}) {
+  const place = await Deno.makeTempDir({ dir: base });
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", ...BUNDLE_FLAGS, ...PERMISSION_FLAGS, ...flags, `${from}/main.js`, ...args],
+    cwd: place,
+    clearEnv: true,
+    env: {
+      PATH: Deno.env.get("PATH") ?? "",
+      HOME: `${base}/home`,
+      DENO_DIR: `${place}/cache`,
+      DENO_NO_UPDATE_CHECK: "1",
+    },
+    stdin: "null",
+  }).output();
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: decode(stdout), stderr: decode(stderr) };
+}
+
+const commands: readonly (readonly [args: readonly string[], stdout: RegExp])[] = [
+  [["--version"], new RegExp(`^${VERSION.replaceAll(".", "\\.")}\n$`)],
+  [["--help"], /COMMANDS\n {2}introspect/],
+  [["demo"], /./],
+  [["introspect", "demo"], /createIssue\(params: /],
+  [["introspect", ...server], /addNumbers\(params: /],
+  [["call", "add_numbers", "a:=2", "b:=3", ...server], /5/],
+  [["execute", "-e", "export default 1"], /^1\n$/],
+  [["execute", "-e", "const a: number = 2; return a"], /^2\n$/],
+  [
+    ["execute", "-e", "return (await callTool('honest', 'add_numbers', { a: 1, b: 2 }))"].concat(
+      server,
+    ),
+    /3/,
+  ],
+  [
+    ["execute", "-e", 'import { listUsers } from "mcp:demo"; export default listUsers.name'],
+    /^listUsers\n$/,
+  ],
+  [["search", "issue"], /create_issue/],
+  [["skill", "list"], /^/],
+  [["stats"], /^runs +\d/],
+  [["config", "show"], /limits\.timeout/],
+  [["server", "list"], /demo/],
+  [["debug", "info"], new RegExp(VERSION.replaceAll(".", "\\."))],
+  [["completions", "bash"], /__complete/],
+  [["__complete", "exec"], /execute/],
+  [["generate", "demo", "--dry-run"], /SKILL\.md/],
+];
+for (const [args, stdout] of commands) {
+  const title = args.slice(0, 3).join(" ").replaceAll(/--stdio.*/g, "a server");
+  Deno.test(`build makes a bundle that runs "${title}" in an empty folder`, async () => {
+    const outcome = await run(args);
+    assert.equal(outcome.code, 0, outcome.stderr);
+    assert.match(outcome.stdout, stdout);
+  });
+}
+
+Deno.test("build makes the same bytes again", async () => {
+  const again = `${base}/again`;
+  assert.deepEqual((await build({ out: again })).files, files);
+  for (const { path } of files) {
+    const [first, second] = await Promise.all(
+      [dist, again].map((folder) => Deno.readFile(`${folder}/${path}`)),
+    );
+    assert.deepEqual(first, second, path);
+  }
+});
+
+for (const name of ["quickjs.wasm", "prelude.bin"]) {
+  Deno.test(`build makes a bundle that refuses another ${name}, X7`, async () => {
+    const from = await Deno.makeTempDir({ dir: base });
+    for (const { path } of files) {
+      await Deno.mkdir(`${from}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
+      await Deno.copyFile(`${dist}/${path}`, `${from}/${path}`);
+    }
+    const bytes = await Deno.readFile(`${from}/${name}`);
+    bytes[bytes.length - 1000] = bytes[bytes.length - 1000]! ^ 1;
+    await Deno.writeFile(`${from}/${name}`, bytes);
+    const { code, stdout, stderr } = await run(["execute", "-e", "export default 1"], { from });
+    assert.deepEqual([code, stdout], [6, ""], stderr);
+    assert.match(stderr, /^error: Engine file is not the known one/m);
+  });
+}
+
+Deno.test("build leaves little to read before the version is shown, and before a program runs", async () => {
+  const texts = new Map<string, string>();
+  for (const { path } of files) {
+    if (path.endsWith(".js")) texts.set(path, await Deno.readTextFile(`${dist}/${path}`));
+  }
+  assert.ok(loadedBy(["main.js"], texts).length <= 3);
+  assert.deepEqual(loadedBy(["src/guest.js"], texts), ["src/guest.js"]);
+  const entries = ["cli", "execute", "session"].map((name) =>
+    [...texts.keys()].find((path) => new RegExp(`^${name}-[A-Z0-9]+\\.js$`).test(path))!
+  );
+  assert.ok(loadedBy(["main.js", ...entries], texts).length <= 20);
+});
+
+Deno.test("checkTexts refuses what would not run elsewhere, and paths of this machine", () => {
+  const check = (text: string) => checkTexts(new Map([["a.js", text]]), ["/home/ana", "C:\\work"]);
+  check('import "./b.js"; "/home/anabel/x"');
+  assert.throws(() => check('throw Error("Dynamic require of fs")'), /asks for "require"/);
+  assert.throws(() => check('"/home/ana/x"'), /path of this machine/);
+  assert.throws(() => check('"C:\\\\work\\\\x"'), /path of this machine/);
+});
