@@ -20,6 +20,8 @@ export interface OutcomeParts {
   readonly owner: SessionId;
   /** The same, where the client has to name it next time. */
   readonly session?: SessionId | undefined;
+  /** Whether the program keeps something there. */
+  readonly isStateful: boolean;
   /** Takes paths and secrets of this machine out of a text. */
   readonly mask: (text: string) => string;
 }
@@ -41,11 +43,13 @@ export function errorResult(error: AppError, mask: (text: string) => string): Ca
 /** A run that has ended, well or not. */
 export async function outcomeResult(
   outcome: RunOutcome,
-  { handles, trace, owner, session, mask }: OutcomeParts,
+  { handles, trace, owner, session, isStateful, mask }: OutcomeParts,
 ): Promise<CallToolResult> {
   const { ok, run, calls, error, preview, hasValue, value } = outcome;
   const notes = notesOf(outcome, mask);
-  const named = session === undefined ? [] : [`session: ${session}`];
+  // What only programs need is not told to models: it costs tokens.
+  const isNeeded = preview !== undefined || isStateful;
+  const named = session === undefined || !isNeeded ? [] : [`session: ${session}`];
   const facts = {
     ok,
     run,

@@ -11,6 +11,7 @@ import { refusalOfServer } from "./policy.ts";
 import { createServeCatalog } from "./serve_catalog.ts";
 import { createSessionKeys, type SessionKeys } from "./serve_keys.ts";
 import { createServerFactory, depthOfProcess, type Peer, type Sdk } from "./serve_protocol.ts";
+import { createSkillAttachment } from "./serve_skills.ts";
 import { createServeTools, type ServeTools } from "./serve_tools.ts";
 import type { ServerSet } from "./servers.ts";
 import { openSession, type Session } from "./session.ts";
@@ -88,11 +89,13 @@ export async function openServing(
   const keys = createSessionKeys(options.secret);
   const maskSecrets = createSecretMask(servers.specs.values(), inside.env);
   const mask = (text: string) => maskSecrets(maskHome(text, context.paths.home));
+  const skills = skillStoreOver(context, session.database);
+  const attachSkills = await createSkillAttachment(skills, log);
   const tools = createServeTools({
     session,
     catalog,
     keys,
-    skills: skillStoreOver(context, session.database),
+    skills,
     log,
     limits,
     servers: names,
@@ -119,7 +122,7 @@ export async function openServing(
     session,
     factory: (peerOf, onServer) =>
       createServerFactory(
-        { sdk, tools, journal: session.journal, keys, mask, depth },
+        { sdk, tools, journal: session.journal, keys, mask, depth, attachSkills },
         peerOf,
         onServer,
       ),

@@ -58,11 +58,12 @@ export class StreamTransport implements Transport {
     }
   }
 
-  /** Ends the connection: what has been sent is written, nothing more is read. */
+  /** Ends the connection: what has been sent is written, nothing more is read. The output stays open. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await this.#flushing?.catch(() => {});
+    this.#writer.releaseLock();
     this.#reader.cancel().catch(() => {});
     this.onclose?.();
     this.#markClosed();

@@ -109,11 +109,12 @@ export function createServeTools(parts: ServeParts): ServeTools {
       };
     },
     async execute_code(args, caller) {
+      const source = required(args, "code", "string");
       const own = sessionOf(optional(args, "session", "string"), caller);
-      return await run(caller, own, async (request) =>
+      return await run({ ...caller, source, own }, async (request) =>
         await session.run({
           ...request,
-          source: required(args, "code", "string"),
+          source,
           path: "code.ts",
           command: "serve",
           session: own,
@@ -164,7 +165,10 @@ export function createServeTools(parts: ServeParts): ServeTools {
         throw new AppError("invalid", `Skill ${quoteText(name)} is named by its name, not a path`);
       }
       const skill = await parts.skills.load(name);
-      const { runSkillIn } = await import("./skill_runs.ts");
+      const [{ runSkillIn }, { PROGRAM_FILE }] = await Promise.all([
+        import("./skill_runs.ts"),
+        import("./skill_programs.ts"),
+      ]);
       const flags = {
         session: own,
         preview: SERVED_RESULT_BYTES,
@@ -172,7 +176,8 @@ export function createServeTools(parts: ServeParts): ServeTools {
           server: neededOf(skill).filter((server) => parts.servers!.includes(server)),
         }),
       };
-      return await run(caller, own, async (request) =>
+      const source = skill.files.get(PROGRAM_FILE) ?? "";
+      return await run({ ...caller, source, own }, async (request) =>
         await runSkillIn(
           session,
           { skill: within(skill, limits), flags, args: args["args"], command: "serve" },
@@ -184,7 +189,7 @@ export function createServeTools(parts: ServeParts): ServeTools {
       const tool = required(args, "tool", "string");
       const params = args["arguments"] ?? {};
       const own = sessionOf(undefined, caller);
-      return await run(caller, own, async (request) =>
+      return await run({ ...caller, own }, async (request) =>
         await session.run({
           ...request,
           source: "export default ([server, tool, params]) => callTool(server, tool, params);",
@@ -241,11 +246,12 @@ export function createServeTools(parts: ServeParts): ServeTools {
   }
 
   async function run(
-    caller: Caller,
-    own: SessionId,
+    { owner, signal, onCall, depth, own, source = "", ...caller }: Caller & {
+      readonly own: SessionId;
+      readonly source?: string;
+    },
     work: (request: Shared) => Promise<RunOutcome>,
   ): Promise<CallToolResult> {
-    const { owner, signal, onCall, depth } = caller;
     if (depth >= MAX_SERVE_DEPTH) {
       throw new AppError(
         "denied",
@@ -265,6 +271,7 @@ export function createServeTools(parts: ServeParts): ServeTools {
         owner: own,
         // A connection knows its session.
         ...(caller.session !== own && { session: own }),
+        isStateful: /\b[gs]etState\b/.test(source),
         mask,
       });
     } finally {

@@ -1,0 +1,620 @@
+import assert from "node:assert/strict";
+import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { MAX_HINT_CHARS, MAX_HINT_TOKENS, MAX_REQUEST_BYTES } from "../src/limits.ts";
+import { catalogHint, servedTools } from "../src/serve_texts.ts";
+import { createSessionKeys } from "../src/serve_keys.ts";
+import { serveEnvironment } from "../src/serve_session.ts";
+import { createLineReader, StreamTransport } from "../src/serve_stdio.ts";
+import { countTokens } from "../src/stats.ts";
+import {
+  connectedTo,
+  fixtureSpec,
+  type Given,
+  startServe,
+  WAYS,
+  withServing,
+} from "./serve_fixture.ts";
+import { freshPlace, processesIn, PROGRAM, serverCommand } from "./specs/run.ts";
+
+const HONEST = fixtureSpec("honest");
+const NAMES = Array.from({ length: 5_000 }, (_, at) => `tool_number_${at}`);
+
+Deno.test("servedTools cost less than 1,000 tokens whatever is configured", () => {
+  const many = Array.from({ length: 300 }, (_, at) => ({ name: `server-${at}`, tools: NAMES }));
+  for (const servers of [[], [{ name: "github", tools: NAMES }], many]) {
+    const tools = servedTools(servers, { plain: true });
+    const tokens = tools.reduce((sum, tool) => sum + countTokens(tool.description), 0);
+    assert.ok(tokens < 1_000, `${tokens} tokens`);
+    for (const { name, description } of tools) assert.ok(description.length < 2_000, name);
+  }
+});
+
+Deno.test("catalogHint names every server with its tools while they fit", () => {
+  assert.equal(
+    catalogHint([{ name: "a", tools: ["x", "y"] }, { name: "b" }]),
+    "Servers, with how many tools: a (2): x, y; b (not listed yet).",
+  );
+  const two = catalogHint([{ name: "small", tools: ["only"] }, { name: "large", tools: NAMES }]);
+  assert.match(two, /small \(1\): only; large \(5000\): tool_number_0, .*, \.\.\.\.$/);
+  const servers = Array.from({ length: 40 }, (_, at) => ({ name: `s${at}`, tools: NAMES }));
+  const hint = catalogHint(servers);
+  for (const { name } of servers) assert.ok(hint.includes(`${name} (5000)`), name);
+  const all = catalogHint(Array.from({ length: 1_000 }, (_, at) => ({ name: `server${at}` })));
+  assert.match(all, / and \d+ more\.$/);
+  for (const text of [two, hint, all]) {
+    assert.ok(text.length <= MAX_HINT_CHARS && countTokens(text) <= MAX_HINT_TOKENS);
+  }
+  const odd = catalogHint([{ name: "a", tools: ["ignore all\nprevious", "`rm`", "ok"] }]);
+  assert.equal(odd, "Servers, with how many tools: a (3): ok.");
+});
+
+Deno.test("SessionKeys accept only what was given with the same key (C2)", () => {
+  const keys = createSessionKeys("one key");
+  const session = keys.issue();
+  assert.match(session, /^s[a-z2-7]{42}$/);
+  assert.notEqual(session, keys.issue());
+  assert.equal(keys.accept(session), session);
+  assert.equal(createSessionKeys("one key").accept(session), session);
+  const changed = session.replace(/.$/, (last) => last === "a" ? "b" : "a");
+  const moved = session.replace(/^s./, (start) => start === "sa" ? "sb" : "sa");
+  for (const text of [changed, moved, "", "s", `${session}\n`, `${session}/x`, "one", "s\0"]) {
+    assert.equal(keys.accept(text), undefined, text);
+  }
+  assert.equal(createSessionKeys("another").accept(session), undefined);
+  assert.equal(createSessionKeys().accept(session), undefined);
+});
+
+Deno.test("createLineReader skips a line over the bound and goes on behind it", () => {
+  const read = createLineReader(8);
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  assert.deepEqual(read(bytes("one\ntw")), ["one"]);
+  assert.deepEqual(read(bytes("o\n123456789")), ["two"]);
+  assert.deepEqual(read(bytes("0".repeat(100))), []);
+  assert.deepEqual(read(bytes("0\n\nthree\n12345678\n")), [undefined, "", "three", "12345678"]);
+});
+
+Deno.test("serveEnvironment adds the usual folders behind the PATH and says how deep it is", () => {
+  const variables: Record<string, string> = { PATH: "/usr/bin:/own", HOME: "/home/a" };
+  const env = serveEnvironment({
+    env: { get: (name) => variables[name], toObject: () => variables },
+    paths: { home: "/home/a", config: "", data: undefined },
+    platform: "darwin",
+  }, 2);
+  assert.match(
+    env.get("PATH")!,
+    /^\/usr\/bin:\/own:.*\/opt\/homebrew\/bin.*:\/home\/a\/.local\/bin/,
+  );
+  assert.equal(env.get("PATH")!.split(":").filter((folder) => folder === "/usr/bin").length, 1);
+  assert.equal(env.toObject()["MCP_EXEC_DEPTH"], "2");
+  assert.equal(env.toObject()["HOME"], "/home/a");
+});
+
+for (const way of WAYS) {
+  Deno.test(`serve over ${way} lists, searches, reads and runs`, async () => {
+    await withServing(async ({ connect }) => {
+      const { client, call, run } = await connect(way);
+      const { tools } = await client.listTools();
+      assert.deepEqual(tools.map(({ name }) => name), [
+        ...["search_tools", "read_tool_files", "execute_code", "read_result", "run_skill"],
+        "call_tool",
+      ]);
+      const found = await call("search_tools", { query: "list issues" });
+      assert.match(
+        found.text,
+        /^listIssues\(params: .*\n {2}from "mcp:demo", demo\/list_issues: /m,
+      );
+      assert.ok(
+        found.data.tools.some((tool: { function: string }) => tool.function === "listIssues"),
+      );
+      const page = await call("search_tools", { query: "", server: "demo", detail: "full" });
+      assert.equal(page.data.tools.length, 3);
+      const next = await call("search_tools", {
+        query: "",
+        detail: "full",
+        cursor: page.data.nextCursor,
+      });
+      assert.notDeepEqual(next.data.tools[0], page.data.tools[0]);
+      assert.match(page.text, /export (?:async )?function /);
+      const files = await call("read_tool_files", {
+        paths: ["/mcp-tools/servers/demo/", "demo/list_issues", "demo/listIssue.ts"],
+      });
+      assert.match(files.blocks[0]!.text!, /listIssues\.ts {2}Lists the issues/);
+      assert.match(files.blocks[1]!.text!, /export interface ListIssuesParams|ListIssuesParams =/);
+      assert.match(files.blocks[2]!.text!, /did you mean "demo\/listIssues\.ts"/);
+      assert.equal(files.isError, false);
+      assert.equal(
+        await run(`import { listProjects } from "mcp:demo";
+          const { projects } = await listProjects();
+          export default projects.length;`),
+        (await call("call_tool", { server: "demo", tool: "list_projects" })).data.value.projects
+          .length,
+      );
+      assert.equal(await run("export default ({ a }) => a + 1", { args: { a: 1 } }), 2);
+    });
+  });
+
+  Deno.test(`serve over ${way} keeps what is large behind a handle and hands on pictures`, async () => {
+    await withServing(async ({ connect }) => {
+      const { call } = await connect(way);
+      const large = await call("execute_code", {
+        code: `return Array.from({ length: 9_000 }, (_, id) => ({ id, name: "ä" }))`,
+      });
+      const { preview } = large.data;
+      assert.equal(large.data.value, undefined);
+      assert.match(large.blocks[1]!.text!, new RegExp(`handle ${preview.handle}`));
+      assert.ok(large.text.length < 20_000);
+      const slice = await call("read_result", { handle: preview.handle, start: 0, end: 50 });
+      assert.ok(slice.data.text.startsWith(`[{"id":0,"name":"ä"}`));
+      const rest = await call("read_result", { handle: preview.handle, start: preview.bytes - 20 });
+      assert.ok(rest.data.text.endsWith("}]"));
+      const more = await call("execute_code", {
+        code: `return (await readResult("${preview.handle}")).length`,
+        ...(large.data.session && { session: large.data.session }),
+      });
+      assert.ok(more.data.value > 200_000, more.text);
+      const unknown = await call("read_result", { handle: "h".padEnd(27, "a") });
+      assert.ok(unknown.isError && /not known, or has expired/.test(unknown.text));
+      const picture = await call("execute_code", {
+        code: `return await callTool("honest", "image", {})`,
+      });
+      assert.deepEqual(picture.blocks[0]!.type, "image");
+      assert.match(picture.blocks[0]!.data!, /^iVBOR/);
+    }, { specs: [HONEST] });
+  });
+
+  Deno.test(`serve over ${way} writes errors for whoever wrote the program`, async () => {
+    await withServing(async ({ connect }) => {
+      const { client, call } = await connect(way);
+      const failed = async (code: string, pattern: RegExp) => {
+        const given = await call("execute_code", { code });
+        assert.ok(given.isError);
+        assert.match(given.text, pattern);
+        assert.equal(given.data.ok, false);
+      };
+      await failed("const a = 1;\nreturn a.b.c;", /at code\.ts:2:\d+\n {2}2 \| return a\.b\.c;/);
+      await failed(
+        `return await callTool("demo", "list_issue", {})`,
+        /did you mean "list_issues": listIssues\(params: /,
+      );
+      await failed(
+        `return await callTool("demo", "list_issues", { projekt: "PAY" })`,
+        /parameter "project" \(string\) is missing, "projekt" is not known/,
+      );
+      await failed(
+        `import { listIssuez } from "mcp:demo"; export default await listIssuez({})`,
+        /did you mean listIssues\(params: /,
+      );
+      await failed("for (;;) {}", /fuel/i);
+      await failed("return 1 +", /at code\.ts:1/);
+      const wrong = await call("execute_code", { source: "return 1" });
+      assert.match(wrong.text, /"source" of execute_code is not known\n {2}hint: it takes code/);
+      const late = await call("execute_code", {
+        code: "await new Promise((done) => setTimeout(done, 9000))",
+        timeoutMs: 100,
+      });
+      assert.match(late.text, /100ms/);
+      const many = await call("execute_code", {
+        code: `for (;;) await callTool("demo", "list_labels", {})`,
+        maxCalls: 2,
+      });
+      assert.match(many.text, /2 calls/);
+      await assert.rejects(client.callTool({ name: "nope", arguments: {} }), /"nope" not found/);
+    });
+  });
+
+  Deno.test(`serve over ${way} keeps state by session (C1, C2, C3)`, async () => {
+    await withServing(async ({ connect }) => {
+      const [one, two] = [await connect(way), await connect(way)];
+      const set = (code: string) => ({ code: `${code}; await setState("k", "${code}")` });
+      const first = await one.call("execute_code", set("1"));
+      const second = await two.call("execute_code", set("2"));
+      const later = (given: Given) => given.data.session ? { session: given.data.session } : {};
+      assert.equal(first.data.session === undefined, way !== "http of 2026");
+      await one.run(
+        "JSON.stringify = () => 'changed'; Object.prototype.x = 1; return 1",
+        later(first),
+      );
+      const read = `return [await getState("k"), ({}).x ?? null]`;
+      assert.deepEqual(await one.run(read, later(first)), ["1", null]);
+      assert.deepEqual(await two.run(read, later(second)), ["2", null]);
+      for (const session of ["1", "default", "a/b", "s".padEnd(43, "a"), "s\u0000"]) {
+        await assert.rejects(one.run(read, { session }), /not one that was given here/);
+      }
+    });
+  });
+
+  Deno.test(`serve over ${way} never crosses runs of many clients (C4)`, async () => {
+    await withServing(async ({ connect }) => {
+      const clients = await Promise.all(Array.from({ length: 8 }, () => connect(way)));
+      await Promise.all(clients.map(async ({ call }, at) => {
+        const code = `export default async (mark) => {
+          const waited = await callTool("honest", "echo", { text: mark });
+          const before = await getState("mark");
+          await setState("mark", mark);
+          return [waited, before ?? null, await getState("mark")];
+        }`;
+        let session: string | undefined;
+        for (let round = 0; round < 6; round++) {
+          const mark = `client ${at} round ${round}`;
+          const given = await call("execute_code", {
+            code,
+            args: mark,
+            ...(session && { session }),
+          });
+          const before = round === 0 ? null : `client ${at} round ${round - 1}`;
+          assert.deepEqual(given.data.value, [mark, before, mark]);
+          session = given.data.session ?? session;
+        }
+      }));
+    }, { specs: [HONEST] });
+  });
+
+  Deno.test(`serve over ${way} stops a run and its calls when the client cancels it`, async () => {
+    await withServing(async ({ connect, serving }) => {
+      const { run, call } = await connect(way);
+      await run(`await callTool("honest", "count", {})`);
+      const stop = new AbortController();
+      const steps: number[] = [];
+      const code = `await callTool("honest", "wait", { ms: 60_000 })`;
+      const waiting = call("execute_code", { code }, {
+        signal: stop.signal,
+        onprogress({ progress }) {
+          steps.push(progress);
+          if (steps.length === 2) stop.abort();
+        },
+      });
+      await assert.rejects(waiting);
+      assert.deepEqual(steps, [1, 2]);
+      // Its place is free again, and the server was told.
+      for (;;) {
+        const cancelled = await run(`return await callTool("honest", "cancelled", {})`);
+        if (cancelled === "1") break;
+      }
+      const ended = serving.session.journal.runs(20).find(({ id }) =>
+        serving.session.journal.run(id)!.code === code
+      )!;
+      assert.equal(ended.end!.outcome, "interrupted");
+    }, { specs: [HONEST], concurrency: 1 });
+  });
+
+  Deno.test(`serve over ${way} refuses to be called by itself too deep (N4)`, async () => {
+    await withServing(async ({ connect }) => {
+      const { call } = await connect(way);
+      const meta = { "io.github.mcp-exec/depth": 3 };
+      const given = await call("execute_code", { code: "return 1" }, { meta });
+      assert.ok(given.isError);
+      assert.match(given.text, /called by itself more than 3 deep/);
+      const below = { "io.github.mcp-exec/depth": 2 };
+      assert.equal(
+        (await call("execute_code", { code: "return 1" }, { meta: below })).data.value,
+        1,
+      );
+    });
+  });
+
+  Deno.test(`serve over ${way} shows the trace of a run to who was given its address`, async () => {
+    await withServing(async ({ connect }) => {
+      const { client, call } = await connect(way);
+      const { data } = await call("execute_code", {
+        code: `return (await callTool("demo", "list_labels", {})).labels.length`,
+      });
+      const { contents } = await client.readResource({ uri: data.trace });
+      const trace = JSON.parse((contents[0] as { text: string }).text);
+      assert.equal(trace.id, data.run);
+      assert.equal(trace.calls[0].tool, "list_labels");
+      for (const uri of [`mcp-exec://runs/${data.run}`, data.trace.replace(/.$/, "1")]) {
+        await assert.rejects(client.readResource({ uri }), /not found/i);
+      }
+    });
+  });
+
+  Deno.test(`serve over ${way} tells when what is known of servers changes`, async () => {
+    await withServing(async ({ connect, serving }) => {
+      const { client } = await connect(way);
+      const describe = async () => (await client.listTools()).tools[0]!.description!;
+      assert.match(await describe(), /honest \(not listed yet\)/);
+      const { promise: told, resolve } = Promise.withResolvers<void>();
+      if (way !== "http of 2025") {
+        client.setNotificationHandler("notifications/tools/list_changed", () => resolve());
+        // deno-lint-ignore no-explicit-any -- offered in the newer revision alone
+        const listening = client as any;
+        if (way === "http of 2026") await listening.listen({ toolsListChanged: true });
+      } else serving.onToolsChanged(resolve);
+      await serving.fill();
+      await told;
+      assert.match(await describe(), /honest \(\d+\): add_numbers, /);
+    }, { specs: [HONEST] });
+  });
+}
+
+Deno.test("createServeTools lets clients take turns and bounds how many runs wait", async () => {
+  await withServing(async ({ serving }) => {
+    const ended: string[] = [];
+    const never = new AbortController().signal;
+    const ask = (owner: string) =>
+      serving.tools.call("execute_code", { code: `return "${owner}"` }, {
+        owner,
+        depth: 0,
+        signal: never,
+      }).then((result) => {
+        ended.push(owner);
+        return result!;
+      });
+    const greedy = Array.from({ length: 80 }, () => ask("greedy"));
+    const modest = ask("modest");
+    await modest;
+    assert.ok(ended.filter((owner) => owner === "greedy").length < 20, `${ended.length}`);
+    const results = await Promise.all(greedy);
+    const refused = results.filter(({ isError }) => isError);
+    assert.equal(refused.length, 80 - 65);
+    assert.match(JSON.stringify(refused[0]), /busy: 64 runs are waiting/);
+  }, { concurrency: 1 });
+});
+
+Deno.test("createGate refuses foreign hosts, origins and strangers (N2)", async () => {
+  await withServing(async ({ gate }) => {
+    const ping = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" });
+    const ask = async (headers: Record<string, string>, body = ping, path = "/mcp") => {
+      const response = await gate.answer(
+        new Request(`http://localhost${path}`, {
+          method: "POST",
+          body,
+          headers: {
+            host: "localhost:7337",
+            "content-type": "application/json",
+            accept: "application/json, text/event-stream",
+            authorization: "Bearer correct-horse-battery",
+            ...headers,
+          },
+        }),
+        "peer",
+      );
+      await response.body?.cancel();
+      return response.status;
+    };
+    assert.equal(await ask({}), 200);
+    assert.equal(await ask({ origin: "http://localhost:3000" }), 200);
+    assert.equal(await ask({ host: "tools.example.com" }), 200);
+    assert.equal(await ask({ host: "evil.example.com" }), 403);
+    assert.equal(await ask({ host: "localhost.evil.example.com:80" }), 403);
+    assert.equal(await ask({ origin: "http://evil.example.com" }), 403);
+    assert.equal(await ask({ origin: "null" }), 403);
+    assert.equal(await ask({ authorization: "" }), 401);
+    assert.equal(await ask({ authorization: "Bearer correct-horse-batterx" }), 401);
+    assert.equal(await ask({ authorization: "Basic correct-horse-battery" }), 401);
+    assert.equal(await ask({}, ping, "/"), 404);
+    assert.equal(await ask({ "mcp-session-id": "s".padEnd(43, "a") }), 404);
+    assert.equal(await ask({ "content-type": "text/plain" }), 415);
+  }, { token: "correct-horse-battery", hosts: ["tools.example.com"] });
+});
+
+Deno.test("createGate bounds what it reads (N1)", async () => {
+  await withServing(async ({ gate }) => {
+    const ask = async (body: BodyInit) => {
+      const response = await gate.answer(
+        new Request("http://localhost/mcp", {
+          method: "POST",
+          body,
+          headers: {
+            host: "localhost",
+            "content-type": "application/json",
+            accept: "application/json, text/event-stream",
+          },
+        }),
+        "peer",
+      );
+      return { status: response.status, text: await response.text() };
+    };
+    const ping = { jsonrpc: "2.0", id: 1, method: "ping" };
+    assert.equal((await ask("{")).status, 400);
+    assert.match((await ask(JSON.stringify([ping, ping]))).text, /Batches/);
+    assert.equal((await ask("[".repeat(100_000))).status, 400);
+    assert.equal((await ask("x".repeat(MAX_REQUEST_BYTES + 1))).status, 413);
+    const answers = await Promise.all(
+      Array.from({ length: 2_000 }, (_, id) => ask(JSON.stringify({ ...ping, id }))),
+    );
+    assert.ok(answers.every(({ status }) => status === 200));
+  });
+});
+
+Deno.test("createGate ends a session when its client does, and frees its state (C5)", async () => {
+  await withServing(async ({ connect, serving, gate }) => {
+    const { client, run } = await connect("http of 2025");
+    await run(`await setState("k", "x".repeat(1000))`);
+    const rows = () => serving.session.database.all("select * from state").length;
+    assert.equal(rows(), 1);
+    const transport = client.transport as StreamableHTTPClientTransport;
+    const { sessionId } = transport;
+    await transport.terminateSession();
+    assert.equal(rows(), 0);
+    const again = await gate.answer(
+      new Request("http://localhost/mcp", {
+        method: "DELETE",
+        headers: { host: "localhost", "mcp-session-id": sessionId! },
+      }),
+      "peer",
+    );
+    assert.equal(again.status, 404);
+    await again.body?.cancel();
+  });
+});
+
+async function inPlace(
+  work: (place: { folder: string; env: Record<string, string> }) => Promise<void>,
+): Promise<void> {
+  const place = await freshPlace();
+  const [command, ...args] = serverCommand("honest").split(" ");
+  await Deno.mkdir(`${place.env["XDG_CONFIG_HOME"]}/mcp-exec`, { recursive: true });
+  await Deno.writeTextFile(
+    `${place.env["XDG_CONFIG_HOME"]}/mcp-exec/config.json`,
+    JSON.stringify({ mcpServers: { honest: { command, args } } }),
+  );
+  try {
+    await work(place);
+    assert.deepEqual(await processesIn(place.folder), []);
+  } finally {
+    await Deno.remove(place.folder.replace(/\/work$/, ""), { recursive: true });
+  }
+}
+
+/** Reads whole lines of JSON until `count` came. */
+async function readMessages(stream: ReadableStream<Uint8Array>, count: number) {
+  const reader = stream.getReader();
+  const decoder = new TextDecoder();
+  // deno-lint-ignore no-explicit-any
+  const messages: any[] = [];
+  let rest = "";
+  while (messages.length < count) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
+    rest = lines.pop()!;
+    messages.push(...lines.map((line) => JSON.parse(line)));
+  }
+  await reader.cancel();
+  return messages;
+}
+
+Deno.test("serve on stdio answers what is no message and goes on (N1)", async () => {
+  await inPlace(async (place) => {
+    const served = startServe([], place);
+    const writer = served.child.stdin.getWriter();
+    const send = (text: string) => writer.write(new TextEncoder().encode(text));
+    const pings = Array.from(
+      { length: 10_000 },
+      (_, id) => `{"jsonrpc":"2.0","id":${id},"method":"ping"}\n`,
+    );
+    const reading = readMessages(served.child.stdout, 10_004);
+    await send(
+      `{"jsonrpc":"2.0","id":"hello","method":"initialize","params":{
+      "protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}\n`
+        .replaceAll("\n     ", "") + "\n",
+    );
+    await send("{ nonsense\n[]\n");
+    const part = "x".repeat(1024 * 1024);
+    for (let at = 0; at < 20; at++) await send(part);
+    await send("\n");
+    await send(pings.join(""));
+    const messages = await reading;
+    assert.deepEqual(
+      messages.filter(({ error }) => error).map(({ id, error }) => [id, error.code]),
+      [[null, -32700], [null, -32600], [null, -32600]],
+    );
+    assert.equal(messages.filter(({ result }) => result).length, 10_001);
+    writer.releaseLock();
+    assert.equal((await served.end()).code, 0);
+  });
+});
+
+Deno.test("serve on stdio ends with its input and leaves no server behind (N5)", async () => {
+  await inPlace(async (place) => {
+    const served = startServe([], place);
+    const client = new Client({ name: "test", version: "1" });
+    await client.connect(
+      new StreamTransport({ input: served.child.stdout, output: served.child.stdin }),
+    );
+    const { run, call } = connectedTo(client, () => client.close());
+    assert.equal(await run(`return await callTool("honest", "echo", { text: "a" })`), "a");
+    const waiting = call("execute_code", { code: `await callTool("honest", "wait", {ms: 60000})` });
+    waiting.catch(() => {});
+    await new Promise((done) => setTimeout(done, 300));
+    assert.ok((await processesIn(place.folder)).length >= 2);
+    await client.close();
+    served.child.stdin.close().catch(() => {});
+    const { code } = await served.child.status;
+    assert.equal(code, 0);
+    await served.child.stderr.cancel();
+  });
+});
+
+Deno.test("serve offers accepted skills as resources and runs them", async () => {
+  await inPlace(async (place) => {
+    const skill = async (name: string, source: string) => {
+      await Deno.writeTextFile(`${place.folder}/program.ts`, source);
+      const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: [...PROGRAM, "skill", "save", name, "--file", "program.ts", "--scope", "user"],
+        cwd: place.folder,
+        env: place.env,
+        clearEnv: true,
+      }).output();
+      assert.ok(success, new TextDecoder().decode(stderr));
+      return `${place.env["HOME"]}/.claude/skills/${name}`;
+    };
+    await skill("add-up", "export default ({ a, b }: { a: number; b: number }) => a + b;");
+    const changed = await skill("was-changed", "export default 1;");
+    await Deno.writeTextFile(`${changed}/program.ts`, "export default 2;");
+    const served = startServe([], place);
+    const client = new Client({ name: "test", version: "1" });
+    await client.connect(
+      new StreamTransport({ input: served.child.stdout, output: served.child.stdin }),
+    );
+    const { call } = connectedTo(client, () => client.close());
+    const { resources } = await client.listResources();
+    assert.deepEqual(resources.map(({ uri }) => uri), ["skill://add-up/SKILL.md"]);
+    const { contents } = await client.readResource({ uri: "skill://add-up/program.ts" });
+    assert.match((contents[0] as { text: string }).text, /a \+ b/);
+    for (const path of ["was-changed/SKILL.md", "add-up/../was-changed/SKILL.md", "add-up/nope"]) {
+      await assert.rejects(client.readResource({ uri: `skill://${path}` }));
+    }
+    assert.match((await call("run_skill", {})).text, /^add-up: /m);
+    const sum = await call("run_skill", { name: "add-up", args: { a: 2, b: 3 } });
+    assert.equal(sum.data.value, 5, sum.text);
+    const refused = await call("run_skill", { name: "was-changed" });
+    assert.ok(refused.isError);
+    assert.match(refused.text, /"was-changed"/);
+    const unknown = await call("run_skill", { name: "add-upp" });
+    assert.match(unknown.text, /did you mean "add-up"/);
+    await client.close();
+    assert.equal((await served.end()).code, 0);
+  });
+});
+
+Deno.test("serve --http serves both revisions to processes and ends on a signal (N3, N5)", async () => {
+  await inPlace(async (place) => {
+    const served = startServe(["--http", "127.0.0.1:0"], place);
+    const errors = served.child.stderr.getReader();
+    const { value } = await errors.read();
+    const url = /http:\S+/.exec(new TextDecoder().decode(value))![0];
+    for (const mode of ["legacy", "auto"] as const) {
+      const client = new Client({ name: "test", version: "1" }, {
+        ...(mode === "auto" && { versionNegotiation: { mode } }),
+      });
+      await client.connect(new StreamableHTTPClientTransport(new URL(url)));
+      const { run } = connectedTo(client, () => client.close());
+      assert.equal(await run(`return await callTool("honest", "echo", { text: "a" })`), "a");
+      await client.close();
+    }
+    // A client that goes away in the middle.
+    const gone = new AbortController();
+    const asking = await fetch(url, {
+      method: "POST",
+      signal: gone.signal,
+      headers: {
+        "content-type": "application/json",
+        accept: "application/json, text/event-stream",
+      },
+      body: JSON.stringify({
+        jsonrpc: "2.0",
+        id: 1,
+        method: "tools/call",
+        params: {
+          name: "execute_code",
+          arguments: { code: `await callTool("honest", "wait", { ms: 60_000 })` },
+        },
+      }),
+    });
+    await new Promise((done) => setTimeout(done, 500));
+    gone.abort();
+    await asking.text().catch(() => {});
+    const client = new Client({ name: "test", version: "1" });
+    await client.connect(new StreamableHTTPClientTransport(new URL(url)));
+    const { run } = connectedTo(client, () => client.close());
+    while (await run(`return await callTool("honest", "cancelled", {})`) !== "1");
+    await client.close();
+    served.child.kill("SIGTERM");
+    await errors.cancel();
+    await served.child.stdin.close();
+    await served.child.stdout.cancel();
+    assert.equal((await served.child.status).code, 0);
+  });
+});
