@@ -128,7 +128,7 @@ export function createGate(parts: Omit<HttpParts, "hostname" | "port">): HttpGat
     }
     const gone = new AbortController();
     const signal = AbortSignal.any([closing.signal, gone.signal]);
-    const { fetch } = message["method"] === "tools/call" ? streaming : handler;
+    const { fetch: answer } = message["method"] === "tools/call" ? streaming : handler;
     const starts = message["method"] === "initialize" && peer.session === undefined &&
       await sdk.isLegacyRequest(bare(request, signal), body);
     const onEnd = () => {
@@ -136,7 +136,7 @@ export function createGate(parts: Omit<HttpParts, "hostname" | "port">): HttpGat
     };
     if (key !== undefined) running.set(key, gone);
     try {
-      const response = await fetch(bare(request, signal), { parsedBody: body, ...infoOf(peer) });
+      const response = await answer(bare(request, signal), { parsedBody: body, ...infoOf(peer) });
       const onGone = () => gone.abort();
       return finished(response, { onEnd, onGone, ...(starts && { session: keys.issue() }) });
     } catch (error) {
