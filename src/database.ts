@@ -107,6 +107,9 @@ const MIGRATIONS: readonly string[] = [
      session text not null, id text not null, primary key (session, id)
    ) without rowid;`,
   `alter table run_ends add column result text;`,
+  `create table skill_folders (
+     folder text primary key, noted integer not null
+   ) without rowid;`,
 ];
 
 /** The version of the schema this program writes; a file with a higher one is left alone. */

@@ -131,8 +131,9 @@ export const MAX_HANDLES_IN_MEMORY_BYTES = 256 * MIB;
 export const HANDLE_HOURS = 24;
 /** The start of a large value that stands beside its handle. */
 export const HANDLE_PREVIEW_CHARS = 1_000;
-/** Calls on their way at once, of all runs of a bridge; more wait in order. */
+/** Calls on their way at once, of one session or run and of all; more wait in order. */
 export const MAX_CALLS_IN_FLIGHT = 128;
+export const MAX_ALL_CALLS_IN_FLIGHT = 512;
 /** Calls that wait for one of those places, of one session or run and of all: more are refused. */
 export const MAX_CALLS_WAITING = 256;
 export const MAX_ALL_CALLS_WAITING = 4_096;
@@ -262,6 +263,8 @@ export const MAX_FRONT_MATTER_BYTES = 16 * KIB;
 export const MAX_FRONT_MATTER_LINES = 200;
 /** Roots of skills that are remembered as accepted; the oldest leave first. */
 export const MAX_ACCEPTED_ROOTS = 20_000;
+/** Skills outside of the usual places that are remembered. */
+export const MAX_NOTED_FOLDERS = 1_000;
 
 /** A config file larger than this is not a config file. */
 export const MAX_CONFIG_BYTES = 4 * MIB;

@@ -44,10 +44,14 @@ export interface SkillRun {
 
 /** A skill verified and accepted; its warnings have been told. */
 export async function loadSkill(
-  { context, log }: Invocation,
+  { context, log, config }: Invocation,
   nameOrPath: string,
   options: { readonly accept?: Digest | undefined } = {},
 ): Promise<Skill> {
+  if (options.accept !== undefined) {
+    const { requireUnlocked } = await import("./servers.ts");
+    await requireUnlocked(context, { config, what: "Skills accepted" });
+  }
   const store = openSkillStore(context, { warn: (message) => log.warn(message) });
   try {
     const skill = await store.load(nameOrPath, options);

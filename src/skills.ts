@@ -173,7 +173,28 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
         skills.push(shadowedBy === undefined ? entry : { ...entry, shadowedBy });
       }
     }
+    for (const entry of await elsewhere()) {
+      const shadowedBy = first.get(entry.name);
+      if (shadowedBy === undefined) first.set(entry.name, entry.folder);
+      skills.push(shadowedBy === undefined ? entry : { ...entry, shadowedBy });
+    }
     return { skills, warnings };
+  }
+
+  async function noteFolder(folder: string): Promise<void> {
+    const real = await Deno.realPath(folder).catch(() => undefined); // removed meanwhile
+    if (real !== undefined) (await roots()).note(real);
+  }
+
+  // What was written where somebody said, as far as it is still there, the last written first.
+  async function elsewhere(): Promise<SkillEntry[]> {
+    const known = await roots();
+    return known.folders().flatMap((folder) => {
+      if (places.some((place) => folder.startsWith(`${place.folder}/`))) return [];
+      const entry = lookAt(folder, { name: folder.split(/[/\\]/).at(-1)!, origin: "output" });
+      if (entry === undefined) known.forget(folder);
+      return entry ?? [];
+    });
   }
 
   // What a process that died left behind; gives the names of skills that are whole again.
@@ -210,6 +231,8 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
       const entry = lookAt(folder, { name, origin: place.origin });
       if (entry !== undefined) return entry;
     }
+    const other = (await elsewhere()).find((entry) => entry.name === name);
+    if (other !== undefined) return other;
     throw new AppError("usage", `There is no skill ${quoteText(name)}`, {
       hint: nearestHint(name, {
         known: (await list()).skills.map((skill) => skill.name),
@@ -315,6 +338,8 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
         },
       });
     }
+    // A folder that is given as it is may be anywhere, and would be listed nowhere.
+    if (save.within === undefined) await noteFolder(folder);
     return { folder, root, unchanged };
   }
 

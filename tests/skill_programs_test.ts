@@ -146,6 +146,9 @@ Deno.test("createSkillStore keeps the skills of all recorded servers, and they o
   const roots = {
     has: (root: string) => known.has(root),
     accept: (root: string) => void known.add(root),
+    folders: () => [],
+    note: () => {},
+    forget: () => {},
   };
   const store = createSkillStore({
     places: [],
@@ -400,6 +403,35 @@ Deno.test("mcp-exec runs no skill that nobody accepted, and accepts exactly the 
   });
 });
 
+Deno.test("mcp-exec accepts no skill under a locked policy without a terminal", async () => {
+  await inCircle(async ({ folder, run }) => {
+    await Deno.writeTextFile(`${folder}/a.ts`, "export default 1;");
+    assert.equal((await run("skill", "save", "one", "--file", "a.ts")).code, 0);
+    const { stdout } = await run("skill", "verify", "one");
+    const root = stdout.trim().split(" ")[1]!;
+    await Deno.writeTextFile(
+      `${folder}/../config/mcp-exec/config.json`,
+      '{ "policy": { "locked": true } }',
+    );
+    for (
+      const args of [
+        ["skill", "verify", "one", "--accept", root],
+        ["skill", "verify", "one", "--accept"],
+        ["skill", "load", "one", "--accept-root", root],
+        ["execute", "one", "--accept-root", root],
+      ]
+    ) {
+      const refused = await run(...args);
+      assert.equal(refused.code, 6, args.join(" "));
+      assert.match(
+        refused.stderr,
+        /^error: Skills accepted without a terminal are ruled out: the policy of .* is locked/,
+      );
+    }
+    assert.equal((await run("execute", "one")).stdout, "1\n");
+  });
+});
+
 Deno.test("mcp-exec asks on a terminal before it accepts or removes a skill, and heeds a no", async () => {
   const base = await Deno.realPath(await Deno.makeTempDir({ prefix: "mcp-exec-" }));
   const env = { get: () => undefined, toObject: () => ({}) };
@@ -430,7 +462,14 @@ Deno.test("mcp-exec asks on a terminal before it accepts or removes a skill, and
     const draftOf = draft("export default 1; // \x1b[31m");
     const store = createSkillStore({
       places: [],
-      roots: () => Promise.resolve({ has: () => true, accept: () => {} }),
+      roots: () =>
+        Promise.resolve({
+          has: () => true,
+          accept: () => {},
+          folders: () => [],
+          note: () => {},
+          forget: () => {},
+        }),
       now: () => 0,
     });
     await store.save(draftOf, { folder: `${base}/.claude/skills/${NAME}` });

@@ -29,10 +29,14 @@ const NOON = Date.UTC(2026, 0, 2, 12);
 async function withPlace(run: (place: Place) => Promise<void>): Promise<void> {
   const base = await Deno.realPath(await Deno.makeTempDir({ prefix: "mcp-exec-skills-" }));
   const known = new Set<Digest>();
+  const noted = new Set<string>();
   const roots = {
     known,
     has: (root: Digest) => known.has(root),
     accept: (root: Digest) => void known.add(root),
+    folders: () => [...noted],
+    note: (folder: string) => void noted.add(folder),
+    forget: (folder: string) => void noted.delete(folder),
   };
   const places = skillPlaces({
     cwd: `${base}/project`,
@@ -777,6 +781,32 @@ Deno.test("SkillStore.list shows every place, and which skill hides which", asyn
   });
 });
 
+Deno.test("SkillStore.list shows what was written elsewhere as long as it is there, and finds it", async () => {
+  await withPlace(async (place) => {
+    const { base, store, roots } = place;
+    await store.save(draft("one"), { folder: `${base}/out/notes` });
+    await store.save(draft("again"), { folder: `${base}/out/../out/notes`, force: true });
+    deepStrictEqual(
+      (await store.list()).skills.map(({ name, origin, folder }) => [name, origin, folder]),
+      [
+        ["notes", "output", `${base}/out/notes`],
+      ],
+    );
+    strictEqual((await store.load("notes")).folder, `${base}/out/notes`);
+    await save(place);
+    const [own, other] = (await store.list()).skills;
+    deepStrictEqual([own!.origin, other!.origin, other!.shadowedBy], [
+      "project",
+      "output",
+      own!.folder,
+    ]);
+    strictEqual((await store.find("notes")).folder, own!.folder);
+    await store.remove(other!);
+    strictEqual((await store.list()).skills.length, 1);
+    deepStrictEqual(roots.folders(), []);
+  });
+});
+
 Deno.test("SkillStore.find offers the nearest names", async () => {
   await withPlace(async (place) => {
     await save(place);
@@ -809,6 +839,17 @@ Deno.test("skillPlaces takes the project's place and the user's for one in the h
   strictEqual(scopedPlace(context, "project").folder, "/home/me/.claude/skills");
   const env = { ...NO_ENV, get: () => "/elsewhere" };
   strictEqual(scopedPlace({ ...context, env }, "user").folder, "/elsewhere/skills");
+});
+
+Deno.test("createSkillRoots remembers folders, the last noted first", () => {
+  const database = openDatabase(undefined, { warn: () => {} });
+  let time = 0;
+  const roots = createSkillRoots(database, { now: () => ++time });
+  for (const folder of ["/a/one", "/b/two", "/a/one", "/c/three"]) roots.note(folder);
+  deepStrictEqual(roots.folders(), ["/c/three", "/a/one", "/b/two"]);
+  roots.forget("/a/one");
+  deepStrictEqual(roots.folders(), ["/c/three", "/b/two"]);
+  database.close();
 });
 
 Deno.test("createSkillRoots remembers roots in the database, outside of every skill (K4)", async () => {

@@ -49,8 +49,9 @@ const list = buildCommand<Record<never, never>, [], Invocation>({
   docs: {
     brief: "Show the skills of all places, and which hide which",
     fullDescription: `Shows every skill of the project (.claude/skills, .agents/skills) and yours
-(~/.claude/skills, claude/skills in your configuration folder). Where two have one name, the first
-is used. Reads what skills say of themselves; "skill verify" checks them.
+(~/.claude/skills, claude/skills in your configuration folder), and those written with --output.
+Where two have one name, the first is used. Reads what skills say of themselves; "skill verify"
+checks them.
 
 EXAMPLES
   mcp-exec skill list
@@ -77,8 +78,9 @@ EXAMPLES
 });
 
 function listLine(skill: SkillEntry, width: number): string {
-  const { name, kind, origin, problem, shadowedBy, description } = skill;
-  const note = problem ?? (shadowedBy === undefined ? description : `hidden by ${shadowedBy}`);
+  const { name, kind, origin, problem, shadowedBy, description, folder } = skill;
+  const about = origin === "output" ? `${folder}: ${description}` : description;
+  const note = problem ?? (shadowedBy === undefined ? about : `hidden by ${shadowedBy}`);
   const line = `${cleanLine(name, 64).padEnd(24)} ${kind.padEnd(8)} ${origin.padEnd(14)} ${
     cleanLine(note, 1_024)
   }`;
@@ -212,6 +214,10 @@ EXAMPLES
       throw new AppError("usage", "--accept goes with one skill", {
         hint: "write it behind the name: mcp-exec skill verify NAME --accept",
       });
+    }
+    if (accept !== undefined) {
+      const { requireUnlocked } = await import("../servers.ts");
+      await requireUnlocked(this.context, { config: this.config, what: "Skills accepted" });
     }
     await withStore(this, async (store) => {
       if (accept !== undefined) {

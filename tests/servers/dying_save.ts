@@ -16,7 +16,14 @@ function step(name: string): void {
 
 const store = createSkillStore({
   places: [],
-  roots: () => Promise.resolve({ has: () => true, accept: () => {} }),
+  roots: () =>
+    Promise.resolve({
+      has: () => true,
+      accept: () => {},
+      folders: () => [],
+      note: () => {},
+      forget: () => {},
+    }),
   now: () => 0,
   operations: {
     lstat: Deno.lstat,
