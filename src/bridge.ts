@@ -2,6 +2,7 @@
 // rate, answered from what is kept or sent, checked again and written to the journal here, whoever
 // asks.
 
+import { type Asker, type AskOptions, createAsking } from "./asking.ts";
 import {
   type CacheSettings,
   createMemoryCache,
@@ -16,23 +17,10 @@ import type { Environment } from "./context.ts";
 import { AppError, toAppError } from "./errors.ts";
 import { expandSpec } from "./expand.ts";
 import type { Digest } from "./hash.ts";
-import type { Journal, RunId } from "./journal.ts";
+import type { Journal } from "./journal.ts";
 import { bucketKey, createLimiter, type Limiter, rateOf, type RateRule } from "./limiter.ts";
-import {
-  CALL_TIMEOUT_MS,
-  MAX_ALL_CALLS_WAITING,
-  MAX_CALLS_IN_FLIGHT,
-  MAX_CALLS_WAITING,
-} from "./limits.ts";
 import { createListings, type WantedTool } from "./listings.ts";
-import {
-  nearestHint,
-  type ServerName,
-  type SessionId,
-  type ToolName,
-  toToolName,
-} from "./names.ts";
-import { createNotices, type Notices } from "./notices.ts";
+import { nearestHint, type ServerName, type ToolName, toToolName } from "./names.ts";
 import {
   checkAnswer,
   checkParams,
@@ -42,13 +30,7 @@ import {
   type ToolResult,
 } from "./payloads.ts";
 import { decide, decisionText, type PolicyLayer, refusal, refusalOfServer } from "./policy.ts";
-import {
-  createPool,
-  type Lease,
-  type OpenOptions,
-  type PoolBounds,
-  type ServerConnections,
-} from "./pool.ts";
+import { createPool, type OpenOptions, type PoolBounds, type ServerConnections } from "./pool.ts";
 import {
   fingerprintOf,
   type JsonObject,
@@ -60,7 +42,7 @@ import { cleanLine, quoteText } from "./text.ts";
 import { timeoutOf, type TimeoutRule } from "./timeouts.ts";
 import { type Connection, credentialsOf } from "./transport.ts";
 import { createSchemaChecker } from "./validate.ts";
-import { type Clock, createSlots, interruption, orInterrupted } from "./waiting.ts";
+import { type Clock, interruption, orInterrupted, type SlotBounds } from "./waiting.ts";
 
 export { unknownTool } from "./listings.ts";
 export type { CallTrace } from "./call_report.ts";
@@ -70,24 +52,13 @@ export type { ToolResult } from "./payloads.ts";
 export const DEPTH_KEY = "io.github.mcp-exec/depth";
 
 /** What a caller may set for one call. */
-export interface CallOptions {
-  readonly signal?: AbortSignal;
-  /** The run the call belongs to, for the journal. */
-  readonly run?: RunId;
-  /** Whose rate the call counts for; one for all calls without a session. */
-  readonly session?: SessionId;
+export interface CallOptions extends AskOptions {
   /** Servers the caller is narrowed to; every server of the bridge when absent. */
   readonly only?: ReadonlySet<ServerName>;
   /** Size of the parameters as JSON, where it is not `MAX_PARAMS_BYTES`. */
   readonly maxParamsBytes?: number;
-  /** Whether the server is asked to tell of its progress and its log, for the trace. */
-  readonly notices?: boolean | undefined;
-  /** How often this program stands above the call; told to the server, which may be this program. */
-  readonly depth?: number | undefined;
   /** Gets the call's trace when it has ended, well or not. */
   readonly onCall?: (trace: CallTrace) => void;
-  /** Called before connecting to the server; what it gives is called when that has ended. */
-  readonly onConnecting?: () => () => void;
 }
 
 /** The gate between programs and servers. */
@@ -165,33 +136,10 @@ export interface BridgeOptions {
   readonly results?: ResultCache;
   /** How many connections there may be, and for how long. */
   readonly bounds?: PoolBounds;
-  /** How many calls may be under way at once, and how many of one owner may wait for that. */
-  readonly queue?: { readonly inFlight?: number; readonly waiting?: number };
+  /** How many calls may be under way at once and how many may wait, of one owner and of all. */
+  readonly queue?: Partial<SlotBounds>;
   /** How time passes for connections that nobody uses. */
   readonly clock?: Clock;
-}
-
-/** Who asks something of a server, until when, and whose turn it takes. */
-interface Asker {
-  readonly spec: ServerSpec;
-  /** Its session, else its run: all who wait take turns by it. */
-  readonly owner: string;
-  /** Aborted when the caller leaves or the bridge ends. */
-  readonly signal: AbortSignal;
-  /** Gets what the server tells meanwhile. */
-  readonly notices?: Notices;
-  readonly depth?: number | undefined;
-  whenConnected: WantedTool["whenConnected"];
-}
-
-/** What is asked of a server. */
-interface Request {
-  readonly method: string;
-  readonly params: JsonObject;
-  /** A capability without which the server is not asked. */
-  readonly needed?: string;
-  /** The whole time allowed; that of the server's entry, or the default. */
-  readonly timeoutMs?: number | undefined;
 }
 
 /** A call on its way. */
@@ -208,17 +156,10 @@ export function createBridge(options: BridgeOptions): McpBridge {
   const limiter = options.limiter ?? createLimiter({ now });
   const results = options.results ?? createResultCache(createMemoryCache({ now, ...cache }));
   const checker = createSchemaChecker({ warn });
-  const slots = createSlots({
-    places: options.queue?.inFlight ?? MAX_CALLS_IN_FLIGHT,
-    waitingOfOne: options.queue?.waiting ?? MAX_CALLS_WAITING,
-    waiting: MAX_ALL_CALLS_WAITING,
-    refuse: tooManyWait,
-  });
   const closing = new AbortController();
   const ending = options.signal === undefined
     ? closing.signal
     : AbortSignal.any([closing.signal, options.signal]);
-  const joined = new WeakMap<AbortSignal, AbortSignal>();
   const fingerprint = onceEach(fingerprintOf);
   const credentials = onceEach((spec) => credentialsOf(expandSpec(spec, options.env)));
   const pool = createPool({
@@ -231,6 +172,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
         forget({ server: fingerprint(options.specs.get(name)!) });
       }),
   });
+  const { ask, askerFor } = createAsking({ pool, ending, queue: options.queue });
   const listings = createListings({
     catalog: options.catalog,
     take: (spec) => pool.take(spec),
@@ -344,68 +286,6 @@ export function createBridge(options: BridgeOptions): McpBridge {
     return result;
   }
 
-  /** What a server answers: every request of a program leaves here, in its turn and bounded. */
-  async function ask(asker: Asker, request: Request): Promise<unknown> {
-    const { spec, owner, notices, signal } = asker;
-    const { method, params, needed, timeoutMs } = request;
-    const giveBack = slots.takeNow() ?? await slots.take({ owner, signal });
-    try {
-      const lease = pool.takeNow(spec) ?? await connectionFor(asker);
-      try {
-        if (needed !== undefined && lease.connection.capabilities[needed] === undefined) {
-          throw new AppError("invalid", `Server "${spec.name}" offers no ${needed}`);
-        }
-        return await lease.connection.request(method, params, {
-          timeoutMs: timeoutMs ?? spec.timeoutMs ?? CALL_TIMEOUT_MS,
-          signal,
-          listener: notices && { owner, notices },
-        });
-      } finally {
-        lease.release();
-      }
-    } finally {
-      giveBack();
-    }
-  }
-
-  async function connectionFor({ spec, whenConnected }: Asker): Promise<Lease> {
-    const taking = pool.take(spec);
-    try {
-      return await whenConnected(() => taking);
-    } catch (error) {
-      // It may still come to who has left.
-      taking.then((lease) => lease.release(), () => {});
-      throw error;
-    }
-  }
-
-  // One for all calls of a run: they share its signal.
-  function untilEnd(signal: AbortSignal): AbortSignal {
-    const known = joined.get(signal) ?? AbortSignal.any([signal, ending]);
-    joined.set(signal, known);
-    return known;
-  }
-
-  function askerFor(spec: ServerSpec, call: CallOptions): Asker {
-    const signal = call.signal === undefined ? ending : untilEnd(call.signal);
-    if (signal.aborted) throw interruption(signal);
-    return {
-      spec,
-      owner: call.session ?? call.run ?? "",
-      signal,
-      ...(call.notices && { notices: createNotices() }),
-      depth: call.depth,
-      async whenConnected(connect) {
-        const ended = pool.isConnected(spec.name) ? undefined : call.onConnecting?.();
-        try {
-          return await orInterrupted(connect(), signal);
-        } finally {
-          ended?.();
-        }
-      },
-    };
-  }
-
   function askedOf(
     asker: Asker,
     { tool, params, call, progress }: {
@@ -479,13 +359,6 @@ export function createBridge(options: BridgeOptions): McpBridge {
       await pool.close();
     },
   };
-}
-
-function tooManyWait(bound: number): AppError {
-  return new AppError("limit", `Calls that wait for their turn are over the limit of ${bound}`, {
-    limit: { name: "waiting calls", limit: bound },
-    hint: "await some of them before the next ones are made",
-  });
 }
 
 /** `make` for each server, once. */

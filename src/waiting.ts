@@ -26,7 +26,7 @@ export async function orInterrupted<T>(
   }
 }
 
-/** Who waits for a place. */
+/** Who wants a place. */
 export interface PlaceRequest {
   /** Whose it is: places that come free go to all who wait in turn. */
   readonly owner?: string;
@@ -41,16 +41,18 @@ export interface Slots {
    */
   take(request?: PlaceRequest): Promise<() => void>;
   /** A place at once, where there is one. */
-  takeNow(): (() => void) | undefined;
+  takeNow(owner?: string): (() => void) | undefined;
   /** How many wait. */
   readonly waiting: number;
-  /** Whether whoever comes next has to wait. */
+  /** Whether no place is free. */
   readonly isFull: boolean;
 }
 
 /** How many places there are and who may wait for one; no bound where nothing is said. */
 export interface SlotBounds {
   readonly places: number;
+  /** How many of them one owner may have. */
+  readonly placesOfOne?: number;
   /** How many of one owner may wait, and how many of all. */
   readonly waitingOfOne?: number;
   readonly waiting?: number;
@@ -60,23 +62,40 @@ export interface SlotBounds {
 
 /** At most so many holders at once; the others wait, or leave when their signal is aborted. */
 export function createSlots(bounds: SlotBounds): Slots {
-  const { waitingOfOne = Infinity, waiting: waitingOfAll = Infinity } = bounds;
+  const { placesOfOne = Infinity, waitingOfOne = Infinity } = bounds;
+  const { waiting: waitingOfAll = Infinity } = bounds;
   /** Who waits by owner; the owner whose turn is next comes first. */
   const lines = new Map<string, (() => void)[]>();
+  /** Places in use by owner. */
+  const held = new Map<string, number>();
   let free = bounds.places;
   let waiting = 0;
 
-  function giveOn(): void {
-    const [next] = lines;
-    if (next === undefined) {
+  const mayHold = (owner: string) => free > 0 && (held.get(owner) ?? 0) < placesOfOne;
+
+  function hold(owner: string): () => void {
+    free--;
+    held.set(owner, (held.get(owner) ?? 0) + 1);
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
       free++;
-      return;
+      const left = held.get(owner)! - 1;
+      if (left === 0) held.delete(owner);
+      else held.set(owner, left);
+      giveOn();
+    };
+  }
+
+  // To the first of the round who may have it, and then to the end of the round with that owner.
+  function giveOn(): void {
+    for (const [owner, line] of lines) {
+      if (!mayHold(owner)) continue;
+      lines.delete(owner);
+      lines.set(owner, line);
+      return line[0]!(); // who leaves an empty line takes it out
     }
-    const [owner, line] = next;
-    // To the end of the round; `leave` takes an empty line out.
-    lines.delete(owner);
-    lines.set(owner, line);
-    line[0]!();
   }
 
   function leave(owner: string, line: (() => void)[], go: () => void): void {
@@ -85,22 +104,8 @@ export function createSlots(bounds: SlotBounds): Slots {
     if (line.length === 0) lines.delete(owner);
   }
 
-  function holder(): () => void {
-    let isHeld = true;
-    return () => {
-      if (isHeld) giveOn();
-      isHeld = false;
-    };
-  }
-
-  function takeNow(): (() => void) | undefined {
-    if (free === 0) return undefined;
-    free--;
-    return holder();
-  }
-
   return {
-    takeNow,
+    takeNow: (owner = "") => mayHold(owner) ? hold(owner) : undefined,
     get waiting() {
       return waiting;
     },
@@ -109,16 +114,15 @@ export function createSlots(bounds: SlotBounds): Slots {
     },
     async take({ owner = "", signal } = {}) {
       if (signal?.aborted) throw interruption(signal);
-      const place = takeNow();
-      if (place !== undefined) return place;
+      if (mayHold(owner)) return hold(owner);
       const line = lines.get(owner) ?? [];
       const bound = waiting >= waitingOfAll ? waitingOfAll : waitingOfOne;
       if (waiting >= waitingOfAll || line.length >= waitingOfOne) throw bounds.refuse!(bound);
-      await new Promise<void>((resolve, reject) => {
+      return await new Promise<() => void>((resolve, reject) => {
         const go = () => {
           leave(owner, line, go);
           signal?.removeEventListener("abort", onAbort);
-          resolve();
+          resolve(hold(owner));
         };
         const onAbort = () => {
           leave(owner, line, go);
@@ -129,7 +133,6 @@ export function createSlots(bounds: SlotBounds): Slots {
         waiting++;
         signal?.addEventListener("abort", onAbort, { once: true });
       });
-      return holder();
     },
   };
 }

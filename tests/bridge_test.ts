@@ -876,7 +876,7 @@ Deno.test("callTool refuses one of a thousand calls, and the others keep their o
     assert.equal(outcomes.filter((outcome) => outcome === "ok").length, 999);
     assert.deepEqual(order, order.toSorted((a, b) => a - b));
     assert.equal((await state()).calls, 1000);
-  }, { policy, queue: { waiting: 1000 } });
+  }, { policy, queue: { waitingOfOne: 1000 } });
 });
 
 Deno.test("callTool goes by a tool's hints once they are known, and trusts them only where told to (H26)", async () => {
@@ -1197,7 +1197,30 @@ Deno.test("callTool lets sessions take turns, however many calls one of them has
     await Promise.all(quick);
     assert.ok(order.length <= 12, String(order.length));
     await Promise.all(busy);
-  }, { queue: { inFlight: 2 } });
+  }, { queue: { places: 2 } });
+});
+
+Deno.test("callTool leaves places to other sessions while one has all that it may have (H11)", async () => {
+  await withBridge(async ({ bridge, state, held: arrived }) => {
+    await state();
+    const stop = new AbortController();
+    const busy = Array.from(
+      { length: MAX_CALLS_IN_FLIGHT + 10 },
+      () =>
+        failure(bridge.callTool("counting", "hold", {}, {
+          session: "busy" as SessionId,
+          signal: stop.signal,
+        })),
+    );
+    await eventually(async () => await arrived() === MAX_CALLS_IN_FLIGHT);
+    // Those calls are never answered, and this one is.
+    const { value } = await bridge.callTool("counting", "state", {}, {
+      session: "other" as SessionId,
+    });
+    assert.equal((value as State).underWay, MAX_CALLS_IN_FLIGHT + 1);
+    stop.abort();
+    await Promise.all(busy);
+  });
 });
 
 Deno.test("callTool holds a call to the deadline of its tool, and others to that of their server (H3)", async () => {

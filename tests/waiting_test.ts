@@ -55,6 +55,27 @@ Deno.test("createSlots gives places to owners in turn, however many of one wait"
   assert.equal(slots.waiting, 0);
 });
 
+Deno.test("createSlots gives one owner no more than its share", async () => {
+  const slots = createSlots({ places: 4, placesOfOne: 2 });
+  const a = [await slots.take({ owner: "a" }), slots.takeNow("a")!];
+  assert.equal(slots.takeNow("a"), undefined);
+  const third = slots.take({ owner: "a" });
+  const b = slots.takeNow("b")!;
+  assert.ok(!slots.isFull);
+  // What others give back is not for who has its share.
+  b();
+  assert.equal(slots.waiting, 1);
+  a[0]!();
+  const last = await third;
+  assert.equal(slots.takeNow("a"), undefined);
+  a[1]!();
+  last();
+  assert.equal(slots.waiting, 0);
+  const all = ["a", "a", "b", "b"].map((owner) => slots.takeNow(owner)!);
+  assert.ok(slots.isFull);
+  for (const leave of all) leave();
+});
+
 Deno.test("createSlots refuses who would wait beyond the bound of one owner or of all (H11)", async () => {
   const slots = createSlots({ places: 1, waitingOfOne: 2, waiting: 3, refuse });
   const leave = await slots.take();
