@@ -144,7 +144,8 @@ function commandLines(
 ): string[] {
   const [usage = "", ...rest] = (sections.get("USAGE") ?? "").split("\n\n");
   const flags = rowsOf(sections.get("FLAGS") ?? "");
-  const own = flags.filter((row) => !isIn(row, shared));
+  const takesAll = shared.every((row) => isIn(row, flags));
+  const own = takesAll ? flags.filter((row) => !isIn(row, shared)) : flags;
   const examples = sections.get("EXAMPLES");
   return [
     `.SS mcp\\-exec ${prose(words)}`,
@@ -156,7 +157,7 @@ function commandLines(
     ".PP",
     ...body(rest.join("\n\n")),
     ...rowLines(own),
-    ...(flags.length > own.length ? [".PP", "Takes the server options, too."] : []),
+    ...(takesAll ? [".PP", "Takes the server options, too."] : []),
     ...(examples === undefined ? [] : [".PP", "Examples:", ...verbatim(examples)]),
   ];
 }

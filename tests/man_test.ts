@@ -37,15 +37,25 @@ Deno.test("manPage has every command with its usage, flags and examples, in the 
   assert.ok(commands.some(({ words }) => words === "server add"));
   const shared = serverRows(commands);
   assert.ok(shared.length >= 4, "the server flags are not found");
+  const common = lines.indexOf(".SH SERVER OPTIONS");
   for (const { words, sections } of commands) {
     const usage = sections.get("USAGE")!.split("\n")[0]!.trim();
     assert.ok(lines.includes(`.B ${usage}`), usage);
-    for (const { name, text } of rowsOf(sections.get("FLAGS") ?? "")) {
-      const at = lines.findIndex((line, index) =>
-        line === `.B ${name}` && lines[index + 1] === text && lines[index - 1] === ".TP"
+    const start = lines.indexOf(`.SS mcp-exec ${words}`);
+    const end = lines.findIndex((line, index) => index > start && /^\.S[SH] /.test(line));
+    const section = lines.slice(start, end);
+    // The flags that name servers stand in one place for all commands that have them all.
+    const isWhole = section.includes("Takes the server options, too.");
+    const known = isWhole ? [...section, ...lines.slice(common)] : section;
+    const rows = rowsOf(sections.get("FLAGS") ?? "");
+    for (const { name, text } of rows) {
+      const at = known.findIndex((line, index) =>
+        line === `.B ${name}` && known[index + 1] === text && known[index - 1] === ".TP"
       );
       assert.ok(at > 0, `${name} of ${words} is not there`);
     }
+    const takesAll = shared.every(({ name }) => rows.some((row) => row.name === name));
+    assert.equal(isWhole, takesAll, words);
     for (const line of (sections.get("EXAMPLES") ?? "").split("\n")) {
       assert.ok(lines.includes(line.trim()), `${words}: ${line}`);
     }
