@@ -23,7 +23,7 @@ const ROWS: readonly (readonly string[])[] = [
   ],
   [
     ...words(
-      "channel stdio http transport introspect catalog asking bridge call_report listings payloads pool validate journal config skill_code tool_changes",
+      "channel stdio http secrets transport introspect catalog asking bridge call_report listings payloads pool validate journal config skill_code tool_changes",
     ),
     ...words(
       "clients client_edits policy_layers server_lint config_file discovery trust state figures",
@@ -112,7 +112,7 @@ const FACTS: readonly Fact[] = [
   },
   {
     says: "unwraps secrets",
-    allowed: ["transport", "http", "stdio", "process", "text"],
+    allowed: ["secrets", "http", "process", "text"],
     found: (use) => use === ".reveal",
   },
   {

@@ -31,6 +31,7 @@ import {
 } from "./payloads.ts";
 import { decide, decisionText, type PolicyLayer, refusal, refusalOfServer } from "./policy.ts";
 import { createPool, type OpenOptions, type PoolBounds, type ServerConnections } from "./pool.ts";
+import { credentialsOf } from "./secrets.ts";
 import {
   fingerprintOf,
   type JsonObject,
@@ -40,7 +41,7 @@ import {
 } from "./server.ts";
 import { cleanLine, quoteText } from "./text.ts";
 import { timeoutOf, type TimeoutRule } from "./timeouts.ts";
-import { type Connection, credentialsOf } from "./transport.ts";
+import type { Connection } from "./transport.ts";
 import { createSchemaChecker } from "./validate.ts";
 import { type Clock, interruption, orInterrupted, type SlotBounds } from "./waiting.ts";
 

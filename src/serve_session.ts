@@ -16,7 +16,7 @@ import { createServeTools, type ServeTools } from "./serve_tools.ts";
 import type { ServerSet } from "./servers.ts";
 import { openSession, type Session } from "./session.ts";
 import { skillStoreOver } from "./skills.ts";
-import { createSecretMask } from "./transport.ts";
+import { createSecretMask } from "./secrets.ts";
 import { maskHome } from "./text.ts";
 
 /** How servers are served. */

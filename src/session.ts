@@ -27,6 +27,7 @@ import { makePreview, type Preview } from "./preview.ts";
 import { recordResult } from "./recorded_result.ts";
 import { createResults } from "./results.ts";
 import type { CodeExecutor, LogEntry, RunReport } from "./sandbox.ts";
+import { createSecretMask } from "./secrets.ts";
 import type { ServerInfo, ServerSpec } from "./server.ts";
 import { freeName, type ServerSet } from "./servers.ts";
 import type { MountedSkills } from "./skill_mount.ts";
@@ -38,7 +39,7 @@ import {
   type SessionState,
   type StateStorage,
 } from "./state.ts";
-import { type Connection, createSecretMask } from "./transport.ts";
+import type { Connection } from "./transport.ts";
 import { openWorkspace, WORKSPACE_FOLDER, type WorkspaceOptions } from "./workspace.ts";
 
 /** What to run. */

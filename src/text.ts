@@ -55,7 +55,7 @@ const MASK = "***";
 
 /**
  * A value that must never be shown: every way of printing or serialising it gives a mask.
- * Only `transport` and `process` may call `reveal`.
+ * Only `secrets`, `http` and `process` may call `reveal`.
  */
 export class Secret {
   readonly #value: string;

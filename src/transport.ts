@@ -11,15 +11,14 @@ import {
 } from "./channel.ts";
 import type { Environment } from "./context.ts";
 import { AppError } from "./errors.ts";
-import { expandSpec } from "./expand.ts";
-import { type Digest, digestOfJson } from "./hash.ts";
 import { type HttpLink, openHttp } from "./http.ts";
 import { CLOSE_GRACE_MS, CONNECT_TIMEOUT_MS, formatDuration } from "./limits.ts";
 import type { ServerName } from "./names.ts";
 import { settles } from "./process.ts";
+import { type Mask, maskOf, maskValue } from "./secrets.ts";
 import type { JsonObject, ProtocolEra, ServerInfo, ServerSpec } from "./server.ts";
 import { StdioTransport } from "./stdio.ts";
-import { cleanLine, maskArguments, quoteText, type Secret } from "./text.ts";
+import { cleanLine, quoteText } from "./text.ts";
 import { REFUSED_CODE } from "./wire.ts";
 
 export type { RequestOptions } from "./channel.ts";
@@ -184,17 +183,18 @@ async function tryWay(
           (channel.isLost ? link.ended("before the handshake") : explain(error, "initialize")),
     };
   }
-  return { connection: connectionOver(spec, { channel, client, link, sdk, options }) };
+  return { connection: connectionOver(spec, { channel, client, link, sdk, options, mask }) };
 }
 
 function connectionOver(
   spec: ServerSpec,
-  { channel, client, link, sdk, options }: {
+  { channel, client, link, sdk, options, mask }: {
     channel: Channel;
     client: Client;
     link: Link;
     sdk: Sdk;
     options: ConnectOptions;
+    mask: Mask;
   },
 ): Connection {
   const version = client.getNegotiatedProtocolVersion()!;
@@ -218,14 +218,14 @@ function connectionOver(
   return {
     spec,
     identity: {
-      name: identity?.name ?? "",
-      version: identity?.version ?? "",
-      ...(identity?.title !== undefined && { title: identity.title }),
+      name: mask(identity?.name ?? ""),
+      version: mask(identity?.version ?? ""),
+      ...(identity?.title !== undefined && { title: mask(identity.title) }),
     },
     protocolVersion: version,
     era,
     capabilities,
-    ...(instructions !== undefined && { instructions }),
+    ...(instructions !== undefined && { instructions: mask(instructions) }),
     request: async (method, params, bounds) => {
       if (asksForLog && bounds.listener !== undefined) {
         asksForLog = false;
@@ -233,7 +233,10 @@ function connectionOver(
         channel.request("logging/setLevel", { level: LOG_LEVEL }, { timeoutMs: LOG_TIMEOUT_MS })
           .catch(() => {});
       }
-      const result = await channel.request(method, params, bounds);
+      const given = await channel.request(method, params, bounds);
+      // A list and a failure are to be read, not data: no server needs to repeat its secrets there.
+      const isText = method.endsWith("/list") || given["isError"] === true;
+      const result = isText ? maskValue(given, mask) : given;
       if (era === "legacy" || result["resultType"] !== "input_required") return result;
       throw new AppError("server", `Server "${spec.name}" asks for input to go on with ${method}`, {
         hint: "this program has nobody to ask: call a tool that needs no input",
@@ -383,80 +386,4 @@ function rejectOn(signal: AbortSignal): Promise<never> {
     if (signal.aborted) reject(signal.reason);
     else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
-}
-
-/** A digest of every secret value that `spec` reaches its server with; nothing else leaves here. */
-export function credentialsOf(spec: ServerSpec): Digest {
-  const revealAll = (values: Readonly<Record<string, Secret>>) =>
-    Object.fromEntries(Object.entries(values).map(([key, value]) => [key, value.reveal()]));
-  if (spec.transport === "http") {
-    return digestOfJson(["http", spec.url.reveal(), revealAll(spec.headers)]);
-  }
-  if (spec.transport === "embedded") return digestOfJson(["embedded"]);
-  return digestOfJson(["stdio", spec.command, spec.args, revealAll(spec.env)]);
-}
-
-// Shorter values stand for themselves too often: a mask for them would eat the text around.
-const MIN_MASKED_CHARS = 6;
-
-/**
- * A function that takes every secret value of `specs` out of a text, variables put in as for
- * connecting. It reads nothing before it is called, and nothing of an entry nobody trusted.
- */
-export function createSecretMask(
-  specs: Iterable<ServerSpec>,
-  env: Environment,
-): (text: string) => string {
-  let mask: ((text: string) => string) | undefined;
-  return (text) => {
-    mask ??= maskSecrets([...specs].flatMap((spec) => spec.untrusted ? [] : secretsOf(spec, env)));
-    return mask(text);
-  };
-}
-
-/** A function that takes every secret value of `spec` out of a text. */
-function maskOf(spec: ServerSpec): (text: string) => string {
-  return maskSecrets(secretsIn(spec));
-}
-
-function secretsOf(spec: ServerSpec, env: Environment): string[] {
-  try {
-    return secretsIn(expandSpec(spec, env));
-  } catch {
-    return secretsIn(spec); // it cannot be connected to, either
-  }
-}
-
-function secretsIn(spec: ServerSpec): string[] {
-  const secrets: string[] = [];
-  if (spec.transport === "stdio") {
-    for (const value of Object.values(spec.env)) secrets.push(value.reveal());
-    const shown = maskArguments(spec.args);
-    for (const [index, arg] of spec.args.entries()) {
-      if (shown[index] !== arg) secrets.push(arg, arg.slice(arg.indexOf("=") + 1));
-    }
-  } else if (spec.transport === "http") {
-    for (const value of Object.values(spec.headers)) {
-      // The token alone, as a server may show it, without the word before it.
-      secrets.push(value.reveal(), value.reveal().split(" ").at(-1)!);
-    }
-    const text = spec.url.reveal();
-    if (URL.canParse(text)) {
-      const url = new URL(text);
-      secrets.push(url.href, url.username, url.password, ...url.searchParams.values());
-    }
-  }
-  return secrets;
-}
-
-// Each secret also as it stands in JSON, in a URL and, as of headers, in Base64.
-function maskSecrets(secrets: readonly string[]): (text: string) => string {
-  const forms = secrets.filter((secret) => secret.length >= MIN_MASKED_CHARS).flatMap((secret) => [
-    secret,
-    JSON.stringify(secret).slice(1, -1),
-    encodeURIComponent(secret.toWellFormed()),
-    new TextEncoder().encode(secret).toBase64(),
-  ]);
-  const known = [...new Set(forms)].sort((a, b) => b.length - a.length);
-  return (text) => known.reduce((masked, secret) => masked.replaceAll(secret, "***"), text);
 }
