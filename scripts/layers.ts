@@ -25,6 +25,7 @@ const ROWS: readonly (readonly string[])[] = [
     ...words(
       "channel stdio http secrets transport introspect catalog asking bridge call_report listings payloads pool validate journal config skill_code tool_changes",
     ),
+    ...words("sign_ins oauth sign_in_listener"),
     ...words(
       "clients client_edits policy_layers server_lint config_file discovery trust state figures",
     ),
@@ -37,7 +38,7 @@ const ROWS: readonly (readonly string[])[] = [
   ),
   [
     ...words(
-      "render flags run_output server_validate skill_runs skill_saving complete call_params policy_views figure_views run_views doctor demo_server demo_issue_tools demo_tracker",
+      "render flags run_output server_validate skill_runs skill_saving complete call_params policy_views login_commands server_login figure_views run_views doctor demo_server demo_issue_tools demo_tracker",
     ),
     ...words("demo_data demo_views"),
     ...words("serve serve_catalog serve_keys serve_protocol serve_results serve_session"),
@@ -81,7 +82,7 @@ const FACTS: readonly Fact[] = [
   },
   {
     says: "reaches the network",
-    allowed: ["transport", "http"],
+    allowed: ["transport", "http", "oauth"],
     found: (use) =>
       /^(?:fetch|WebSocket|WebSocketStream|EventSource|WebTransport)$/.test(use) ||
       /^Deno\.(?:connect\w*|startTls|resolveDns|createHttpClient)$/.test(use) ||
@@ -90,7 +91,7 @@ const FACTS: readonly Fact[] = [
   },
   {
     says: "listens",
-    allowed: ["serve", "daemon"],
+    allowed: ["serve", "daemon", "sign_in_listener"],
     found: (use) => /^Deno\.(?:serve|listen\w*)$/.test(use),
   },
   {
@@ -112,7 +113,7 @@ const FACTS: readonly Fact[] = [
   },
   {
     says: "unwraps secrets",
-    allowed: ["secrets", "http", "process", "text"],
+    allowed: ["secrets", "http", "process", "text", "sign_ins", "oauth"],
     found: (use) => use === ".reveal",
   },
   {

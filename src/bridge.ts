@@ -119,6 +119,8 @@ export interface BridgeOptions {
   readonly onConnect?: (name: ServerName) => void;
   /** Shows what takes a while. */
   readonly progress?: NonNullable<OpenOptions["progress"]>;
+  /** Sign-ins at servers over HTTP. */
+  readonly signIns?: NonNullable<OpenOptions["signIns"]>;
   /** Counts the tokens of parameters and values, for reports that show them. */
   readonly countTokens?: (text: string) => number;
   /** Once it is aborted, whatever is under way ends and nothing more is opened. */

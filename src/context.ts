@@ -28,7 +28,7 @@ export interface Paths {
 /** The path of a file of ours; undefined where nothing can be kept. */
 export function dataFile(
   { data }: Paths,
-  name: "mcp-exec.db" | "engine.wasm" | "handles",
+  name: "mcp-exec.db" | "engine.wasm" | "handles" | "sign-ins",
 ): string | undefined {
   return data === undefined ? undefined : `${data}/${name}`;
 }
@@ -69,6 +69,8 @@ export interface Context {
    * in a pipe, and with `CI` set.
    */
   confirm?(question: string): Promise<boolean>;
+  /** Asks on the terminal and gives the line that was typed; absent as `confirm` is. */
+  ask?(question: string): Promise<string>;
   /** Width of the terminal in columns. */
   readonly columns: number;
   /** Aborted on Ctrl-C and SIGTERM; its reason is an `interrupted` error. */
@@ -115,7 +117,11 @@ export function createContext(view: ProcessView): Context {
     readInput: (maxBytes) => readInput(maxBytes, interrupt.signal),
     streams: () => ({ input: Deno.stdin.readable, output: Deno.stdout.writable }),
     isTerminal,
-    ...(canAsk && { confirm: (question) => askTerminal(question, writeError, interrupt.signal) }),
+    ...(canAsk && {
+      confirm: async (question) =>
+        /^y(?:es)?$/i.test(await askTerminal(`${question} [y/N] `, writeError, interrupt.signal)),
+      ask: (question) => askTerminal(question, writeError, interrupt.signal),
+    }),
     columns: terminalColumns(),
     signal: interrupt.signal,
     now: () => Date.now(),
@@ -224,12 +230,12 @@ async function askTerminal(
   question: string,
   write: (text: string) => void,
   signal: AbortSignal,
-): Promise<boolean> {
-  write(`${question} [y/N] `);
+): Promise<string> {
+  write(question);
   const reader = Deno.stdin.readable.getReader();
   try {
     const { value } = await Promise.race([reader.read(), rejection(signal)]);
-    return /^y(?:es)?$/i.test(new TextDecoder().decode(value).trim());
+    return new TextDecoder().decode(value).trim();
   } finally {
     reader.releaseLock();
   }

@@ -5,7 +5,8 @@ import type { FetchLike, Transport } from "@modelcontextprotocol/client";
 import { AppError } from "./errors.ts";
 import { MIN_RECONNECT_MS } from "./limits.ts";
 import type { HttpSpec } from "./server.ts";
-import { cleanLine, quoteText } from "./text.ts";
+import type { ServerSignIn } from "./sign_ins.ts";
+import { cleanLine, quoteText, type Secret } from "./text.ts";
 import { boundResponse, type StreamEnd } from "./wire.ts";
 
 /** A way to a server over HTTP, not yet open. */
@@ -27,12 +28,15 @@ export interface HttpOptions {
   readonly clientVersion: string;
   /** Takes the server's secrets out of a text. */
   readonly mask: (text: string) => string;
+  /** The sign-in at the server, used where its entry gives no `Authorization` itself. */
+  readonly signIn?: ServerSignIn | undefined;
 }
 
 /** A link to the server of `spec`; throws `invalid` for a URL or header that cannot be used. */
 export function openHttp(spec: HttpSpec, options: HttpOptions): HttpLink {
   const { sdk, sse, mask } = options;
   const { url, headers } = addressOf(spec, options.clientVersion);
+  const signIn = headers.has("authorization") ? undefined : options.signIn;
   let failure: AppError | undefined;
   let lost = () => {};
   const boundedFetch: FetchLike = async (target, init) => {
@@ -46,7 +50,7 @@ export function openHttp(spec: HttpSpec, options: HttpOptions): HttpLink {
       if (sse) lost();
     };
     try {
-      return await fetchBounded(spec, { target, init, mask, onEnd });
+      return await fetchBounded(spec, { target, init, mask, onEnd, signIn });
     } catch (error) {
       note(error instanceof AppError ? error : undefined);
       throw error;
@@ -129,17 +133,29 @@ function userInfoOf({ username, password }: URL, { name }: HttpSpec): string {
 
 async function fetchBounded(
   spec: HttpSpec,
-  { target, init, mask, onEnd }: {
+  { target, init, mask, onEnd, signIn }: {
     target: string | URL;
     init: RequestInit | undefined;
     mask: (text: string) => string;
     onEnd: StreamEnd;
+    signIn: ServerSignIn | undefined;
   },
 ): Promise<Response> {
   let response: Response;
+  // A token goes to the place it was given for alone.
+  const isHome = new URL(target).origin === new URL(spec.url.reveal()).origin;
+  const token = isHome ? await signIn?.token() : undefined;
   try {
-    response = await fetch(target, init);
+    response = await fetch(target, withToken(init, token));
+    if (response.status === 401 && token !== undefined) {
+      const other = await signIn!.renewed(token);
+      if (other !== undefined) {
+        await response.body?.cancel();
+        response = await fetch(target, withToken(init, other));
+      }
+    }
   } catch (error) {
+    if (error instanceof AppError) throw error;
     if (init?.signal?.aborted) throw error;
     throw unreachable(spec, { error, target, mask });
   }
@@ -149,6 +165,13 @@ async function fetchBounded(
     throw refusal;
   }
   return await boundResponse(response, { server: spec, onEnd });
+}
+
+function withToken(init: RequestInit | undefined, token: Secret | undefined) {
+  if (token === undefined) return init;
+  const headers = new Headers(init?.headers);
+  headers.set("authorization", `Bearer ${token.reveal()}`);
+  return { ...init, headers };
 }
 
 function unreachable(
@@ -178,7 +201,9 @@ function refusalOf(
     return new AppError("sign-in", `Server "${spec.name}" asks for sign-in`, {
       hint: given
         ? 'it refused the token in "Authorization": check that it is current and wide enough'
-        : 'pass a token with --header "Authorization: Bearer ...", or in "headers" of its entry',
+        : spec.origin === "flag"
+        ? `mcp-exec server login ${spec.shownUrl}, or pass --header "Authorization: Bearer ..."`
+        : `mcp-exec server login ${spec.name}`,
       detail: [`it answered HTTP ${response.status}`],
     });
   }

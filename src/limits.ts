@@ -55,6 +55,14 @@ export const MAX_BACKOFF_MS = 60_000;
 export const CLOSE_GRACE_MS = 500;
 /** Time a command gets to close what it opened after Ctrl-C: more than two of those graces. */
 export const INTERRUPT_GRACE_MS = 3_000;
+/** How long a person may take to sign in, and one request of it may. */
+export const SIGN_IN_WAIT_MS = 5 * 60_000;
+export const SIGN_IN_REQUEST_MS = 20_000;
+/** How long before a token's end it is renewed. */
+export const RENEW_BEFORE_MS = 30_000;
+/** What one answer of a sign-in and one kept sign-in may hold, and an address that is pasted. */
+export const MAX_SIGN_IN_BYTES = 256 * KIB;
+export const MAX_PASTED_BYTES = 16 * KIB;
 /** How long something takes before a person is told of it on a terminal. */
 export const PROGRESS_DELAY_MS = 500;
 

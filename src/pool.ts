@@ -20,6 +20,7 @@ import {
 import type { ServerName } from "./names.ts";
 import type { Progress } from "./progress.ts";
 import { describeSpec, type ServerSpec } from "./server.ts";
+import type { SignIns } from "./sign_ins.ts";
 import { cleanLine, quoteText } from "./text.ts";
 import { connect, type Connection } from "./transport.ts";
 import { VERSION } from "./version.ts";
@@ -34,6 +35,8 @@ export interface OpenOptions {
   readonly onConnect?: (name: ServerName) => void;
   /** Shows what takes a while. */
   readonly progress?: Progress;
+  /** Sign-ins at servers over HTTP. */
+  readonly signIns?: Pick<SignIns, "of">;
   readonly signal?: AbortSignal;
 }
 
@@ -61,6 +64,7 @@ export async function openConnection(spec: ServerSpec, options: OpenOptions): Pr
       warn: options.warn,
       clientVersion: VERSION,
       ...(era !== undefined && { era }),
+      ...(options.signIns !== undefined && { signIns: options.signIns }),
       ...(options.signal !== undefined && { signal: options.signal }),
     });
     if (connection.era !== era) options.catalog.rememberEra(spec, connection.era);

@@ -114,6 +114,40 @@ export function killAllGroups(): void {
   live.clear();
 }
 
+/** Opens an address in the person's browser, where there is one; says nothing where there is none. */
+export function openInBrowser(
+  url: string,
+  { env, platform }: { readonly env: Environment; readonly platform: string },
+): void {
+  const [command, ...args] = BROWSERS[platform] ?? BROWSERS["linux"]!;
+  try {
+    // On its own: the browser stays when this program ends.
+    new Deno.Command(command!, {
+      args: [...args, url],
+      env: Object.fromEntries(
+        Object.entries(env.toObject()).filter(([name]) => isInherited(name) || isDisplay(name)),
+      ),
+      clearEnv: true,
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+      detached: true,
+    }).spawn().unref();
+  } catch {
+    // The address was printed.
+  }
+}
+
+const BROWSERS: Readonly<Record<string, readonly string[]>> = {
+  linux: ["xdg-open"],
+  darwin: ["open"],
+  windows: ["rundll32", "url.dll,FileProtocolHandler"],
+};
+
+function isDisplay(name: string): boolean {
+  return /^(?:DISPLAY|WAYLAND_DISPLAY|DBUS_SESSION_BUS_ADDRESS|BROWSER)$/.test(name);
+}
+
 function start(options: SpawnOptions): Deno.ChildProcess {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(options.env)) {

@@ -85,6 +85,17 @@ export function createProgress(
     schedule(0);
   }
 
+  async function held<T>(work: () => Promise<T>): Promise<T> {
+    isHeld = true;
+    stop();
+    try {
+      return await work();
+    } finally {
+      isHeld = false;
+      schedule(FRAME_MS);
+    }
+  }
+
   return {
     progress: {
       begin(text) {
@@ -123,16 +134,10 @@ export function createProgress(
         context.writeError(text);
       },
       ...(context.confirm && {
-        async confirm(question: string) {
-          isHeld = true;
-          stop();
-          try {
-            return await context.confirm!(question);
-          } finally {
-            isHeld = false;
-            schedule(FRAME_MS);
-          }
-        },
+        confirm: (question: string) => held(() => context.confirm!(question)),
+      }),
+      ...(context.ask && {
+        ask: (question: string) => held(() => context.ask!(question)),
       }),
     },
   };

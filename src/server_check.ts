@@ -2,7 +2,7 @@
 // Calls no tool.
 
 import type { Catalog } from "./catalog.ts";
-import type { Context } from "./context.ts";
+import { type Context, dataFile } from "./context.ts";
 import { type AppError, toAppError } from "./errors.ts";
 import { introspect } from "./introspect.ts";
 import type { ServerName, ToolName } from "./names.ts";
@@ -10,6 +10,7 @@ import { openConnection } from "./pool.ts";
 import type { Progress } from "./progress.ts";
 import { definitionTokens, type Finding, lintServer, toolTokens } from "./server_lint.ts";
 import type { ProtocolEra, ServerInfo, ServerSpec } from "./server.ts";
+import { createSignIns } from "./sign_ins.ts";
 
 /** What a look at one server gave; times in milliseconds. */
 export interface ServerCheck {
@@ -58,6 +59,7 @@ export async function checkServer(
       env: context.env,
       signal,
       progress,
+      signIns: createSignIns({ folder: dataFile(context.paths, "sign-ins"), now: context.now }),
       warn: (message) => warnings.push(message),
     });
     const connected = performance.now();

@@ -30,6 +30,7 @@ import type { CodeExecutor, LogEntry, RunReport } from "./sandbox.ts";
 import { createSecretMask } from "./secrets.ts";
 import type { ServerInfo, ServerSpec } from "./server.ts";
 import { freeName, type ServerSet } from "./servers.ts";
+import { createSignIns } from "./sign_ins.ts";
 import type { MountedSkills } from "./skill_mount.ts";
 import type { Skill } from "./skills.ts";
 import { countTokens, TOKENIZER } from "./stats.ts";
@@ -149,6 +150,7 @@ export async function openSession(
     signal: context.signal,
     ...(options.onConnect && { onConnect: options.onConnect }),
     ...(options.progress && { progress: options.progress }),
+    signIns: createSignIns({ folder: dataFile(context.paths, "sign-ins"), now: context.now }),
   };
   let named: NamedServers;
   try {

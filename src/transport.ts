@@ -17,6 +17,7 @@ import type { ServerName } from "./names.ts";
 import { settles } from "./process.ts";
 import { type Mask, maskOf, maskValue } from "./secrets.ts";
 import type { JsonObject, ProtocolEra, ServerInfo, ServerSpec } from "./server.ts";
+import type { SignIns } from "./sign_ins.ts";
 import { StdioTransport } from "./stdio.ts";
 import { cleanLine, quoteText } from "./text.ts";
 import { REFUSED_CODE } from "./wire.ts";
@@ -65,6 +66,8 @@ export interface ConnectOptions {
   readonly warn: (message: string) => void;
   /** The program's version, as the server is told. */
   readonly clientVersion: string;
+  /** Sign-ins at servers over HTTP. */
+  readonly signIns?: Pick<SignIns, "of">;
 }
 
 /**
@@ -284,8 +287,10 @@ async function openLink(
     return { ...plain, transport: await spec.open() as Transport };
   }
   if (spec.transport === "http") {
-    const { clientVersion } = options;
-    return { ...plain, ...openHttp(spec, { sdk, sse: way === "sse", clientVersion, mask }) };
+    const { clientVersion, signIns } = options;
+    const signIn = signIns?.of(spec.url);
+    const parts = { sdk, sse: way === "sse", clientVersion, mask, signIn };
+    return { ...plain, ...openHttp(spec, parts) };
   }
   const { env, warn } = options;
   const transport = new StdioTransport(spec, { env, warn, mask });

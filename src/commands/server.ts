@@ -17,6 +17,7 @@ import {
   trustLines,
 } from "../flags.ts";
 import { equalDigests } from "../hash.ts";
+import { login, logout } from "../login_commands.ts";
 import { toServerName } from "../names.ts";
 import { refuseUnattended } from "../policy_layers.ts";
 import { countOf, formatAge } from "../render.ts";
@@ -463,5 +464,5 @@ EXAMPLES
   mcp-exec server list
   mcp-exec server add memory -- npx -y @modelcontextprotocol/server-memory
   mcp-exec server trust database`,
-  commands: { list, info, validate, trust, add, remove, import: takeOver },
+  commands: { list, info, validate, trust, add, remove, import: takeOver, login, logout },
 };

@@ -1,0 +1,132 @@
+// Sign-ins at servers over HTTP: their tokens stand in the data folder for this user only, each for
+// one URL. Nothing here shows a token, and one process at a time renews it.
+
+import { ensureFolder, removeFile, withLock, writeFileAtomic } from "./disk.ts";
+import { AppError } from "./errors.ts";
+import { digestOf } from "./hash.ts";
+import { MAX_SIGN_IN_BYTES, RENEW_BEFORE_MS } from "./limits.ts";
+import type { SignInState } from "./oauth.ts";
+import { readTextFile } from "./read.ts";
+import { isObject } from "./server.ts";
+import { Secret } from "./text.ts";
+
+/** The sign-in at one server. */
+export interface ServerSignIn {
+  /** The token to send, renewed when it is about to expire; undefined without a sign-in. */
+  token(): Promise<Secret | undefined>;
+  /** Another token than `used`, which the server refused; undefined where there is none to get. */
+  renewed(used: Secret): Promise<Secret | undefined>;
+}
+
+/** The sign-ins of this user. */
+export interface SignIns {
+  /** The sign-in at the server with that address. */
+  of(url: Secret): ServerSignIn;
+  save(url: Secret, state: SignInState): Promise<void>;
+  /** Whether there was one. */
+  remove(url: Secret): Promise<boolean>;
+}
+
+/** How sign-ins are kept. */
+export interface SignInOptions {
+  /** Undefined where nothing can be kept. */
+  readonly folder: string | undefined;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Asks for new tokens; throws `sign-in` where a person has to. */
+  readonly renew?: (url: string, state: SignInState) => Promise<SignInState>;
+}
+
+async function renewByProtocol(url: string, state: SignInState): Promise<SignInState> {
+  return await (await import("./oauth.ts")).renewTokens(url, state);
+}
+
+/** The sign-ins in `folder`. */
+export function createSignIns(
+  { folder, now, renew = renewByProtocol }: SignInOptions,
+): SignIns {
+  // The name says nothing of the server: its address may hold a secret.
+  const fileOf = (url: string) => `${folder}/${digestOf(url).replace(/^.*:/, "")}.json`;
+
+  async function read(url: string): Promise<SignInState | undefined> {
+    if (folder === undefined) return undefined;
+    const path = fileOf(url);
+    if (!await Deno.lstat(path).then(() => true, () => false)) return undefined;
+    const text = await readTextFile(path, { maxBytes: MAX_SIGN_IN_BYTES });
+    try {
+      const { version, ...state } = JSON.parse(text);
+      if (version === VERSION && isObject(state.tokens)) return state as SignInState;
+    } catch {
+      // What cannot be read is as good as none.
+    }
+    return undefined;
+  }
+
+  async function write(url: string, state: SignInState): Promise<void> {
+    if (folder === undefined) {
+      throw new AppError("failure", "A sign-in cannot be kept: no data folder is known", {
+        hint: "set MCP_EXEC_DATA_DIR",
+      });
+    }
+    await ensureFolder(folder);
+    const text = JSON.stringify({ version: VERSION, ...state });
+    await writeFileAtomic(fileOf(url), text, { mode: 0o600 });
+  }
+
+  async function renewed(url: string, used: string): Promise<Secret | undefined> {
+    if (await read(url) === undefined) return undefined;
+    return await withLock(`${fileOf(url)}.lock`, async () => {
+      const state = await read(url);
+      const token = accessOf(state);
+      // Somebody else was first.
+      if (token !== undefined && token !== used) return new Secret(token);
+      if (state?.tokens?.["refresh_token"] === undefined) return undefined;
+      try {
+        const next = await renew(url, state);
+        await write(url, next);
+        return new Secret(accessOf(next)!);
+      } catch (error) {
+        if (!(error instanceof AppError) || error.kind !== "sign-in") throw error;
+        await removeFile(fileOf(url));
+        return undefined;
+      }
+    });
+  }
+
+  return {
+    of(secret) {
+      const url = addressOf(secret);
+      return {
+        async token() {
+          const state = await read(url);
+          const token = accessOf(state);
+          if (token === undefined) return undefined;
+          const isOld = (state?.expiresAt ?? Infinity) - RENEW_BEFORE_MS < now();
+          return isOld ? await renewed(url, token) ?? new Secret(token) : new Secret(token);
+        },
+        renewed: (used) => renewed(url, used.reveal()),
+      };
+    },
+    save: (secret, state) => write(addressOf(secret), state),
+    async remove(secret) {
+      const url = addressOf(secret);
+      if (folder === undefined) return false;
+      const isThere = await Deno.lstat(fileOf(url)).then(() => true, () => false);
+      if (isThere) await removeFile(fileOf(url));
+      return isThere;
+    },
+  };
+}
+
+const VERSION = 1;
+
+function accessOf(state: SignInState | undefined): string | undefined {
+  const token = state?.tokens?.["access_token"];
+  return typeof token === "string" ? token : undefined;
+}
+
+// Another spelling of an address is the same place.
+function addressOf(secret: Secret): string {
+  const text = secret.reveal();
+  return URL.canParse(text) ? new URL(text).href.replace(/#.*$/, "") : text;
+}
