@@ -130,6 +130,7 @@ export function createAsking({ pool, ending, queue }: AskingParts): Asking {
       const giveBack = slots.takeNow(owner) ?? await slots.take({ owner, signal });
       try {
         const lease = pool.takeNow(spec) ?? await connectionFor(asker);
+        let isLate = false;
         try {
           if (needed !== undefined && lease.connection.capabilities[needed] === undefined) {
             throw new AppError("invalid", `Server "${spec.name}" offers no ${needed}`);
@@ -139,8 +140,11 @@ export function createAsking({ pool, ending, queue }: AskingParts): Asking {
             signal,
             listener: notices && { owner, notices },
           });
+        } catch (error) {
+          isLate = error instanceof AppError && error.kind === "timeout";
+          throw error;
         } finally {
-          lease.release();
+          lease.release(isLate);
         }
       } finally {
         giveBack();

@@ -95,8 +95,8 @@ export interface Pool {
 /** The use of a connection, until it is given back. */
 export interface Lease {
   readonly connection: Connection;
-  /** Ends the use. */
-  release(): void;
+  /** Ends the use; a connection `inDoubt`, as after a deadline, is asked before its next one. */
+  release(inDoubt?: boolean): void;
 }
 
 /** How a server is connected to just now. */
@@ -147,6 +147,7 @@ interface Entry {
   uses: number;
   /** When the last use ended. */
   usedAt: number;
+  isInDoubt: boolean;
   checking?: Promise<boolean> | undefined;
 }
 
@@ -155,8 +156,8 @@ interface Server {
   /** The oldest first. */
   readonly entries: Set<Entry>;
   readonly backoff: Backoff;
-  /** Whether it ever refused to be connected to once more. */
-  isFull: boolean;
+  /** Until when it is not connected to once more, having refused that. */
+  fullUntil: number;
 }
 
 /** A pool that opens nothing until it is asked to. */
@@ -177,7 +178,7 @@ export function createPool(options: PoolOptions): Pool {
 
   function serverOf(name: ServerName): Server {
     const known = servers.get(name) ??
-      { name, entries: new Set(), backoff: createBackoff(name, clock.now), isFull: false };
+      { name, entries: new Set(), backoff: createBackoff(name, clock.now), fullUntil: -Infinity };
     servers.set(name, known);
     return known;
   }
@@ -185,7 +186,8 @@ export function createPool(options: PoolOptions): Pool {
   function addEntry(server: Server, open: (entry: Entry) => Promise<Connection>): Entry {
     const time = clock.now();
     const { round } = server.backoff;
-    const entry = { server, round, openedAt: time, usedAt: time, uses: 0 } as unknown as Entry;
+    const times = { openedAt: time, usedAt: time };
+    const entry = { server, round, ...times, uses: 0, isInDoubt: false } as unknown as Entry;
     server.entries.add(entry);
     entry.opening = open(entry);
     return entry;
@@ -280,8 +282,8 @@ export function createPool(options: PoolOptions): Pool {
       if (least === undefined || entry.uses < least.uses) least = entry;
     }
     if (least !== undefined) {
-      const mayGrow = spec.transport === "http" && !server.isFull && !places.isFull &&
-        server.entries.size < MAX_HTTP_CONNECTIONS;
+      const mayGrow = spec.transport === "http" && !places.isFull &&
+        clock.now() >= server.fullUntil && server.entries.size < MAX_HTTP_CONNECTIONS;
       if (!mayGrow) return least;
     }
     const refusal = least === undefined ? server.backoff.refusal() : undefined;
@@ -312,7 +314,7 @@ export function createPool(options: PoolOptions): Pool {
         const others = [...entry.server.entries];
         if (!others.some(({ connection }) => connection?.isOpen)) throw error;
         // One more was not to be had: those that are open have to do.
-        entry.server.isFull = true;
+        entry.server.fullUntil = clock.now() + IDLE_CONNECTION_MS;
       } finally {
         if (!isTaken) giveBack(entry);
       }
@@ -322,15 +324,20 @@ export function createPool(options: PoolOptions): Pool {
   function leaseOf(entry: Entry, connection: Connection): Lease {
     const { backoff } = entry.server;
     if (backoff.failures > 0) backoff.held(clock.now() - entry.openedAt);
-    return { connection, release: () => giveBack(entry) };
+    return {
+      connection,
+      release(inDoubt = false) {
+        entry.isInDoubt ||= inDoubt;
+        giveBack(entry);
+      },
+    };
   }
 
   // Most calls come here: nothing is waited for.
   function takeNow(spec: ServerSpec): Lease | undefined {
     for (const entry of servers.get(spec.name)?.entries ?? []) {
-      const { connection, uses, usedAt } = entry;
-      const isWarm = uses > 0 || clock.now() - usedAt < CHECK_AFTER_MS;
-      if (!connection?.isOpen || !isWarm || entry.checking !== undefined) continue;
+      const { connection, uses } = entry;
+      if (!connection?.isOpen || !isWarm(entry) || entry.checking !== undefined) continue;
       if (uses >= CALLS_PER_CONNECTION && spec.transport === "http") continue;
       entry.uses++;
       return leaseOf(entry, connection);
@@ -338,13 +345,18 @@ export function createPool(options: PoolOptions): Pool {
     return undefined;
   }
 
+  // What others use at the moment shows by itself whether it still answers.
+  const isWarm = ({ uses, usedAt, isInDoubt }: Entry) =>
+    uses > 0 || (!isInDoubt && clock.now() - usedAt < CHECK_AFTER_MS);
+
   /** Whether a connection still answers; one that was not used for long is asked. */
   function isWell(entry: Entry, connection: Connection): boolean | Promise<boolean> {
     if (entry.checking !== undefined) return entry.checking;
-    if (entry.uses > 1 || clock.now() - entry.usedAt < CHECK_AFTER_MS) return true;
+    if (isWarm({ ...entry, uses: entry.uses - 1 })) return true;
     return entry.checking = answers(connection, checkMs).then((isThere) => {
       entry.checking = undefined;
       entry.usedAt = clock.now();
+      entry.isInDoubt = false;
       if (!isThere && entry.server.entries.has(entry)) retire(entry);
       return isThere;
     });
@@ -354,8 +366,8 @@ export function createPool(options: PoolOptions): Pool {
     take,
     takeNow,
     isConnected: (name) =>
-      [...servers.get(name)?.entries ?? []].some(({ connection, uses, usedAt }) =>
-        connection?.isOpen && (uses > 0 || clock.now() - usedAt < CHECK_AFTER_MS)
+      [...servers.get(name)?.entries ?? []].some((entry) =>
+        entry.connection?.isOpen && isWarm(entry)
       ),
     state: () =>
       [...servers.values()].map(({ name, entries, backoff }) => {

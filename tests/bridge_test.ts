@@ -1237,6 +1237,22 @@ Deno.test("callTool holds a call to the deadline of its tool, and others to that
   }, { timeouts, choose: (counting) => [counting([], { timeoutMs: 300 })] });
 });
 
+Deno.test("callTool replaces a server that has stopped to answer, and keeps one that is only slow (H3)", async () => {
+  await withBridge(async ({ bridge, state, starts }) => {
+    const { pid } = await state();
+    assert.equal((await failure(bridge.callTool("counting", "hold", {}))).kind, "timeout");
+    assert.equal((await state()).pid, pid);
+    Deno.kill(pid, "SIGSTOP");
+    assert.equal((await failure(bridge.callTool("counting", "state", {}))).kind, "timeout");
+    assert.notEqual((await state()).pid, pid);
+    assert.equal(await starts(), 2);
+    await eventually(async () => !await isAlive(pid));
+  }, {
+    bounds: { checkMs: 300 },
+    choose: (counting) => [counting([], { timeoutMs: 1500 })],
+  });
+});
+
 Deno.test("callTool tells what changed when a server announces other tools (H21)", async () => {
   const warnings: string[] = [];
   const cache = parseCache({ tools: ["counting/promise"] }, assert.fail);
