@@ -2,9 +2,11 @@
 // offers or uses. Everything in a skill is untrusted and made safe to show here.
 
 import { readManifest } from "./difference.ts";
+import { shellWord } from "./escape.ts";
 import type { Digest } from "./hash.ts";
 import { formatBytes, type RunLimits } from "./limits.ts";
 import { CODE_FILE, readCode } from "./skill_code.ts";
+import type { SkillExample } from "./skill_metadata.ts";
 import { programSignature } from "./skill_programs.ts";
 import type { Skill } from "./skills.ts";
 import { byteLength, cleanLine, maskHome } from "./text.ts";
@@ -31,6 +33,8 @@ export interface SkillDescription {
   readonly signature?: string;
   readonly limits?: Partial<RunLimits>;
   readonly skills?: readonly string[];
+  /** How it was called when it was kept, as a command, and the form of what it gave then. */
+  readonly example?: { readonly command: string; readonly result?: string };
 }
 
 /** A tool that the skill of a server offers. */
@@ -68,7 +72,16 @@ export function describeSkill(
       signature: programSignature(metadata.name, program),
       limits: program.limits,
       ...(program.skills.length > 0 && { skills: program.skills }),
+      ...(program.example !== undefined && { example: exampleOf(metadata.name, program.example) }),
     }),
+  };
+}
+
+function exampleOf(name: string, { args, result }: SkillExample) {
+  const given = args === undefined ? "" : ` --args ${shellWord(JSON.stringify(args))}`;
+  return {
+    command: cleanLine(`mcp-exec execute ${name}${given}`, 2_000),
+    ...(result !== undefined && { result: cleanLine(result.shape, 600) }),
   };
 }
 
@@ -83,7 +96,12 @@ export function skillLines(skill: SkillDescription): string[] {
     `root: ${skill.root} (${skill.accepted ? "accepted" : "not accepted"})`,
     `written: ${skill.writtenAt} by ${skill.generator}`,
   ];
-  if (skill.signature !== undefined) lines.push(`signature: ${skill.signature}`);
+  const { signature, example } = skill;
+  if (signature !== undefined) lines.push(`signature: ${signature}`);
+  if (example !== undefined) {
+    lines.push(`example: ${example.command}`);
+    if (example.result !== undefined) lines.push(`  gave: ${example.result}`);
+  }
   for (const { name, identity, reach, tools } of skill.servers) {
     const shown = tools.slice(0, SHOWN_TOOLS).join(", ");
     const more = tools.length > SHOWN_TOOLS ? ` and ${tools.length - SHOWN_TOOLS} more` : "";

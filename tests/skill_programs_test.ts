@@ -256,6 +256,10 @@ export default async ({ title }: { title: string }): Promise<unknown> =>
         `${await Deno.realPath(folder)}/.claude/skills/open-issue\n`,
     );
     assert.match(saved.stderr, /call it as openIssue\(input: \{ title: string \}\)/);
+    assert.match(
+      (await ok("skill", "info", "open-issue")).stdout,
+      /\nexample: mcp-exec execute open-issue --args '\{"title":"one"\}'\n {2}gave: \{ tool: string, /,
+    );
     assert.equal(
       (await ok("execute", "open-issue", "--args", '{"title":"two"}')).stdout,
       answer("two"),

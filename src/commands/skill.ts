@@ -247,7 +247,8 @@ async function replay(invocation: Invocation, name: string, flags: VerifyFlags):
   if (output.format === "json") {
     const { name, root } = skill;
     const comparison = differences === undefined ? "none" : isSame ? "same" : "differs";
-    const report = { skill: name, root, run, result: value, comparison, differences, ms };
+    const rounded = Math.round(ms * 100) / 100;
+    const report = { skill: name, root, run, result: value, comparison, differences, ms: rounded };
     output.document({ ok: comparison !== "differs", skills: [report] });
   } else if (differences === undefined || isSame) {
     output.print(`${skill.name} ${skill.root}`);
