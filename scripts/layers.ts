@@ -42,7 +42,7 @@ const ROWS: readonly (readonly string[])[] = [
     ),
     ...words("demo_data demo_views"),
     ...words("serve serve_catalog serve_keys serve_protocol serve_results serve_session"),
-    ...words("serve_skills serve_stdio serve_texts serve_tools"),
+    ...words("serve_install serve_skills serve_stdio serve_texts serve_tools"),
   ],
   words("cli commands/*"),
   words("main"),

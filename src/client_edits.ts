@@ -1,7 +1,7 @@
 // Takes an entry of another client over: reads it whole, and switches it off in the client's own
 // text. A change that does anything else than that is refused; nothing is written here.
 
-import { entriesOf, objectAt } from "./clients.ts";
+import { type ClientFile, entriesOf, objectAt } from "./clients.ts";
 import { setInJson } from "./config_file.ts";
 import { type FoundEntry, parseClientText } from "./discovery.ts";
 import { AppError } from "./errors.ts";
@@ -69,8 +69,85 @@ export async function switchOff(text: string, found: FoundEntry): Promise<string
   return changed;
 }
 
+/**
+ * `text` of a client's file with `entry` under `name`, whatever stood there, and nothing else
+ * changed. Throws `failure` where that cannot be made sure, `invalid` for a file that is broken.
+ */
+export async function putEntry(
+  text: string,
+  { file, name, entry, shownPath }: {
+    readonly file: ClientFile;
+    readonly name: string;
+    readonly entry: JsonObject;
+    readonly shownPath: string;
+  },
+): Promise<string> {
+  const isEmpty = text.trim() === "";
+  const before = isEmpty ? {} : await parseClientText(text, file.syntax, shownPath);
+  const place = file.placesOf(before)[0]!;
+  const changed = file.syntax === "json"
+    ? await setInJson(isEmpty ? "{}\n" : text, [...place, name], entry)
+    : file.syntax === "toml"
+    ? putInToml(text, { table: place[0]!, name, entry })
+    : putInYaml(text, { group: place[0]!, name, entry });
+  const after = await parseClientText(changed, file.syntax, shownPath).catch(() => undefined);
+  const target = { file, rawName: name };
+  const isThere = after !== undefined &&
+    digestOfJson(objectAt(after, [...place, name])) === digestOfJson(entry);
+  const rest = (document: JsonObject) => digestOfJson(withPlace(without(document, target), place));
+  if (isThere && rest(before) === rest(after)) return changed;
+  throw new AppError("failure", `Entry of ${quoteText(name)} cannot be written safely`, {
+    hint: `put it into ${quoteText(shownPath)} by hand: --print shows it`,
+  });
+}
+
+// The place of the entries counts as there in both: the first entry makes it.
+function withPlace(document: JsonObject, place: readonly string[]): JsonObject {
+  const [key, ...rest] = place;
+  if (key === undefined) return document;
+  return { ...document, [key]: withPlace(objectAt(document, [key]), rest) };
+}
+
+function putInToml(
+  text: string,
+  { table, name, entry }: { table: string; name: string; entry: JsonObject },
+): string {
+  const lines = [
+    `[${table}.${/^[\w-]+$/.test(name) ? name : JSON.stringify(name)}]`,
+    ...Object.entries(entry).map(([key, value]) => `${key} = ${JSON.stringify(value)}`),
+  ];
+  const own = tomlTable(text, { table, name });
+  if (own === undefined) {
+    return `${text.trimEnd()}${text.trim() === "" ? "" : "\n\n"}${lines.join("\n")}\n`;
+  }
+  return `${text.slice(0, own.start)}${lines.join("\n")}\n${text.slice(own.end)}`;
+}
+
+function putInYaml(
+  text: string,
+  { group, name, entry }: { group: string; name: string; entry: JsonObject },
+): string {
+  const block = [
+    `  ${name}:`,
+    ...Object.entries(entry).map(([key, value]) => `    ${key}: ${JSON.stringify(value)}`),
+  ];
+  const lines = text.trim() === "" ? [] : text.trimEnd().split("\n");
+  let at = lines.findIndex((line) => line.trimEnd() === `${group}:`);
+  if (at < 0) at = lines.push(`${group}:`) - 1;
+  const own = lines.findIndex((line, index) => index > at && line.trimEnd() === `  ${name}:`);
+  if (own < 0) lines.splice(at + 1, 0, ...block);
+  else {
+    const length = lines.slice(own + 1).findIndex((line) => /^ {0,2}\S/.test(line));
+    lines.splice(own, length < 0 ? lines.length - own : length + 1, ...block);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
 /** A document without the entry, wherever it stands. */
-function without(document: JsonObject, { file, rawName }: FoundEntry): unknown {
+function without(
+  document: JsonObject,
+  { file, rawName }: Pick<FoundEntry, "file" | "rawName">,
+): JsonObject {
   const copy = structuredClone(document);
   for (const place of file.placesOf(document)) {
     delete (objectAt(copy, place) as Record<string, unknown>)[rawName];
@@ -81,20 +158,29 @@ function without(document: JsonObject, { file, rawName }: FoundEntry): unknown {
 const ESCAPED = /[.*+?^${}()|[\]\\]/g;
 
 function offInToml(text: string, { rawName, file }: FoundEntry): string {
-  const table = file.placesOf({})[0]![0]!;
-  const name = rawName.replace(ESCAPED, "\\$&");
+  const own = tomlTable(text, { table: file.placesOf({})[0]![0]!, name: rawName });
+  if (own === undefined) return text;
+  const { from, end } = own;
+  const body = text.slice(from, end).replace(/^[ \t]*enabled[ \t]*=[^\n]*\n?/m, "");
+  const newline = text[from - 1] === "\n" ? "" : "\n";
+  return `${text.slice(0, from)}${newline}enabled = false\n${body}${text.slice(end)}`;
+}
+
+/** Where the table of an entry begins, where its header ends, and where the next table begins. */
+function tomlTable(
+  text: string,
+  { table, name }: { readonly table: string; readonly name: string },
+): { start: number; from: number; end: number } | undefined {
+  const plain = name.replace(ESCAPED, "\\$&");
   const header = new RegExp(
-    `^[ \\t]*\\[\\s*${table}\\s*\\.\\s*(?:${name}|"${name}"|'${name}')\\s*\\][^\\n]*(?:\\n|$)`,
+    `^[ \\t]*\\[\\s*${table}\\s*\\.\\s*(?:${plain}|"${plain}"|'${plain}')\\s*\\][^\\n]*(?:\\n|$)`,
     "m",
   );
   const match = header.exec(text);
-  if (match === null) return text;
+  if (match === null) return undefined;
   const from = match.index + match[0].length;
   const next = text.slice(from).search(/^[ \t]*\[/m);
-  const end = next < 0 ? text.length : from + next;
-  const body = text.slice(from, end).replace(/^[ \t]*enabled[ \t]*=[^\n]*\n?/m, "");
-  const newline = match[0].endsWith("\n") ? "" : "\n";
-  return `${text.slice(0, from)}${newline}enabled = false\n${body}${text.slice(end)}`;
+  return { start: match.index, from, end: next < 0 ? text.length : from + next };
 }
 
 function offInYaml(text: string, { rawName, file }: FoundEntry): string {

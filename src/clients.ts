@@ -26,6 +26,14 @@ export interface ClientFile {
    * client. Throws an `invalid` error for what only the client can start.
    */
   toEntry(entry: JsonObject): JsonObject | undefined;
+  /** An entry of the client that starts a program. */
+  newEntry(program: Program): JsonObject;
+}
+
+/** A program to start, and what with. */
+export interface Program {
+  readonly command: string;
+  readonly args: readonly string[];
 }
 
 /** What the files of clients depend on. */
@@ -51,6 +59,8 @@ interface Client {
   readonly places: (cwd: string, document: JsonObject) => readonly (readonly string[])[];
   readonly off?: ClientFile["off"];
   readonly toEntry: ClientFile["toEntry"];
+  /** Where an entry is not just command and arguments. */
+  readonly newEntry?: ClientFile["newEntry"];
 }
 
 const CLIENTS: readonly Client[] = [
@@ -98,6 +108,7 @@ const CLIENTS: readonly Client[] = [
     project: [".vscode/mcp.json"],
     places: () => [["servers"]],
     toEntry: (entry) => withMilliseconds(entry),
+    newEntry: ({ command, args }) => ({ type: "stdio", command, args }),
   },
   {
     id: "windsurf",
@@ -140,6 +151,7 @@ const CLIENTS: readonly Client[] = [
     places: () => [["context_servers"]],
     off: ["enabled", false],
     toEntry: fromZed,
+    newEntry: ({ command, args }) => ({ source: "custom", command, args, env: {} }),
   },
   {
     id: "opencode",
@@ -156,6 +168,11 @@ const CLIENTS: readonly Client[] = [
       return [isEntry ? ["mcp"] : ["mcp", "servers"]];
     },
     toEntry: fromOpenCode,
+    newEntry: ({ command, args }) => ({
+      type: "local",
+      command: [command, ...args],
+      enabled: true,
+    }),
   },
   {
     id: "goose",
@@ -170,6 +187,13 @@ const CLIENTS: readonly Client[] = [
     places: () => [["extensions"]],
     off: ["enabled", false],
     toEntry: fromGoose,
+    newEntry: ({ command, args }) => ({
+      name: "mcp-exec",
+      type: "stdio",
+      enabled: true,
+      cmd: command,
+      args,
+    }),
   },
 ];
 
@@ -205,6 +229,7 @@ export function clientFiles(place: ClientPlace): ClientFile[] {
         placesOf: (document) => client.places(place.cwd, document),
         off: client.off,
         toEntry: (entry) => client.toEntry(withPlaces(entry, place)),
+        newEntry: client.newEntry ?? (({ command, args }) => ({ command, args })),
       }));
     });
   return [...files("user"), ...files("project")];

@@ -20,7 +20,7 @@ import {
 import { DEFAULT_RUN_LIMITS, MAX_WORKERS, parseCount } from "../limits.ts";
 import { readTextFile } from "../read.ts";
 import type { Serving } from "../serve_session.ts";
-import { quoteText } from "../text.ts";
+import { maskHome, quoteText } from "../text.ts";
 
 interface Flags extends LimitFlagValues, PolicyFlagValues {
   readonly http?: Address | undefined;
@@ -30,6 +30,9 @@ interface Flags extends LimitFlagValues, PolicyFlagValues {
   readonly plain?: boolean | undefined;
   readonly concurrency?: number | undefined;
   readonly cwd?: string | undefined;
+  readonly install?: string | undefined;
+  readonly print?: boolean | undefined;
+  readonly yes?: boolean | undefined;
   readonly trust?: boolean | undefined;
   readonly serverTimeout?: number | undefined;
 }
@@ -45,15 +48,22 @@ const DEFAULT_ADDRESS: Address = { hostname: "127.0.0.1", port: 7337 };
 export const command = buildCommand<Flags, [], Invocation>({
   docs: {
     brief: "Serve search, programs and skills to MCP clients",
-    customUsage: ["[--http [HOST:PORT]] [--plain] [--server NAME]... [limits]"],
+    customUsage: [
+      "[--http [HOST:PORT]] [--plain] [--server NAME]... [limits]",
+      "--install CLIENT [--print | --yes] [--cwd DIR]",
+    ],
     fullDescription:
       `Offers an agent a handful of small tools instead of every tool of every server:
 search_tools, read_tool_files, execute_code, read_result, run_skill; with --plain call_tool, too.
 Speaks the protocol on standard input and output, or over HTTP with --http. On another address than
 this machine's own it asks for a token, from --token-file or MCP_EXEC_SERVE_TOKEN.
 
+With --install it writes itself into the file of a client, after showing what changes: claude,
+claude-desktop, cursor, vscode, windsurf, codex, gemini, zed, opencode or goose.
+
 EXAMPLES
   mcp-exec serve
+  mcp-exec serve --install claude
   mcp-exec serve --http
   mcp-exec serve --http 0.0.0.0:8080 --token-file token --allow-host tools.example.com`,
   },
@@ -77,6 +87,9 @@ EXAMPLES
         parse: (text: string) => parseCount(text, "Concurrency", 64),
       },
       cwd: textFlag("Folder whose project files count", "DIR"),
+      install: textFlag("Write the entry of this client instead of serving", "CLIENT"),
+      print: switchFlag("With --install: only print the entry"),
+      yes: switchFlag("With --install: write without asking"),
       trust: switchFlag("Use servers of the project's files without asking"),
       serverTimeout: durationFlag("Deadline for connecting and for each call (30s and 60s)"),
       ...POLICY_FLAGS,
@@ -84,6 +97,10 @@ EXAMPLES
     },
   },
   async func(flags) {
+    if (flags.install !== undefined) return await installEntry(this, flags.install, flags);
+    for (const flag of ["print", "yes"] as const) {
+      if (flags[flag]) throw new AppError("usage", `--${flag} goes with --install`);
+    }
     const token = await readToken(this, flags);
     if (flags.http === undefined) {
       for (const flag of ["tokenFile", "allowHost"] as const) {
@@ -113,6 +130,70 @@ EXAMPLES
     }
   },
 });
+
+async function installEntry(
+  invocation: Invocation,
+  client: string,
+  { print, yes, cwd }: Flags,
+): Promise<void> {
+  const { context, output, log } = invocation;
+  const { install, planInstallation, stableProgram } = await import("../serve_install.ts");
+  const { command, args } = await stableProgram(context, {
+    executable: Deno.execPath(),
+    isStandalone: Deno.build.standalone,
+    entry: decodeURIComponent(new URL(Deno.mainModule).pathname).replace(/^\/(?=[A-Za-z]:)/, ""),
+  });
+  const folder = cwd === undefined ? [] : ["--cwd", await realFolder(cwd)];
+  const program = { command, args: [...args, ...folder] };
+  const plan = await planInstallation(context, { client, program });
+  const { file, shownPath, entry, diff, direct } = plan;
+  const isJson = output.format === "json";
+  if (print) {
+    if (isJson) output.document({ ok: true, client: file.client, file: shownPath, entry });
+    else output.print(JSON.stringify({ "mcp-exec": entry }, null, 2));
+    return;
+  }
+  if (diff.length > 0 && !yes) {
+    if (context.confirm === undefined) {
+      throw new AppError("usage", "Nothing was changed: nobody can be asked", {
+        detail: diff,
+        hint: "look at the change, then give --yes",
+      });
+    }
+    context.writeError(`${diff.join("\n")}\n`);
+    if (!await context.confirm("Change this file?")) {
+      throw new AppError("usage", "Nothing was changed");
+    }
+  }
+  const backup = diff.length === 0 ? undefined : await install(context, plan);
+  const kept = backup && maskHome(backup, context.paths.home);
+  if (isJson) {
+    output.document({
+      ok: true,
+      client: file.client,
+      file: shownPath,
+      entry,
+      changed: diff.length > 0,
+      ...(kept !== undefined && { backup: kept }),
+      direct,
+    });
+  } else {
+    if (yes) output.print(diff.join("\n"));
+    output.print(
+      diff.length === 0
+        ? `${file.title} has the entry already`
+        : `${file.title} starts mcp-exec from now on; restart it`,
+    );
+    if (kept !== undefined) output.print(`What was there is kept in ${kept}`);
+  }
+  if (direct.length === 0) return;
+  const names = direct.slice(0, 5).map((name) => quoteText(name)).join(", ");
+  const rest = direct.length > 5 ? ` and ${direct.length - 5} more` : "";
+  log.info(
+    `${file.title} still loads every tool of ${names}${rest} itself: ` +
+      `mcp-exec server import${direct.length === 1 ? ` ${direct[0]}` : ""} --move`,
+  );
+}
 
 /** Serves one client until it closes our input, or we are told to end. */
 async function serveStreams({ context }: Invocation, serving: Serving): Promise<void> {
