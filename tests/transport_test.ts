@@ -355,6 +355,37 @@ Deno.test("connect refuses a server's own requests over HTTP, all but a ping (H2
   }
 });
 
+Deno.test("connect answers no requests of a process that speaks the newest era (H20)", async () => {
+  const script = `
+    const send = (message) => console.log(JSON.stringify({ jsonrpc: "2.0", ...message }));
+    const heard = [];
+    let rest = "";
+    for await (const chunk of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + chunk).split("\\n");
+      rest = lines.pop();
+      for (const line of lines) {
+        const { id, method, params } = JSON.parse(line);
+        const complete = { resultType: "complete" };
+        if (method === undefined) heard.push(id);
+        if (method === "server/discover") send({ id, result: { ...complete, ttlMs: 0,
+          supportedVersions: ["2026-07-28"], capabilities: { tools: {} },
+          serverInfo: { name: "eval", version: "1" } } });
+        if (method !== "tools/call") continue;
+        if (params.name === "heard") send({ id, result: { ...complete, content: [], heard } });
+        for (const asks of ["sampling/createMessage", "elicitation/create", "roots/list", "ping"]) {
+          send({ id: asks, method: asks, params: {} });
+        }
+        send({ id, result: { ...complete, content: [] } });
+      }
+    }`;
+  const spec = { ...stdioSpec("honest", ""), args: ["eval", script] };
+  await withConnection(spec, async (connection) => {
+    assert.equal(connection.era, "modern");
+    for (let count = 0; count < 3; count++) await call(connection, "call");
+    assert.deepEqual((await call(connection, "heard"))["heard"], []);
+  }, { era: "modern" });
+});
+
 Deno.test("Connection.request gives up a call that asks for input (H20)", async () => {
   await using web = startWeb({
     era: "modern",
