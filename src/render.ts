@@ -180,7 +180,7 @@ function cut(text: string, width: number): string {
 
 /** The document form of a run; `mask` is that of the output. */
 export function runDocument(outcome: RunOutcome, mask: Output["mask"]) {
-  const { ok, run, error, calls, log, fuel, memory, ms, truncated } = outcome;
+  const { ok, run, error, calls, log, fuel, memory, ms, truncated, warnings } = outcome;
   return {
     ok,
     run,
@@ -196,6 +196,7 @@ export function runDocument(outcome: RunOutcome, mask: Output["mask"]) {
     memory,
     ms: roundMs(ms),
     truncated,
+    ...(warnings.length > 0 && { warnings: warnings.map(mask) }),
   };
 }
 

@@ -198,6 +198,9 @@ Deno.test("runDocument holds a result only when there is one, null included", ()
     ...["ok", "run", "result", "calls", "log", "fuel", "memory", "ms", "truncated"],
   ]);
   assert.ok(!("result" in runDocument({ ...base, ok: true, hasValue: false }, mask)));
+  assert.ok(!("warnings" in valued));
+  const warned = runDocument({ ...base, ok: true, hasValue: false, warnings: ["W"] }, mask);
+  assert.deepEqual(warned.warnings, ["W"]);
   const error = new AppError("limit", "Out of fuel", { detail: ["in /home/me/x"] });
   const failed = runDocument({ ...base, ok: false, hasValue: false, error }, mask);
   assert.deepEqual(JSON.parse(toJson(failed)).error, {
