@@ -10,7 +10,7 @@ import { openConnection } from "./pool.ts";
 import type { Progress } from "./progress.ts";
 import { definitionTokens, type Finding, lintServer, toolTokens } from "./server_lint.ts";
 import type { ProtocolEra, ServerInfo, ServerSpec } from "./server.ts";
-import { createSignIns } from "./sign_ins.ts";
+import { createSignIns, type SignIns } from "./sign_ins.ts";
 
 /** What a look at one server gave; times in milliseconds. */
 export interface ServerCheck {
@@ -52,6 +52,7 @@ export async function checkServer(
 ): Promise<ServerCheck | FailedCheck> {
   const warnings: string[] = [];
   const { signal } = context;
+  const signIns = createSignIns({ folder: dataFile(context.paths, "sign-ins"), now: context.now });
   try {
     const start = performance.now();
     const connection = await openConnection(spec, {
@@ -59,7 +60,7 @@ export async function checkServer(
       env: context.env,
       signal,
       progress,
-      signIns: createSignIns({ folder: dataFile(context.paths, "sign-ins"), now: context.now }),
+      signIns,
       warn: (message) => warnings.push(message),
     });
     const connected = performance.now();
@@ -81,7 +82,7 @@ export async function checkServer(
       identity: info.identity,
       protocolVersion: info.protocolVersion,
       era: connection.era,
-      auth: sendsCredentials(spec) ? "accepted" : "none sent",
+      auth: sendsCredentials(spec) || await isSignedIn(spec, signIns) ? "accepted" : "none sent",
       connectMs: behaviour.connectMs,
       closeMs: behaviour.closeMs,
       listMs: listed - connected,
@@ -96,6 +97,10 @@ export async function checkServer(
   } catch (error) {
     return { name: spec.name, error: toAppError(error) };
   }
+}
+
+async function isSignedIn(spec: ServerSpec, signIns: SignIns): Promise<boolean> {
+  return spec.transport === "http" && await signIns.of(spec.url).token() !== undefined;
 }
 
 function sendsCredentials(spec: ServerSpec): boolean {

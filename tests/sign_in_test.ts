@@ -201,6 +201,8 @@ Deno.test("server login signs in by an address that is pasted, and later command
       const after = await run("introspect", "signed", "--verbose");
       assert.equal(after.code, 0, after.stderr);
       assert.match(after.stdout, /look\(/);
+      const checked = await run("server", "validate", "signed", "--format", "json");
+      assert.equal(JSON.parse(checked.stdout).servers[0].auth, "accepted");
       for (const { stdout, stderr } of [signed, after]) {
         assert.ok(!/canary/.test(stdout + stderr));
       }
