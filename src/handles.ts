@@ -98,6 +98,7 @@ interface Kept {
 const ROW_VERSION = 1;
 const HOUR_MS = 3_600_000;
 const HANDLE_ID = /^h[a-z2-7]{26}$/;
+const FILE_OF_HANDLE = /^\.?(h[a-z2-7]{26})(?:\.|$)/;
 
 /** Whether `text` has the form of a handle's name. */
 export function isHandleId(text: unknown): text is HandleId {
@@ -217,10 +218,11 @@ export function createHandleStore(database: Database, options: HandleOptions): H
       "select count(*) as count, coalesce(sum(bytes), 0) as bytes from handles",
     )!;
 
-  // Files without a record, which a lost database leaves.
+  // Files without a record, which a lost database leaves; who takes the lock of a file removes what
+  // a process left that died while it wrote it.
   async function sweep(): Promise<void> {
     const names = await listInside(await realFolder(parent), name, { maxNames: 10 * MAX_HANDLES });
-    for (const id of names.filter(isHandleId)) {
+    for (const id of new Set(names.flatMap((name) => FILE_OF_HANDLE.exec(name)?.[1] ?? []))) {
       const path = `${folder}/${id}`;
       await whileUnchanged(path, async () => {
         if (!database.get("select 1 from handles where id = ?", id)) await removeFile(path);

@@ -208,6 +208,8 @@ test("prune removes what has expired and what a lost database left", async (benc
   const young = await store.keep("young", { type: "text/plain" });
   await store.keep("again", { type: "text/plain" });
   await Deno.writeTextFile(`${data}/handles/h${"b".repeat(26)}`, "lost");
+  const debris = `.h${"c".repeat(26)}.0123456789abcdef.tmp`;
+  await Deno.writeTextFile(`${data}/handles/${debris}`, "half a f");
   await Deno.writeTextFile(`${data}/handles/notes.txt`, "not ours");
   clock.now += DAY_MS / 2;
   await store.prune();
