@@ -93,6 +93,33 @@ Deno.test("introspect and call reach server-everything over Streamable HTTP", as
   equal(called.out.trim(), "Echo: over http");
 });
 
+Deno.test("execute reaches pictures, resources and prompts of server-everything", async () => {
+  await using place = await makePlace();
+  const everything = ["--stdio", `everything=npx -y ${EVERYTHING} stdio`, ...PATIENCE];
+  await place.write(
+    "media.ts",
+    `import { callTool, getPrompt, listResources, readResource } from "mcp:host";
+     const blocks = await callTool("everything", "get-tiny-image");
+     const { resources } = await listResources("everything");
+     const [blob] = await readResource("everything", "demo://resource/dynamic/blob/1");
+     const { messages } = await getPrompt("everything", "simple-prompt");
+     const { handle, mimeType } = blocks.find(({ type }) => type === "image");
+     const echo = await callTool("everything", "echo", { message: { $handle: handle } });
+     export default { handle, mimeType, resources: resources.length, blob: blob.bytes,
+       messages: messages.length, echo: echo.length };`,
+  );
+  const ran = await place.run("execute", "media.ts", ...everything);
+  equal(ran.code, 0, ran.error);
+  const { handle, mimeType, resources, blob, messages, echo } = JSON.parse(ran.out);
+  equal([mimeType, messages], ["image/png", 1]);
+  ok(resources > 0 && blob > 0);
+  const written = await place.run("result", handle, "--output", "picture.png");
+  equal(written.code, 0, written.error);
+  const picture = await Deno.readFile(`${place.folder}/picture.png`);
+  equal([...picture.subarray(1, 4)], [0x50, 0x4e, 0x47]);
+  equal(echo, `Echo: ${picture.toBase64()}`.length);
+});
+
 Deno.test("execute joins memory and filesystem and returns a small object", async () => {
   await using place = await makePlace();
   await Deno.mkdir(`${place.folder}/notes`);
