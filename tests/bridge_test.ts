@@ -741,6 +741,17 @@ Deno.test("callTool reports each call to its caller and to the journal", async (
   }, { countTokens: (text) => text.length });
 });
 
+Deno.test("callTool asks nobody where a journal is required and cannot be written", async () => {
+  const nowhere = openDatabase(undefined, { warn() {} });
+  const journal = createJournal(nowhere, { now: Date.now, warn: assert.fail, required: true });
+  await withBridge(async ({ bridge, run, starts }) => {
+    const error = await failure(bridge.callTool("counting", "state", {}, { run }));
+    assert.equal(error.kind, "denied");
+    assert.equal(await starts(), 0);
+  }, { journal });
+  nowhere.close();
+});
+
 Deno.test("callTool lets no secret of a server into errors and journal (X1)", async () => {
   const spec = stdio("exit", [fixture("hostile.ts"), "exit"], {
     env: { TOKEN: new Secret("canary-4711") },

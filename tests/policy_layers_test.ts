@@ -167,6 +167,32 @@ Deno.test("loadServers trusts nothing under a locked policy without a terminal",
   assert.equal(await isUntrusted({ env, managed: LOCKED }), true);
 });
 
+Deno.test("loadServers takes no other configuration file under a locked policy, but at a terminal", async () => {
+  const own = `{ "mcpServers": {} }`;
+  for (const machine of [{ managed: LOCKED, own }, { own: LOCKED }]) {
+    for (const isTerminal of [false, true]) {
+      await withMachine({ ...machine, isTerminal }, async (context, folder) => {
+        const other = `${folder}/other.json`;
+        await Deno.writeTextFile(other, `{ "mcpServers": { "x": { "command": "x" } } }`);
+        const log = createLog(() => {});
+        const loading = loadServers(context, { config: other }, {
+          log,
+          embedded: () => Promise.reject(),
+        });
+        if (isTerminal) return assert.ok((await loading).specs.has("x" as ServerName));
+        await assert.rejects(loading, (error) => {
+          assert.ok(error instanceof AppError && error.kind === "denied");
+          assert.match(error.message, /^Other configuration files .* without a terminal are ruled/);
+          return true;
+        });
+        // The usual file by its own name is no other one.
+        const config = `${folder}/config/config.json`;
+        await loadServers(context, { config }, { log, embedded: () => Promise.reject() });
+      });
+    }
+  }
+});
+
 Deno.test("refuseLocked lets everything through where nothing is locked", () => {
   refuseLocked([], "This");
   refuseLocked([flagPolicy({ deny: ["x"] })!], "This");
