@@ -21,9 +21,20 @@ export function credentialsOf(spec: ServerSpec): Digest {
   return digestOfJson(["stdio", spec.command, spec.args, revealAll(spec.env)]);
 }
 
-/** A function that takes every secret value of `spec`, variables put in, out of a text. */
-export function maskOf(spec: ServerSpec): Mask {
-  return maskFor(secretsIn(spec));
+/** A mask for `spec`, and a way to put further secrets into it. */
+export function growingMask(
+  spec: ServerSpec,
+): { readonly mask: Mask; readonly add: (secret: Secret) => void } {
+  const known = new Set(secretsIn(spec));
+  let mask = maskFor([...known]);
+  return {
+    mask: (text) => mask(text),
+    add(secret) {
+      if (known.has(secret.reveal())) return;
+      known.add(secret.reveal());
+      mask = maskFor([...known]);
+    },
+  };
 }
 
 /**

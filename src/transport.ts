@@ -15,11 +15,11 @@ import { type HttpLink, openHttp } from "./http.ts";
 import { CLOSE_GRACE_MS, CONNECT_TIMEOUT_MS, formatDuration } from "./limits.ts";
 import type { ServerName } from "./names.ts";
 import { settles } from "./process.ts";
-import { type Mask, maskOf, maskValue } from "./secrets.ts";
+import { growingMask, type Mask, maskValue } from "./secrets.ts";
 import type { JsonObject, ProtocolEra, ServerInfo, ServerSpec } from "./server.ts";
-import type { SignIns } from "./sign_ins.ts";
+import type { ServerSignIn, SignIns } from "./sign_ins.ts";
 import { StdioTransport } from "./stdio.ts";
-import { cleanLine, quoteText } from "./text.ts";
+import { cleanLine, quoteText, type Secret } from "./text.ts";
 import { REFUSED_CODE } from "./wire.ts";
 
 export type { RequestOptions } from "./channel.ts";
@@ -145,8 +145,8 @@ async function tryWay(
   attempt: Attempt,
 ): Promise<{ connection: Connection } | Failure> {
   const { way, sdk, options, timeoutMs, stop } = attempt;
-  const mask = maskOf(spec);
-  const link = await openLink(spec, attempt, mask);
+  const { mask, add } = growingMask(spec);
+  const link = await openLink(spec, attempt, { mask, add });
   const explain = (error: unknown, method: string) => explainError(spec, { error, method, mask });
   const channel = new Channel({
     transport: link.transport,
@@ -273,7 +273,7 @@ interface Link extends HttpLink {
 async function openLink(
   spec: ServerSpec,
   { way, sdk, options }: Attempt,
-  mask: (text: string) => string,
+  { mask, add }: ReturnType<typeof growingMask>,
 ): Promise<Link> {
   const plain = {
     ended: (when: string) =>
@@ -288,7 +288,7 @@ async function openLink(
   }
   if (spec.transport === "http") {
     const { clientVersion, signIns } = options;
-    const signIn = signIns?.of(spec.url);
+    const signIn = signIns && watched(signIns.of(spec.url), add);
     const parts = { sdk, sse: way === "sse", clientVersion, mask, signIn };
     return { ...plain, ...openHttp(spec, parts) };
   }
@@ -299,6 +299,18 @@ async function openLink(
     transport,
     ended: (when) => transport.ended(when),
     stderrTail: () => transport.stderrTail(),
+  };
+}
+
+/** A sign-in of which every token that is given out is told to `add`. */
+function watched(signIn: ServerSignIn, add: (token: Secret) => void): ServerSignIn {
+  const tell = (token: Secret | undefined) => {
+    if (token !== undefined) add(token);
+    return token;
+  };
+  return {
+    token: async () => tell(await signIn.token()),
+    renewed: async (used) => tell(await signIn.renewed(used)),
   };
 }
 

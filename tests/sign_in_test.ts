@@ -93,6 +93,7 @@ async function withProvider(work: (provider: Provider) => Promise<void>): Promis
             protocolVersion: params.protocolVersion,
             capabilities: { tools: {} },
             serverInfo: { name: "signed", version: "1" },
+            instructions: `You sent ${token}`,
           }
           : { tools: [{ name: "look", inputSchema: { type: "object" } }] };
         return Response.json({ jsonrpc: "2.0", id, result });
@@ -186,7 +187,7 @@ async function redirectOf(url: string): Promise<string> {
   return response.headers.get("location")!;
 }
 
-Deno.test("server login signs in by an address that is pasted, and later commands use it", async () => {
+Deno.test("server login signs in by an address that is pasted, and shows no token (X2)", async () => {
   await withProvider(async ({ url }) => {
     await withPerson(url, async ({ run, logIn, data }) => {
       const before = await run("introspect", "signed");
@@ -203,7 +204,9 @@ Deno.test("server login signs in by an address that is pasted, and later command
       assert.match(after.stdout, /look\(/);
       const checked = await run("server", "validate", "signed", "--format", "json");
       assert.equal(JSON.parse(checked.stdout).servers[0].auth, "accepted");
-      for (const { stdout, stderr } of [signed, after]) {
+      const detailed = await run("introspect", "signed", "--detailed");
+      assert.match(detailed.stdout, /You sent \*\*\*$/m, detailed.stderr);
+      for (const { stdout, stderr } of [signed, after, detailed]) {
         assert.ok(!/canary/.test(stdout + stderr));
       }
       const [file] = await Array.fromAsync(Deno.readDir(`${data}/sign-ins`));
