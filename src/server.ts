@@ -104,6 +104,17 @@ export interface ServerInfo {
  * arguments, names of variables and headers, and masked URL give the same fingerprint.
  */
 export function fingerprintOf(spec: ServerSpec): Digest {
+  const known = fingerprints.get(spec);
+  if (known !== undefined) return known;
+  const digest = digestOfPlace(spec);
+  fingerprints.set(spec, digest);
+  return digest;
+}
+
+// A search of many servers asks for each of them more than once.
+const fingerprints = new WeakMap<ServerSpec, Digest>();
+
+function digestOfPlace(spec: ServerSpec): Digest {
   switch (spec.transport) {
     case "stdio":
       return digestOfJson([
