@@ -232,7 +232,7 @@ export const CASES: readonly HostileCase[] = [
     title: "server that writes a line without end",
     mode: "endless-line",
     args: CALL,
-    memoryMiB: 600,
+    memoryMiB: 350,
     wanted: {
       code: 3,
       kind: "protocol",
@@ -399,7 +399,7 @@ export const CASES: readonly HostileCase[] = [
     title: "server whose result has 40 MB",
     mode: "results",
     args: ["call", "it", "large"],
-    memoryMiB: 600,
+    memoryMiB: 350,
     wanted: {
       code: 3,
       kind: "protocol",
@@ -529,7 +529,7 @@ export const CASES: readonly HostileCase[] = [
     mode,
     only: ["http", "what a process writes is not packed, and has no body but its lines"],
     args: CALL,
-    memoryMiB: 600,
+    memoryMiB: 350,
     wanted: {
       code: 3,
       kind: "protocol",
