@@ -165,15 +165,23 @@ export function createBridge(options: BridgeOptions): McpBridge {
     : AbortSignal.any([closing.signal, options.signal]);
   const fingerprint = onceEach(fingerprintOf);
   const credentials = onceEach((spec) => credentialsOf(expandSpec(spec, options.env)));
+  const versions = new Map<ServerName, string>();
   const pool = createPool({
     ...options,
     signal: ending,
-    onOpen: (name, connection) =>
-      connection.onNotification((method) => {
-        if (method !== "notifications/tools/list_changed") return;
+    onOpen(name, connection) {
+      const changed = () => {
         listings.onChanged(name);
         forget({ server: fingerprint(options.specs.get(name)!) });
-      }),
+      };
+      connection.onNotification((method) => {
+        if (method === "notifications/tools/list_changed") changed();
+      });
+      // One that was replaced while it was not connected to cannot tell.
+      const { version } = connection.identity;
+      if ((versions.get(name) ?? version) !== version) changed();
+      versions.set(name, version);
+    },
   });
   const { ask, askerFor } = createAsking({ pool, ending, queue: options.queue });
   const listings = createListings({

@@ -153,7 +153,7 @@ async function tellChanges(
   if (lines.length === 0) return;
   const shown = lines.slice(0, MAX_SHOWN_CHANGES);
   if (lines.length > shown.length) shown.push(`and ${lines.length - shown.length} more changes`);
-  warn(`Server "${info.name}" changed its tools: ${shown.join("; ")}`);
+  warn(`Server "${info.name}" has changed: ${shown.join("; ")}`);
 }
 
 const MAX_SHOWN_CHANGES = 8;

@@ -1280,11 +1280,27 @@ Deno.test("callTool tells what changed when a server announces other tools (H21)
     assert.deepEqual(await promise("one"), { n: "one" });
     assert.equal((await state()).calls, calls + 4);
     assert.deepEqual(warnings, [
-      `Server "counting" changed its tools: - far.away; + far_away: ` +
+      `Server "counting" has changed: - far.away; + far_away: ` +
       "farAway(params?: { [key: string]: unknown }): Promise<unknown>; " +
       "~ promise: result was { n?: number }, is now { n?: string }",
     ]);
   }, { cache, warn });
+});
+
+Deno.test("callTool reads the listing again of a server that comes back in another version (H21)", async () => {
+  const warnings: string[] = [];
+  const warn = (message: string) => warnings.push(message);
+  for (const [mode, lists] of [["same", 0], ["upgrade", 1]] as const) {
+    await withBridge(async ({ bridge, state }) => {
+      assert.equal((await state()).lists, 1);
+      await failure(bridge.callTool("counting", "crash", {}));
+      await state(); // connects again
+      assert.equal((await state()).lists, lists);
+    }, { warn, choose: (counting) => [counting([mode])] });
+  }
+  assert.deepEqual(warnings, [
+    `Server "counting" has changed: server version was 1.0.1, is now 1.0.2`,
+  ]);
 });
 
 Deno.test("callTool asks a server once that announces the same tools again and again (H12, H21)", async () => {

@@ -446,7 +446,7 @@ export const CASES: readonly HostileCase[] = [
       return true;`),
     wanted: {
       result: true,
-      warnings: [/^Server "it" changed its tools: .*"Version 1\.", is now "Version 2\."$/],
+      warnings: [/^Server "it" has changed: .*"Version 1\.", is now "Version 2\."$/],
       asked: { "tools/list": 2, "tools/call change": 2 },
     },
   },

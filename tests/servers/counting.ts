@@ -1,13 +1,14 @@
 // deno-lint-ignore-file no-console
 // An MCP server on stdio that counts, for tests of who starts, asks and withdraws how often.
-//   deno run -A tests/servers/counting.ts STARTS_FILE [fail-first-list | no-gate] [ARGUMENT]...
+//   deno run -A tests/servers/counting.ts STARTS_FILE [fail-first-list | no-gate | upgrade] [ARGUMENT]...
 // Each start adds a line to STARTS_FILE. `fail-first-list` refuses the first tools/list; `no-gate`
-// leaves out the tool `gate`.
+// leaves out the tool `gate`; `upgrade` is another version at each start.
 
 type Json = Record<string, unknown>;
 
 const [startsFile = "/dev/null", mode = ""] = Deno.args;
 Deno.writeTextFileSync(startsFile, `${Deno.pid}\n`, { append: true });
+const starts = Deno.readTextFileSync(startsFile).split("\n").length - 1;
 
 const counts = { lists: 0, calls: 0, underWay: 0, peak: 0, cancelled: 0 };
 /** Calls that were taken and are not answered yet. */
@@ -133,7 +134,7 @@ function take({ id, method, params = {} }: { id?: unknown; method?: string; para
     answer(id, {
       protocolVersion: params["protocolVersion"],
       capabilities: { tools: {}, logging: {} },
-      serverInfo: { name: "Counting server", version: "1.0.0" },
+      serverInfo: { name: "Counting server", version: `1.0.${mode === "upgrade" ? starts : 0}` },
     });
   } else if (method === "tools/list") list(id);
   else if (method === "tools/call") call(id, params);
