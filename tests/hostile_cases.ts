@@ -446,7 +446,7 @@ export const CASES: readonly HostileCase[] = [
       return true;`),
     wanted: {
       result: true,
-      warnings: [/^Server "it" has changed: .*"Version 1\.", is now "Version 2\."$/],
+      warnings: [/^Server "it" changed its tools: .*"Version 1\.", is now "Version 2\."$/],
       asked: { "tools/list": 2, "tools/call change": 2 },
     },
   },
@@ -631,6 +631,20 @@ export const CASES: readonly HostileCase[] = [
       }
       return kinds;`),
     wanted: { result: ["ok", "connect", "ok", "limit"], asked: { "tools/call fine": 2 } },
+  },
+  {
+    ids: "B8",
+    title: "server that crashes in every call is left alone after two",
+    mode: "crash",
+    args: program(`
+      const kinds = [];
+      for (let count = 0; count < 6; count++) {
+        kinds.push(await callTool("it", "call", {}).catch((error) => error.kind));
+      }
+      return [...new Set(kinds)];`),
+    wanted: { result: ["connect"], asked: { initialize: 2, "tools/call call": 2 } },
+    // A stream that breaks off is no crash: the connection holds.
+    http: { result: ["connect"], asked: { initialize: 1, "tools/call call": 6 } },
   },
   {
     ids: "B6",
