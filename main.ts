@@ -11,5 +11,9 @@ if (Deno.args.length === 1 && /^(?:--version|-V)$/.test(Deno.args[0]!)) {
   }
 } else {
   const { main } = await import("./src/cli.ts");
-  Deno.exit(await main({ args: Deno.args, env: Deno.env }));
+  // What a command does not need it gives back before it begins.
+  const drop = (names: readonly Deno.PermissionName[]) => {
+    for (const name of names) Deno.permissions.revokeSync({ name });
+  };
+  Deno.exit(await main({ args: Deno.args, env: Deno.env, drop }));
 }

@@ -10,7 +10,9 @@ import {
   type ProcessView,
 } from "./context.ts";
 import { AppError, changeTexts, ExitCode, prefixError, toAppError } from "./errors.ts";
-import { type CommandGroup, type Invocation, literalArguments } from "./flags.ts";
+import { COMMANDS, unused, type Use } from "./command_table.ts";
+import type { CommandGroup, Invocation } from "./flags.ts";
+import { literalArguments } from "./literals.ts";
 import { INTERRUPT_GRACE_MS, MAX_CONFIG_BYTES } from "./limits.ts";
 import { createLog } from "./log.ts";
 import { nearestHint } from "./names.ts";
@@ -18,71 +20,6 @@ import { createProgress, type Progress } from "./progress.ts";
 import { createOutput, createStyle, errorLines, type Output } from "./render.ts";
 import { quoteText } from "./text.ts";
 import { VERSION } from "./version.ts";
-
-interface CommandEntry {
-  readonly brief: string;
-  readonly load: () => Promise<Command<Invocation> | CommandGroup>;
-}
-
-/** Every command: its line in the help, and where it is. */
-const COMMANDS: Readonly<Record<string, CommandEntry>> = {
-  introspect: {
-    brief: "Show a server's tools as TypeScript signatures",
-    load: async () => (await import("./commands/introspect.ts")).command,
-  },
-  generate: {
-    brief: "Write a server's tools as a skill for agents, or as TypeScript",
-    load: async () => (await import("./commands/generate.ts")).command,
-  },
-  execute: {
-    brief: "Run a TypeScript program in the sandbox, with servers to call",
-    load: async () => (await import("./commands/execute.ts")).command,
-  },
-  call: {
-    brief: "Call one tool",
-    load: async () => (await import("./commands/call.ts")).command,
-  },
-  result: {
-    brief: "Show a large or binary result again, by its handle",
-    load: async () => (await import("./commands/result.ts")).command,
-  },
-  search: {
-    brief: "Find tools by a few words, without starting a server",
-    load: async () => (await import("./commands/search.ts")).command,
-  },
-  serve: {
-    brief: "Serve search, programs and skills to MCP clients",
-    load: async () => (await import("./commands/serve.ts")).command,
-  },
-  skill: {
-    brief: "List, verify, run, save and remove skills",
-    load: async () => (await import("./commands/skill.ts")).command,
-  },
-  server: {
-    brief: "List, add, import, validate servers; trust those of a project",
-    load: async () => (await import("./commands/server.ts")).command,
-  },
-  config: {
-    brief: "Show and change settings",
-    load: async () => (await import("./commands/config.ts")).command,
-  },
-  stats: {
-    brief: "Show figures of runs, calls, latencies and tokens",
-    load: async () => (await import("./commands/stats.ts")).command,
-  },
-  debug: {
-    brief: "Show what the program uses, and what is wrong with it",
-    load: async () => (await import("./commands/debug.ts")).command,
-  },
-  completions: {
-    brief: "Print a script that completes commands, flags, servers and tools",
-    load: async () => (await import("./commands/completions.ts")).command,
-  },
-  demo: {
-    brief: "Show the whole loop on the built-in server, offline",
-    load: async () => (await import("./commands/demo.ts")).command,
-  },
-};
 
 const ROOT_HELP = `mcp-exec turns MCP servers into code that agents can run safely.
 
@@ -124,6 +61,7 @@ EXIT CODES
 export async function main(view: ProcessView): Promise<ExitCode> {
   // Somebody waits behind the Tab key, and nothing is started that would have to be ended.
   if (view.args[0] === "__complete") {
+    view.drop?.(["net", "run"]);
     const { printCandidates } = await import("./complete.ts");
     await printCandidates(createContext(view), { commands: COMMANDS, globalFlags: GLOBAL_FLAGS });
     return ExitCode.ok;
@@ -140,24 +78,32 @@ export async function main(view: ProcessView): Promise<ExitCode> {
   };
   globalThis.addEventListener("unhandledrejection", onStray);
   globalThis.addEventListener("error", onStray);
-  const code = await runCli(context, { stray });
+  const code = await runCli(context, { stray, ...(view.drop && { drop: view.drop }) });
   const { killAllGroups } = await import("./process.ts");
   killAllGroups();
   return code;
 }
 
+/** What a process adds to a command line. */
+interface RunOptions {
+  readonly stray?: Promise<AppError>;
+  readonly graceMs?: number;
+  readonly drop?: (names: readonly Use[]) => void;
+}
+
 /**
  * Runs one command line and gives its exit code; every failure has been shown by then. A failure
- * that comes in through `stray` ends it at once; after an interrupt it gets `graceMs` to close.
+ * that comes in through `stray` ends it at once; after an interrupt it gets `graceMs` to close;
+ * `drop` is told what the command does not need before it is loaded.
  */
 export async function runCli(
   whole: Context,
-  options: { stray?: Promise<AppError>; graceMs?: number } = {},
+  options: RunOptions = {},
 ): Promise<ExitCode> {
   const globals = await withConfigured(readGlobals(whole), whole);
   const { context, progress } = createProgress(whole, globals);
   const output = createOutput(context, globals);
-  const work = dispatch({ context, globals, output, progress }).catch((error) => {
+  const work = dispatch({ ...options, context, globals, output, progress }).catch((error) => {
     const failure = toAppError(error);
     // What an interrupt broke on its way out is not the reason.
     return context.signal.aborted && failure.kind !== "interrupted"
@@ -217,6 +163,7 @@ async function dispatch(parts: DispatchParts): Promise<ExitCode> {
       otherwise: "mcp-exec --help lists the commands",
     });
   }
+  parts.drop?.(unused(name, rest[0]));
   const loaded = await COMMANDS[name]!.load();
   if (!("commands" in loaded)) return await runCommand({ name, command: loaded, rest }, parts);
   const [given, ...others] = rest;
@@ -240,7 +187,7 @@ async function dispatch(parts: DispatchParts): Promise<ExitCode> {
 }
 
 /** What the commands of one process share. */
-interface DispatchParts {
+interface DispatchParts extends Pick<RunOptions, "drop"> {
   readonly context: Context;
   readonly globals: Globals;
   readonly output: Output;

@@ -83,6 +83,8 @@ export interface Context {
 export interface ProcessView {
   readonly args: readonly string[];
   readonly env: Environment;
+  /** Gives permissions of the process back for good; absent where it has to keep them. */
+  drop?(names: readonly ("net" | "run" | "write")[]): void;
 }
 
 /** The real context: this process's streams, folders, clock and signals. */

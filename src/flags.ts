@@ -13,6 +13,7 @@ import {
   type RunLimits,
   toMemoryLimit,
 } from "./limits.ts";
+import { literalText } from "./literals.ts";
 import type { Log } from "./log.ts";
 import type { ServerName } from "./names.ts";
 import type { Progress } from "./progress.ts";
@@ -284,16 +285,9 @@ function notEmpty(text: string): string {
   return text;
 }
 
-// Stands before each argument that came after `--`; no argument of a process can hold it.
-const LITERAL = "\0";
-
-/** Marks arguments that came after `--`, so that those that begin with a hyphen are taken as well. */
-export function literalArguments(args: readonly string[]): string[] {
-  return args.map((arg) => LITERAL + arg);
-}
-
 function notFlag(text: string): string {
-  if (text.startsWith(LITERAL)) return text.slice(LITERAL.length);
+  const literal = literalText(text);
+  if (literal !== undefined) return literal;
   if (!/^-./.test(text)) return text;
   throw new AppError("usage", `Flag ${quoteText(text.replace(/=.*$/s, ""))} is not known`, {
     hint: "write -- before an argument that begins with a hyphen",

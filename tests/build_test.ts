@@ -74,6 +74,31 @@ for (const [args, stdout] of commands) {
   });
 }
 
+// What it may still do is asked when it ends.
+const PROBE = `addEventListener("unload", () => {
+  const states = ["net", "run", "write", "read", "ffi"].map((name) =>
+    name + " " + Deno.permissions.querySync({ name }).state);
+  console.error("PROBE " + states.join(", "));
+});`;
+const allowed: readonly (readonly [args: readonly string[], granted: readonly string[]])[] = [
+  [["stats"], ["write", "read"]],
+  [["config", "show"], ["write", "read"]],
+  [["skill", "list"], ["write", "read"]],
+  [["completions", "bash"], ["read"]],
+  [["__complete", "introspect", ""], ["write", "read"]],
+  [["execute", "-e", "export default 1"], ["net", "run", "write", "read"]],
+];
+for (const [args, granted] of allowed) {
+  Deno.test(`main lets "${args.slice(0, 2).join(" ")}" keep only what it needs`, async () => {
+    const probe = `${base}/probe.js`;
+    await Deno.writeTextFile(probe, PROBE);
+    const { code, stderr } = await run(args, { flags: ["--preload", probe] });
+    assert.equal(code, 0, stderr);
+    const states = [.../^PROBE (.*)$/m.exec(stderr)![1]!.matchAll(/(\w+) granted/g)];
+    assert.deepEqual(states.map(([, name]) => name), granted);
+  });
+}
+
 Deno.test("build makes the same bytes again", async () => {
   const again = `${base}/again`;
   assert.deepEqual((await build({ out: again })).files, files);
