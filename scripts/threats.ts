@@ -2,14 +2,9 @@
 // Compares the list of threats with the titles of the tests: each threat has to stand in one. Run by
 // the tests; prints what is missing, and with --list which tests cover each threat.
 
-/** Threats that may be without a test so far, each with the reason. */
+/** Threats without a test so far, each with the reason; a test that comes takes its line out. */
 const PLANNED: Readonly<Record<string, string>> = {
   G9: "Rust is not generated yet",
-  N1: "the tests of serve are being written",
-  N2: "the tests of serve are being written",
-  N3: "the tests of serve are being written",
-  N4: "the tests of serve are being written",
-  N5: "the tests of serve are being written",
 };
 
 const TESTS = new URL("../tests/", import.meta.url);
@@ -27,8 +22,10 @@ export function checkThreats(
   const families = new Set(Object.keys(threats).map((id) => id[0]!));
   const faults: string[] = [];
   for (const [id, meaning] of Object.entries(threats)) {
-    if (covered.has(id) || Object.hasOwn(planned, id)) continue;
-    faults.push(`${id} has no test: ${meaning}`);
+    const has = covered.has(id);
+    const isPlanned = Object.hasOwn(planned, id);
+    if (!has && !isPlanned) faults.push(`${id} has no test: ${meaning}`);
+    if (has && isPlanned) faults.push(`${id} has a test and is planned no more`);
   }
   for (const id of Object.keys(planned)) {
     if (!Object.hasOwn(threats, id)) faults.push(`${id} is planned and no threat`);

@@ -22,7 +22,8 @@ Deno.test("checkThreats names threats without a test, and ids that are none", ()
     "Q2 has no test: Two",
     "Q4 is no threat: x_test.ts: x (Q1, Q4)",
   ]);
-  assert.deepEqual(check(files, { Q2: "", Q3: "", Q5: "" }), [
+  assert.deepEqual(check(files, { Q1: "", Q2: "", Q3: "", Q5: "" }), [
+    "Q1 has a test and is planned no more",
     "Q5 is planned and no threat",
     "Q4 is no threat: x_test.ts: x (Q1, Q4)",
   ]);
