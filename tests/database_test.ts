@@ -181,10 +181,10 @@ Deno.test("Database begins anew when a statement comes upon damage deep in the f
     const damage = () => {
       using(path, (database) =>
         database.transaction(() => {
-          for (let row = 0; row < 2_000; row++) add(database, `${"long".repeat(10)}${row}`);
+          for (let row = 0; row < 4_000; row++) add(database, `${"long".repeat(10)}${row}`);
         }));
       const bytes = Deno.readFileSync(path);
-      bytes.fill(0x5a, 32 * 4096);
+      bytes.fill(0x5a, 48 * 4096);
       Deno.writeFileSync(path, bytes);
     };
     damage();
