@@ -27,7 +27,8 @@ export type Sdk = typeof import("@modelcontextprotocol/server");
 /** What connections are made of. */
 export interface ProtocolParts {
   readonly sdk: Sdk;
-  readonly tools: ServeTools;
+  /** What is served now. */
+  readonly tools: () => ServeTools;
   readonly journal: Journal;
   readonly keys: SessionKeys;
   readonly mask: (text: string) => string;
@@ -78,7 +79,7 @@ export function createServerFactory(
         },
       },
     );
-    mcp.server.setRequestHandler("tools/list", () => ({ tools: tools.list() }));
+    mcp.server.setRequestHandler("tools/list", () => ({ tools: tools().list() }));
     mcp.server.setRequestHandler("tools/call", async ({ params }, request) => {
       const result = await callTool(params, request, peer);
       if (result !== undefined) return result;
@@ -121,7 +122,7 @@ export function createServerFactory(
         })
       );
     try {
-      return await tools.call(name, args, {
+      return await tools().call(name, args, {
         owner,
         session,
         depth: Math.max(parts.depth, depthIn(mcpReq._meta)),

@@ -15,7 +15,7 @@ import { createSkillAttachment } from "./serve_skills.ts";
 import { createServeTools, type ServeTools } from "./serve_tools.ts";
 import type { ServerSet } from "./servers.ts";
 import { openSession, type Session } from "./session.ts";
-import { skillStoreOver } from "./skills.ts";
+import { type SkillStore, skillStoreOver } from "./skills.ts";
 import { createSecretMask } from "./secrets.ts";
 import { maskHome } from "./text.ts";
 
@@ -30,6 +30,8 @@ export interface ServeOptions {
   readonly plain: boolean;
   /** What names of sessions are marked with; without it with a key of this process. */
   readonly secret?: string | undefined;
+  /** The names of another one, to accept them. */
+  readonly keys?: SessionKeys | undefined;
 }
 
 /** What is served. */
@@ -37,6 +39,7 @@ export interface Serving {
   readonly sdk: Sdk;
   readonly keys: SessionKeys;
   readonly tools: ServeTools;
+  readonly skills: SkillStore;
   readonly session: Session;
   /** Makes the factory of SDK servers, given who asks; `onServer` gets each that was made. */
   factory(
@@ -45,6 +48,8 @@ export interface Serving {
   ): McpServerFactory;
   /** Calls `listener` when the tools' definitions are no longer the same. */
   onToolsChanged(listener: () => void): void;
+  /** Whatever clients ask from now on is answered by `next`: they turned out to be elsewhere. */
+  follow(next: Pick<Serving, "tools" | "skills">): void;
   /** Asks every server of which nothing is known yet; settles when they answered or cannot. */
   fill(): Promise<void>;
   /** Nothing of a client's session is left. */
@@ -73,6 +78,7 @@ export async function openServing(
   const listeners: (() => void)[] = [];
   let changes: ReturnType<typeof setTimeout> | undefined;
   let known = "";
+  let next: Pick<Serving, "tools" | "skills"> | undefined;
   const session = await openSession(inside, servers, {
     log,
     executor,
@@ -86,11 +92,11 @@ export async function openServing(
   });
   const names = servedNames(servers, options.only);
   const catalog = createServeCatalog(session, names);
-  const keys = createSessionKeys(options.secret);
+  const keys = options.keys ?? createSessionKeys(options.secret);
   const maskSecrets = createSecretMask(servers.specs.values(), inside.env);
   const mask = (text: string) => maskSecrets(maskHome(text, context.paths.home));
   const skills = skillStoreOver(context, session.database);
-  const attachSkills = await createSkillAttachment(skills, log);
+  const attachSkills = await createSkillAttachment(() => (next ?? { skills }).skills, log);
   const tools = createServeTools({
     session,
     catalog,
@@ -119,14 +125,27 @@ export async function openServing(
     sdk,
     keys,
     tools,
+    skills,
     session,
     factory: (peerOf, onServer) =>
       createServerFactory(
-        { sdk, tools, journal: session.journal, keys, mask, depth, attachSkills },
+        {
+          sdk,
+          tools: () => (next ?? { tools }).tools,
+          journal: session.journal,
+          keys,
+          mask,
+          depth,
+          attachSkills,
+        },
         peerOf,
         onServer,
       ),
     onToolsChanged: (listener) => void listeners.push(listener),
+    follow(other) {
+      next = other;
+      for (const listener of listeners) listener();
+    },
     // Below another one of its kind nothing is started that nobody asked for.
     fill: () => depth > 0 ? Promise.resolve() : catalog.fill(closing.signal),
     endSession: (id) => session.state.clear(id),

@@ -12,9 +12,9 @@ const BASE = "skill://";
 const MAX_SERVED = 500;
 const TTL_MS = 60_000;
 
-/** A function that serves the skills of `store` on a server that is not connected yet. */
+/** A function that serves the skills of a store on a server that is not connected yet. */
 export async function createSkillAttachment(
-  store: SkillStore,
+  store: () => SkillStore,
   log: Pick<Log, "debug">,
 ): Promise<(server: McpServer) => void> {
   const { SKILL_LIMITS, SkillsExtension, skillEntry } = await import(
@@ -25,7 +25,7 @@ export async function createSkillAttachment(
   // Read anew each time: a skill may have been changed, removed or accepted meanwhile.
   async function load(name: string): Promise<Skill | undefined> {
     try {
-      const skill = await store.load(name);
+      const skill = await store().load(name);
       const bytes = [...skill.files.values()].reduce((sum, text) => sum + text.length, 0);
       if (skill.files.size <= SKILL_LIMITS.files && bytes <= SKILL_LIMITS.bytes) return skill;
       log.debug(`Skill "${skill.name}" is not served: it is too large`);
@@ -46,7 +46,7 @@ export async function createSkillAttachment(
   }
 
   async function all(): Promise<Skill[]> {
-    const { skills } = await store.list();
+    const { skills } = await store().list();
     const own = skills.filter(({ shadowedBy, kind }) =>
       shadowedBy === undefined && kind !== "document"
     ).slice(0, MAX_SERVED);

@@ -417,6 +417,17 @@ Deno.test("createGate bounds what it reads (N1)", async () => {
   });
 });
 
+Deno.test("serve on stdio frees the state of a connection that has ended (C5)", async () => {
+  await withServing(async ({ connect, serving }) => {
+    const { run, close } = await connect("stdio");
+    await run(`await setState("k", "x")`);
+    const rows = () => serving.session.database.all("select * from state").length;
+    assert.equal(rows(), 1);
+    await close();
+    assert.equal(rows(), 0);
+  });
+});
+
 Deno.test("createGate ends a session when its client does, and frees its state (C5)", async () => {
   await withServing(async ({ connect, serving, gate }) => {
     const { client, run } = await connect("http of 2025");
@@ -524,6 +535,33 @@ Deno.test("serve on stdio ends with its input and leaves no server behind (N5)",
     const { code } = await served.child.status;
     assert.equal(code, 0);
     await served.child.stderr.cancel();
+  });
+});
+
+Deno.test("serve on stdio goes on in the project that the client names as its root", async () => {
+  await inPlace(async (place) => {
+    const project = `${place.folder}/a project`;
+    await Deno.mkdir(project);
+    const [command, ...args] = serverCommand("honest").split(" ");
+    const entry = { mcpServers: { inproject: { command, args } } };
+    await Deno.writeTextFile(`${project}/.mcp.json`, JSON.stringify(entry));
+    const served = startServe(["--trust"], place);
+    const client = new Client({ name: "test", version: "1" }, { capabilities: { roots: {} } });
+    const uri = `file://${encodeURI(project)}`;
+    client.setRequestHandler("roots/list", () => ({ roots: [{ uri, name: "a" }] }));
+    const { promise: told, resolve } = Promise.withResolvers<void>();
+    client.setNotificationHandler("notifications/tools/list_changed", async () => {
+      const { tools } = await client.listTools();
+      if (tools[0]!.description!.includes("inproject (")) resolve();
+    });
+    await client.connect(
+      new StreamTransport({ input: served.child.stdout, output: served.child.stdin }),
+    );
+    await told;
+    const { run } = connectedTo(client, () => client.close());
+    assert.equal(await run(`return await callTool("inproject", "echo", { text: "a" })`), "a");
+    await client.close();
+    assert.equal((await served.end()).code, 0);
   });
 });
 

@@ -2,7 +2,8 @@
 // decided here; off this machine only with a token.
 
 import { buildCommand } from "@stricli/core";
-import { AppError } from "../errors.ts";
+import type { McpServer } from "@modelcontextprotocol/server";
+import { AppError, toAppError } from "../errors.ts";
 import {
   chooseServer,
   durationFlag,
@@ -19,6 +20,7 @@ import {
 } from "../flags.ts";
 import { DEFAULT_RUN_LIMITS, MAX_WORKERS, parseCount } from "../limits.ts";
 import { readTextFile } from "../read.ts";
+import type { SessionKeys } from "../serve_keys.ts";
 import type { Serving } from "../serve_session.ts";
 import { maskHome, quoteText } from "../text.ts";
 
@@ -109,22 +111,17 @@ EXAMPLES
         throw new AppError("usage", `${name} goes with --http`);
       }
     } else checkAddress(flags.http, token);
-    const cwd = flags.cwd === undefined ? this.context.cwd : await realFolder(flags.cwd);
-    const invocation = { ...this, context: { ...this.context, cwd } };
     const { http: address, ...others } = flags;
-    const servers = await openServers(invocation, others);
-    const only = flags.server?.map((name) => chooseServer(servers, name)({ adHoc: [] }));
-    const { openServing } = await import("../serve_session.ts");
-    const serving = await openServing(invocation, servers, {
-      limits: { ...DEFAULT_RUN_LIMITS, ...servers.config.limits, ...limitsOf(flags) },
-      only,
-      plain: flags.plain === true,
-      concurrency: flags.concurrency ?? Math.min(navigator.hardwareConcurrency, MAX_WORKERS),
-      secret: token,
-    });
+    const cwd = flags.cwd === undefined ? this.context.cwd : await realFolder(flags.cwd);
+    const open = (cwd: string, keys?: SessionKeys) =>
+      openIn({ ...this, context: { ...this.context, cwd } }, others, { token, keys });
+    const serving = await open(cwd);
     try {
-      if (address === undefined) await serveStreams(invocation, serving);
-      else await serveAddress(invocation, serving, { ...flags, ...address, token });
+      if (address !== undefined) {
+        return await serveAddress(this, serving, { ...flags, ...address, token });
+      }
+      // Where nothing was said, the client may know which project it is about.
+      await serveStreams(this, serving, flags.cwd === undefined ? open : undefined);
     } finally {
       await serving.close();
     }
@@ -141,7 +138,7 @@ async function installEntry(
   const { command, args } = await stableProgram(context, {
     executable: Deno.execPath(),
     isStandalone: Deno.build.standalone,
-    entry: decodeURIComponent(new URL(Deno.mainModule).pathname).replace(/^\/(?=[A-Za-z]:)/, ""),
+    entry: pathOf(Deno.mainModule),
   });
   const folder = cwd === undefined ? [] : ["--cwd", await realFolder(cwd)];
   const program = { command, args: [...args, ...folder] };
@@ -195,8 +192,34 @@ async function installEntry(
   );
 }
 
-/** Serves one client until it closes our input, or we are told to end. */
-async function serveStreams({ context }: Invocation, serving: Serving): Promise<void> {
+/** The working set for a project. */
+async function openIn(
+  invocation: Invocation,
+  flags: Omit<Flags, "http">,
+  { token, keys }: { readonly token: string | undefined; readonly keys: SessionKeys | undefined },
+): Promise<Serving> {
+  const servers = await openServers(invocation, flags);
+  const only = flags.server?.map((name) => chooseServer(servers, name)({ adHoc: [] }));
+  const { openServing } = await import("../serve_session.ts");
+  return await openServing(invocation, servers, {
+    limits: { ...DEFAULT_RUN_LIMITS, ...servers.config.limits, ...limitsOf(flags) },
+    only,
+    plain: flags.plain === true,
+    concurrency: flags.concurrency ?? Math.min(navigator.hardwareConcurrency, MAX_WORKERS),
+    secret: token,
+    keys,
+  });
+}
+
+/**
+ * Serves one client until it closes our input, or we are told to end; with `open`, the project that
+ * the client names, when it is another one.
+ */
+async function serveStreams(
+  { context, log }: Invocation,
+  serving: Serving,
+  open: ((cwd: string, keys: SessionKeys) => Promise<Serving>) | undefined,
+): Promise<void> {
   if (context.streams === undefined) throw new AppError("failure", "There is no standard input");
   const [{ serveStdio }, { StreamTransport }] = await Promise.all([
     import("@modelcontextprotocol/server/stdio"),
@@ -204,11 +227,19 @@ async function serveStreams({ context }: Invocation, serving: Serving): Promise<
   ]);
   const session = serving.keys.issue();
   const transport = new StreamTransport(context.streams());
-  let connected: { sendToolListChanged(): void } | undefined;
+  let connected: McpServer | undefined;
+  let moved: Promise<Serving | undefined> | undefined;
   serving.onToolsChanged(() => connected?.sendToolListChanged());
   const handle = serveStdio(
     serving.factory(() => ({ owner: session, session }), (server) => {
       connected = server;
+      server.server.oninitialized = () => {
+        if (open === undefined) return;
+        moved ??= followRoots(server, { serving, open, cwd: context.cwd }).catch((error) => {
+          log.debug(`Roots of the client are not used: ${toAppError(error).message}`);
+          return undefined;
+        });
+      };
       serving.fill().catch(() => {});
     }),
     { transport },
@@ -219,6 +250,36 @@ async function serveStreams({ context }: Invocation, serving: Serving): Promise<
   await transport.closed;
   context.signal.removeEventListener("abort", stop);
   serving.endSession(session);
+  await (await moved)?.close();
+}
+
+/** Goes on in the folder that a client names as its project; gives what was opened there. */
+async function followRoots(
+  { server }: McpServer,
+  { serving, open, cwd }: {
+    readonly serving: Serving;
+    readonly open: (cwd: string, keys: SessionKeys) => Promise<Serving>;
+    readonly cwd: string;
+  },
+): Promise<Serving | undefined> {
+  if (server.getClientCapabilities()?.roots === undefined) return undefined;
+  const { roots } = await server.listRoots(undefined, { timeout: ROOTS_MS });
+  const root = roots.find(({ uri }) => uri.startsWith("file:///"));
+  if (root === undefined) return undefined;
+  const folder = await realFolder(pathOf(root.uri));
+  if (folder === cwd) return undefined;
+  const next = await open(folder, serving.keys);
+  serving.follow(next);
+  next.onToolsChanged(() => serving.follow(next));
+  next.fill().catch(() => {});
+  return next;
+}
+
+const ROOTS_MS = 5_000;
+
+/** The path of a file URL. */
+function pathOf(url: string): string {
+  return decodeURIComponent(new URL(url).pathname).replace(/^\/(?=[A-Za-z]:)/, "");
 }
 
 /** Listens until we are told to end. */
