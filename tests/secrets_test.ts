@@ -116,6 +116,8 @@ interface Place {
   readonly folder: string;
   readonly base: string;
   run(...args: readonly string[]): Promise<{ code: number; text: string }>;
+  /** Runs `serve` with these requests, one after the other, and gives all it wrote. */
+  serve(requests: readonly object[]): Promise<string>;
 }
 
 /** A place with the servers above configured, by our own file and by a client's. */
@@ -154,25 +156,51 @@ async function withPlace(
     await Deno.writeTextFile(path, typeof content === "string" ? content : JSON.stringify(content));
   }
   await Deno.mkdir(`${root}/tmp`);
+  const start = (args: readonly string[], stdin: "null" | "piped") =>
+    new Deno.Command(Deno.execPath(), {
+      args: [...PROGRAM, ...args],
+      cwd: folder,
+      clearEnv: true,
+      env: {
+        ...env,
+        TMPDIR: `${root}/tmp`,
+        CANARY_VALUE: EXPANDED.value,
+        CANARY_HEADER: EXPANDED.header,
+        CANARY_URL: EXPANDED.url,
+      },
+      stdin,
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
   try {
     await work({
       folder,
       base,
       async run(...args) {
-        const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-          args: [...PROGRAM, ...args],
-          cwd: folder,
-          clearEnv: true,
-          env: {
-            ...env,
-            TMPDIR: `${root}/tmp`,
-            CANARY_VALUE: EXPANDED.value,
-            CANARY_HEADER: EXPANDED.header,
-            CANARY_URL: EXPANDED.url,
-          },
-          stdin: "null",
-        }).output();
+        const { code, stdout, stderr } = await start(args, "null").output();
         return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+      },
+      async serve(requests) {
+        const child = start(["serve", "--plain", "--verbose"], "piped");
+        const errors = new Response(child.stderr).text();
+        const input = child.stdin.getWriter();
+        let shown = "";
+        const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+        for (const [id, request] of requests.entries()) {
+          const line = `${JSON.stringify({ jsonrpc: "2.0", id, ...request })}\n`;
+          await input.write(new TextEncoder().encode(line));
+          while (!shown.includes(`"id":${id}`)) {
+            const { value, done } = await output.read();
+            if (done) throw new Error(`serve ended: ${await errors}`);
+            shown += value;
+          }
+        }
+        await input.close();
+        for (let part = await output.read(); !part.done; part = await output.read()) {
+          shown += part.value;
+        }
+        await child.status;
+        return shown + await errors;
       },
     }, new Set(Object.keys(files)));
   } finally {
@@ -180,10 +208,8 @@ async function withPlace(
   }
 }
 
-/** Every command, with its exit code; those that leave something for others come first. */
-function commands(base: string): (readonly [code: number, ...args: string[]])[] {
-  const stdio = `${Deno.execPath()} run -A --no-lock ${HOSTILE} tells`;
-  const calls = `
+/** Calls whatever answers and fails, and shows it all. */
+const CALLS = `
     const out = [];
     for (const tool of ["call", "fail", "refuse"]) {
       for (const server of ["tells", "web"]) {
@@ -192,6 +218,10 @@ function commands(base: string): (readonly [code: number, ...args: string[]])[] 
     }
     console.log(out);
     return out;`;
+
+/** Every command, with its exit code; those that leave something for others come first. */
+function commands(base: string): (readonly [code: number, ...args: string[]])[] {
+  const stdio = `${Deno.execPath()} run -A --no-lock ${HOSTILE} tells`;
   return [
     [0, "introspect", "tells"],
     [0, "introspect", "web", "--detailed"],
@@ -221,7 +251,7 @@ function commands(base: string): (readonly [code: number, ...args: string[]])[] 
     [3, "call", "broken", "call"],
     [3, "call", "dies", "call"],
     [5, "execute", "-e", "throw new Error(await callTool('web', 'call', {}))"],
-    [0, "execute", "-e", calls, "--trace"],
+    [0, "execute", "-e", CALLS, "--trace"],
     [
       0,
       ...["execute", "-e", "export default (x) => callTool('tells', 'call', x).then(() => 1)"],
@@ -281,6 +311,39 @@ Deno.test("no command shows or keeps a secret, in any format (X1, X2, X3, X4, X5
     ),
   );
   for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+});
+
+Deno.test("serve tells a client no secret, whatever it asks for (X1, X2, X3, X4, X5)", async () => {
+  await withPlace({}, async ({ folder, serve }, given) => {
+    const call = (name: string, params: object) => ({
+      method: "tools/call",
+      params: { name, arguments: params },
+    });
+    const fail = (server: string, tool: string) =>
+      call("call_tool", { server, tool, arguments: { note: "x" } });
+    const text = await serve([
+      {
+        method: "initialize",
+        params: {
+          protocolVersion: "2025-06-18",
+          capabilities: {},
+          clientInfo: { name: "x", version: "1" },
+        },
+      },
+      { method: "tools/list" },
+      call("execute_code", { code: CALLS }),
+      call("search_tools", { query: "call", detail: "full" }),
+      call("read_tool_files", { paths: ["/mcp-tools/servers/tells/call.ts"] }),
+      ...["tells", "web"].flatMap((server) => [fail(server, "fail"), fail(server, "refuse")]),
+      ...["dies", "signin", "broken", "nowhere", "unset", "project"].map((name) =>
+        fail(name, "call")
+      ),
+      call("read_result", { handle: "h00000000000000000000000000" }),
+    ]);
+    assert.match(text, /Tool \\"tells\/fail\\" failed: /);
+    sweep(text, "serve");
+    await sweepFiles(folder.replace(/\/work$/, ""), given);
+  });
 });
 
 Deno.test("journal that keeps payloads keeps arguments, but no secret of a server (X1, X5)", async () => {
