@@ -538,6 +538,33 @@ Deno.test("serve on stdio ends with its input and leaves no server behind (N5)",
   });
 });
 
+Deno.test("serve that is its own server ends at the depth limit and leaves nothing (N4)", async () => {
+  await inPlace(async (place) => {
+    const self = { command: Deno.execPath(), args: [...PROGRAM, "serve"], inheritEnv: true };
+    await Deno.writeTextFile(
+      `${place.env["XDG_CONFIG_HOME"]}/mcp-exec/config.json`,
+      JSON.stringify({ mcpServers: { self } }),
+    );
+    const served = startServe([], place);
+    const client = new Client({ name: "test", version: "1" });
+    await client.connect(
+      new StreamTransport({ input: served.child.stdout, output: served.child.stdin }),
+    );
+    const { run } = connectedTo(client, () => client.close());
+    const nested = (depth: number): string =>
+      depth === 0
+        ? `return "at the ground"`
+        : `const { value } = await callTool("self", "execute_code", { code: ${
+          JSON.stringify(nested(depth - 1))
+        } });
+          return value;`;
+    assert.equal(await run(nested(2)), "at the ground");
+    await assert.rejects(run(nested(3)), /called by itself more than 3 deep/);
+    await client.close();
+    assert.equal((await served.end()).code, 0);
+  });
+});
+
 Deno.test("serve on stdio goes on in the project that the client names as its root", async () => {
   await inPlace(async (place) => {
     const project = `${place.folder}/a project`;
