@@ -1,24 +1,42 @@
 // deno-lint-ignore-file no-console
-// How long `--version` takes against an empty Deno script and an empty Node script: wall clock, as
-// medians of interleaved repetitions. `deno task bench startup`.
+// How long the bundle takes to start and to end, against an empty Deno script, an empty Node script
+// and a neighbour's `--version`: wall clock, medians of interleaved repetitions, each in a warm
+// cache. `deno task bench startup`.
 
-import { RUN_FLAGS } from "../scripts/test.ts";
+import { build, BUNDLE_FLAGS, PERMISSION_FLAGS } from "../scripts/build.ts";
 
 const ROUNDS = 31;
-const main = new URL("../main.ts", import.meta.url).pathname;
+const NEIGHBOUR = "mcporter";
+const PROGRAM = "export default 1";
+const TYPED = "const one: number = 1; export default one";
+
 const folder = await Deno.makeTempDir();
 const empty = `${folder}/empty.js`;
 await Deno.writeTextFile(empty, "");
+await build({ out: `${folder}/dist` });
+const env = {
+  PATH: Deno.env.get("PATH") ?? "",
+  HOME: `${folder}/home`,
+  DENO_NO_UPDATE_CHECK: "1",
+};
 
-const deno = [Deno.execPath(), "run", "-A"];
+const deno = [Deno.execPath(), "run"];
+const bundle = [...deno, ...BUNDLE_FLAGS, ...PERMISSION_FLAGS, `${folder}/dist/main.js`];
 const commands = new Map([
-  ["empty Deno script", [...deno, "--no-config", empty]],
-  ["--version, no config read", [...deno, "--no-config", "--no-lock", main, "--version"]],
-  ["mcp-exec --version", [...deno, ...RUN_FLAGS, main, "--version"]],
-  ["mcp-exec --help", [...deno, ...RUN_FLAGS, main, "--help"]],
-  ["mcp-exec introspect --help", [...deno, ...RUN_FLAGS, main, "introspect", "--help"]],
+  ["empty Deno script", [...deno, "-A", "--no-config", empty]],
+  ["--version", [...bundle, "--version"]],
+  ["--help", [...bundle, "--help"]],
+  ["__complete", [...bundle, "__complete", "exec"]],
+  ["config show", [...bundle, "config", "show"]],
+  [`execute -e '${PROGRAM}'`, [...bundle, "execute", "-e", PROGRAM]],
+  ["the same with a type", [...bundle, "execute", "-e", TYPED]],
 ]);
-if (await succeeds(["node", "--version"])) commands.set("empty Node script", ["node", empty]);
+if (await succeeds(["node", "--version"])) {
+  commands.set("empty Node script", ["node", empty]);
+  const install = ["npm", "install", "--silent", "--prefix", folder, NEIGHBOUR];
+  const script = `${folder}/node_modules/.bin/${NEIGHBOUR}`;
+  if (await succeeds(install)) commands.set(`${NEIGHBOUR} --version`, [script, "--version"]);
+}
 
 async function succeeds(words: readonly string[]): Promise<boolean> {
   try {
@@ -31,7 +49,9 @@ async function succeeds(words: readonly string[]): Promise<boolean> {
 function run(words: readonly string[]) {
   return new Deno.Command(words[0]!, {
     args: words.slice(1),
-    env: { DENO_NO_UPDATE_CHECK: "1", NODE_OPTIONS: "" },
+    cwd: folder,
+    clearEnv: true,
+    env,
     stdin: "null",
     stdout: "null",
     stderr: "null",
@@ -43,23 +63,31 @@ function median(values: readonly number[]): number {
 }
 
 const times = new Map([...commands.keys()].map((name) => [name, [] as number[]]));
-for (let round = 0; round <= ROUNDS; round++) {
+for (let round = -2; round < ROUNDS; round++) {
   for (const [name, words] of commands) {
     const start = performance.now();
     if (!(await run(words)).success) throw new Error(`${name} failed`);
-    if (round > 0) times.get(name)!.push(performance.now() - start); // the first one warms caches
+    if (round >= 0) times.get(name)!.push(performance.now() - start); // the first ones fill caches
   }
 }
 await Deno.remove(folder, { recursive: true });
 
 const base = median(times.get("empty Deno script")!);
 const node = times.has("empty Node script") ? median(times.get("empty Node script")!) : undefined;
+console.log(`median and least of ${ROUNDS}, in ms`);
 for (const [name, values] of times) {
   const value = median(values);
   const toNode = node === undefined ? "" : `, ${(value / node).toFixed(2)} of empty Node`;
   console.log(
-    `${name.padEnd(28)}${value.toFixed(1).padStart(7)} ms, ${
-      (value / base).toFixed(2)
-    } of empty Deno${toNode}`,
+    `${name.padEnd(30)}${value.toFixed(1).padStart(7)}${
+      Math.min(...values).toFixed(1).padStart(7)
+    }, ${(value / base).toFixed(2)} of empty Deno${toNode}`,
   );
+}
+const judge = (isMet: boolean) => isMet ? "met" : "MISSED";
+const version = median(times.get("--version")!) / base;
+console.log(`gate --version <= 1.2 of empty Deno: ${judge(version <= 1.2)}`);
+if (node !== undefined) {
+  const execute = median(times.get(`execute -e '${PROGRAM}'`)!);
+  console.log(`gate execute faster than empty Node: ${judge(execute < node)}`);
 }
