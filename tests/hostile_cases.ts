@@ -58,6 +58,7 @@ export interface HostileCase {
 const CALL = ["call", "it", "call"];
 const LIST = ["introspect", "it"];
 const SOON = ["--server-timeout", "400ms"];
+const CALLS_SOON = { limits: { callTimeouts: { "it/*": "400ms" } } };
 const program = (source: string) => ["execute", "-e", source];
 const UNCLEAN =
   // deno-lint-ignore no-control-regex
@@ -145,7 +146,8 @@ export const CASES: readonly HostileCase[] = [
     ids: "H3, B7",
     title: "server that never answers a call, and is told that nobody waits",
     mode: "silent-call",
-    args: [...CALL, ...SOON],
+    config: CALLS_SOON,
+    args: CALL,
     wanted: {
       code: 4,
       kind: "timeout",
@@ -157,7 +159,7 @@ export const CASES: readonly HostileCase[] = [
     ids: "H3, B7",
     title: "server that never answers, in a program that runs out of time",
     mode: "silent-call",
-    args: [...program(`return await callTool("it", "call", {});`), "--timeout", "400ms"],
+    args: [...program(`return await callTool("it", "call", {});`), "--timeout", "3s"],
     wanted: {
       code: 5,
       kind: "limit",
@@ -168,16 +170,16 @@ export const CASES: readonly HostileCase[] = [
     ids: "H3",
     title: "server that never lists its tools",
     mode: "silent-list",
-    args: [...LIST, ...SOON],
-    wanted: { code: 4, kind: "timeout", message: /no answer to tools\/list within 400ms$/ },
+    args: [...LIST, "--server-timeout", "3s"],
+    wanted: { code: 4, kind: "timeout", message: /no answer to tools\/list within 3s$/ },
   },
   {
     ids: "H3",
     title: "server that reads nothing any more",
     mode: "deaf",
-    args: [...CALL, ...SOON],
+    args: [...CALL, "--server-timeout", "3s"],
     only: ["stdio", "over HTTP who does not read gets no request"],
-    wanted: { code: 4, kind: "timeout", message: /within 400ms$/ },
+    wanted: { code: 4, kind: "timeout", message: /within 3s$/ },
   },
   {
     ids: "H3",
@@ -218,7 +220,7 @@ export const CASES: readonly HostileCase[] = [
     ids: "H6",
     title: "server that prints only other things",
     mode: "only-noise",
-    args: [...CALL, "--server-timeout", "5s"],
+    args: CALL,
     wanted: {
       code: 3,
       kind: "protocol",
@@ -446,7 +448,7 @@ export const CASES: readonly HostileCase[] = [
       return true;`),
     wanted: {
       result: true,
-      warnings: [/^Server "it" changed its tools: .*"Version 1\.", is now "Version 2\."$/],
+      warnings: [/^Server "it" has changed: .*"Version 1\.", is now "Version 2\."$/],
       asked: { "tools/list": 2, "tools/call change": 2 },
     },
   },
@@ -541,7 +543,8 @@ export const CASES: readonly HostileCase[] = [
     title: "server whose events never end",
     mode: "endless-events",
     only: ["http", "the lines of a process never end either, and that is H12"],
-    args: [...CALL, ...SOON],
+    config: CALLS_SOON,
+    args: CALL,
     wanted: {
       code: 4,
       kind: "timeout",
