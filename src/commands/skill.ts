@@ -452,10 +452,12 @@ async function showSaved(
     return output.document({ ok: true, state, skill: description });
   }
   const count = description.servers.reduce((sum, { tools }) => sum + tools.length, 0);
-  output.print(
-    `${skill.name}: program, ${countOf(count, "tool")}, ${state}: ${cleanLine(description.folder)}`,
-  );
-  note([`call it as ${description.signature}: mcp-exec execute ${skill.name}`]);
+  // As "generate" shows what it wrote.
+  const { cwd } = context;
+  const { folder, signature, example } = description;
+  const shown = skill.folder.startsWith(`${cwd}/`) ? `.${skill.folder.slice(cwd.length)}` : folder;
+  output.print(`${skill.name}: program, ${countOf(count, "tool")}, ${state}: ${cleanLine(shown)}`);
+  note([`call it as ${signature}: ${example?.command ?? `mcp-exec execute ${skill.name}`}`]);
 }
 
 // A warning names a path in the middle of its text.
