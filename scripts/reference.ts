@@ -133,7 +133,11 @@ function limitsTable(): string {
   const { fuel, wallMs, memory, calls } = DEFAULT_RUN_LIMITS;
   return table(["thing", "bound", "set with"], [
     ["computing of a run", `${formatCount(fuel)} units of fuel, some 10 s`, setting("fuel")],
-    ["wall clock of a run", `${formatDuration(wallMs)}, connecting not counted`, setting("timeout")],
+    [
+      "wall clock of a run",
+      `${formatDuration(wallMs)}, connecting not counted`,
+      setting("timeout"),
+    ],
     ["memory of a run", formatBytes(memory), setting("memory")],
     [
       "calls of a run, and at once",
