@@ -94,8 +94,10 @@ export function createGate(parts: Omit<HttpParts, "hostname" | "port">): HttpGat
   const handler: McpHttpHandler = sdk.createMcpHandler(factory);
   // Only an answer that is a stream from the start shows that its client has gone.
   const streaming = sdk.createMcpHandler(factory, { responseMode: "sse", bus: handler.bus });
-  const closing = new AbortController();
-  /** What is under way, by session and id: a client may withdraw it in another request. */
+  let isClosing = false;
+  /** Every request that is answered now. A signal of all would keep what each hangs on it for good. */
+  const active = new Set<AbortController>();
+  /** Those of sessions, by session and id: a client may withdraw it in another request. */
   const running = new Map<string, AbortController>();
   const ended = new Set<SessionId>();
   let underWay = 0;
@@ -127,11 +129,13 @@ export function createGate(parts: Omit<HttpParts, "hostname" | "port">): HttpGat
       running.get(keyOf(peer, params["requestId"]) ?? "")?.abort();
     }
     const gone = new AbortController();
-    const signal = AbortSignal.any([closing.signal, gone.signal]);
+    const { signal } = gone;
     const { fetch: answer } = message["method"] === "tools/call" ? streaming : handler;
     const starts = message["method"] === "initialize" && peer.session === undefined &&
       await sdk.isLegacyRequest(bare(request, signal), body);
+    active.add(gone);
     const onEnd = () => {
+      active.delete(gone);
       if (key !== undefined && running.get(key) === gone) running.delete(key);
     };
     if (key !== undefined) running.set(key, gone);
@@ -154,7 +158,7 @@ export function createGate(parts: Omit<HttpParts, "hostname" | "port">): HttpGat
     const peer: Peer = session === undefined ? { owner } : { owner: session, session };
     if (request.method === "POST") return await post(request, peer);
     if (request.method !== "DELETE" || session === undefined) {
-      return await handler.fetch(bare(request, closing.signal), infoOf(peer));
+      return await handler.fetch(bare(request, new AbortController().signal), infoOf(peer));
     }
     ended.add(session);
     for (const oldest of ended) {
@@ -170,7 +174,7 @@ export function createGate(parts: Omit<HttpParts, "hostname" | "port">): HttpGat
     async answer(request, owner) {
       const refused = new URL(request.url).pathname === PATH ? check(request) : refuse(404, "Path");
       if (refused !== undefined) return refused;
-      if (closing.signal.aborted) return refuse(503, "Server is closing");
+      if (isClosing) return refuse(503, "Server is closing");
       if (underWay >= MAX_HTTP_REQUESTS) return refuse(503, "Server is busy");
       underWay++;
       try {
@@ -182,7 +186,8 @@ export function createGate(parts: Omit<HttpParts, "hostname" | "port">): HttpGat
     },
     toolsChanged: () => handler.notify.toolsChanged(),
     async close() {
-      closing.abort();
+      isClosing = true;
+      for (const gone of active) gone.abort();
       await Promise.all([handler.close(), streaming.close()]);
     },
   };

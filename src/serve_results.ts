@@ -2,7 +2,7 @@
 // few lines what happened. A failure is a result too, written for whoever wrote the program.
 
 import type { CallToolResult, ContentBlock } from "@modelcontextprotocol/server";
-import { type AppError, errorText } from "./errors.ts";
+import { AppError, errorText } from "./errors.ts";
 import type { HandleStore } from "./handles.ts";
 import { formatBytes, formatCount, MAX_MEDIA_BLOCKS, MAX_MEDIA_BYTES } from "./limits.ts";
 import type { SessionId } from "./names.ts";
@@ -99,8 +99,20 @@ function textBlock(text: string): ContentBlock {
   return { type: "text", text };
 }
 
+// What a person changes by flag, a model sets by parameter, or not at all.
+const FLAGS: readonly (readonly [RegExp, string])[] = [
+  [/raise --timeout$/, "raise timeoutMs, as far as the server lets you, or do less in one run"],
+  [/raise --max-calls$/, "raise maxCalls, as far as the server lets you, or do less in one run"],
+  [/raise --(?:fuel|memory)$/, "do less in one run"],
+  [/its --session and in its --args$/, "its session and in its args"],
+];
+
 function messageOf(error: AppError, mask: (text: string) => string): string {
-  return mask(errorText(error)).replace(/^error: /, "");
+  const hint = FLAGS.reduce((text, [flag, said]) => text.replace(flag, said), error.hint ?? "");
+  const shown = error.hint === undefined
+    ? error
+    : new AppError(error.kind, error.message, { ...error, hint });
+  return mask(errorText(shown)).replace(/^error: /, "");
 }
 
 const SHOWN_LOG_LINES = 20;

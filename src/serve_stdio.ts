@@ -12,6 +12,8 @@ export interface ByteStreams {
   readonly output: WritableStream<Uint8Array>;
 }
 
+/** How long what was asked before the end of the input may take to be answered. */
+const LAST_ANSWERS_MS = 500;
 /** How many faulty messages in a row are answered singly; the rest is skipped without a word. */
 const MAX_ANSWERED_FAULTS = 100;
 
@@ -31,6 +33,9 @@ export class StreamTransport implements Transport {
   #flushing: Promise<void> | undefined;
   #isClosed = false;
   #faults = 0;
+  /** Requests that have no answer yet. */
+  readonly #asked = new Set<unknown>();
+  #onAnswered: (() => void) | undefined;
 
   constructor({ input, output }: ByteStreams) {
     this.#reader = input.getReader();
@@ -48,6 +53,9 @@ export class StreamTransport implements Transport {
   /** Settles when the message was written. */
   async send(message: JSONRPCMessage): Promise<void> {
     if (this.#isClosed) return;
+    if (!("method" in message) && this.#asked.delete(message.id) && this.#asked.size === 0) {
+      this.#onAnswered?.();
+    }
     this.#outgoing += `${JSON.stringify(message)}\n`;
     try {
       await (this.#flushing ??= this.#flush());
@@ -62,6 +70,7 @@ export class StreamTransport implements Transport {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#onAnswered?.();
     await this.#flushing?.catch(() => {});
     this.#writer.releaseLock();
     this.#reader.cancel().catch(() => {});
@@ -91,10 +100,21 @@ export class StreamTransport implements Transport {
         if (done || this.#isClosed) break;
         for (const line of lines(value)) this.#take(line);
       }
+      await this.#lastAnswers();
     } catch (error) {
       this.onerror?.(toAppError(error));
     }
     await this.close();
+  }
+
+  // Who pipes a few requests in and ends the input wants to read what comes back.
+  async #lastAnswers(): Promise<void> {
+    if (this.#asked.size === 0 || this.#isClosed) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onAnswered = resolve;
+    const timer = setTimeout(resolve, LAST_ANSWERS_MS);
+    await promise;
+    clearTimeout(timer);
   }
 
   #take(line: string | undefined): void {
@@ -102,6 +122,11 @@ export class StreamTransport implements Transport {
     const message = line === undefined ? undefined : parse(line);
     if (isMessage(message)) {
       this.#faults = 0;
+      if (message.method === "notifications/cancelled") {
+        this.#asked.delete(message.params?.["requestId"]);
+      } else if (message.method !== undefined && message.id !== undefined) {
+        this.#asked.add(message.id);
+      }
       this.onmessage?.(message as JSONRPCMessage);
       return;
     }

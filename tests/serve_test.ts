@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
-import { MAX_HINT_CHARS, MAX_HINT_TOKENS, MAX_REQUEST_BYTES } from "../src/limits.ts";
+import {
+  DEFAULT_RUN_LIMITS,
+  MAX_HINT_CHARS,
+  MAX_HINT_TOKENS,
+  MAX_REQUEST_BYTES,
+} from "../src/limits.ts";
 import { catalogHint, servedTools } from "../src/serve_texts.ts";
 import { createSessionKeys } from "../src/serve_keys.ts";
 import { serveEnvironment } from "../src/serve_session.ts";
@@ -184,7 +189,7 @@ for (const way of WAYS) {
         `import { listIssuez } from "mcp:demo"; export default await listIssuez({})`,
         /did you mean listIssues\(params: /,
       );
-      await failed("for (;;) {}", /fuel/i);
+      await failed("for (;;) {}", /fuel of [\s\S]*hint: look for an endless loop, else do less/);
       await failed("return 1 +", /at code\.ts:1/);
       const wrong = await call("execute_code", { source: "return 1" });
       assert.match(wrong.text, /"source" of execute_code is not known\n {2}hint: it takes code/);
@@ -199,7 +204,7 @@ for (const way of WAYS) {
       });
       assert.match(many.text, /2 calls/);
       await assert.rejects(client.callTool({ name: "nope", arguments: {} }), /"nope" not found/);
-    });
+    }, { limits: { ...DEFAULT_RUN_LIMITS, fuel: 1e7 } });
   });
 
   Deno.test(`serve over ${way} keeps state by session (C1, C2, C3)`, async () => {
@@ -485,6 +490,22 @@ async function readMessages(stream: ReadableStream<Uint8Array>, count: number) {
   await reader.cancel();
   return messages;
 }
+
+Deno.test("serve on stdio answers what was asked before its input ended", async () => {
+  await inPlace(async (place) => {
+    const served = startServe([], place);
+    const reading = readMessages(served.child.stdout, 1);
+    const writer = served.child.stdin.getWriter();
+    await writer.write(
+      new TextEncoder().encode(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n`),
+    );
+    await writer.close();
+    const [answer] = await reading;
+    assert.equal(answer.result.tools.length, 5);
+    assert.equal((await served.child.status).code, 0);
+    await served.child.stderr.cancel();
+  });
+});
 
 Deno.test("serve on stdio answers what is no message and goes on (N1)", async () => {
   await inPlace(async (place) => {
