@@ -255,6 +255,10 @@ async function valuesOf(what: string, place: Place): Promise<readonly Candidate[
     case "session":
     case "run":
       return await journalNames(what, place);
+    case "install": {
+      const { clientNames } = await import("./serve_install.ts");
+      return clientNames(place.context).map((value) => ({ value }));
+    }
     case "file":
       return [FILES];
     case "program":

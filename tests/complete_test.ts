@@ -107,6 +107,7 @@ Deno.test("__complete offers commands, their flags, and the values of flags", as
     assert.deepEqual(await offered(place, "introspect", "--format", "j"), ["json"]);
     assert.deepEqual(await offered(place, "skill", "ver"), ["verify"]);
     assert.deepEqual(await offered(place, "completions", "f"), ["fish"]);
+    assert.deepEqual(await offered(place, "serve", "--install", "cu"), ["cursor"]);
   });
 });
 
