@@ -12,7 +12,7 @@ const ROWS: readonly (readonly string[])[] = [
     ...words("schema schema_form schema_keywords schema_reference schema_shape schema_table"),
     ...words("schema_plain schema_problems policy limiter timeouts cache waiting backoff notices"),
     ...words("type_model type_text named_types template template_generated"),
-    ...words("progress"),
+    ...words("progress frames daemon_place"),
     ...words("source source_lexer source_nesting source_scan source_map"),
     ...words(
       "fuel loader prepared asset engine engine_image rejections web_globals web_host prelude messages verdict",
@@ -25,7 +25,7 @@ const ROWS: readonly (readonly string[])[] = [
     ...words(
       "channel stdio http secrets transport introspect catalog asking bridge call_report listings payloads pool validate journal config skill_code tool_changes",
     ),
-    ...words("sign_ins oauth sign_in_listener"),
+    ...words("sign_ins oauth sign_in_listener daemon_client"),
     ...words(
       "clients client_edits policy_layers server_lint config_file discovery trust state figures",
     ),
@@ -34,14 +34,14 @@ const ROWS: readonly (readonly string[])[] = [
     ),
   ],
   words(
-    "servers search tool_index executor host_functions session output_folder outputs server_changes server_check server_views skills skill_mount skill_programs skill_views",
+    "warm servers search tool_index executor host_functions session output_folder outputs server_changes server_check server_views skills skill_mount skill_programs skill_views",
   ),
   [
     ...words(
-      "render flags literals run_output server_validate skill_runs skill_saving complete call_params policy_views login_commands server_login figure_views run_views doctor demo_server demo_issue_tools demo_tracker",
+      "render globals flags literals run_output server_validate skill_runs skill_saving complete call_params policy_views login_commands server_login figure_views run_views doctor demo_server demo_issue_tools demo_tracker",
     ),
     ...words("demo_data demo_views"),
-    ...words("serve serve_catalog serve_keys serve_protocol serve_results serve_session"),
+    ...words("daemon serve serve_catalog serve_keys serve_protocol serve_results serve_session"),
     ...words("serve_install serve_skills serve_stdio serve_texts serve_tools"),
   ],
   words("cli command_table commands/*"),
@@ -91,8 +91,14 @@ const FACTS: readonly Fact[] = [
   },
   {
     says: "listens",
-    allowed: ["serve", "daemon", "sign_in_listener"],
+    allowed: ["serve", "sign_in_listener"],
     found: (use) => /^Deno\.(?:serve|listen\w*)$/.test(use),
+  },
+  {
+    // Within the machine, where the folder of the socket says who may.
+    says: "talks over a local socket",
+    allowed: ["daemon", "daemon_client"],
+    found: (use) => /^Deno\.(?:connect|listen) unix$/.test(use),
   },
   {
     says: "makes workers",
@@ -267,8 +273,21 @@ function useOf(node: ts.Identifier): string {
     return below !== "" && /^(?:Deno|process)$/.test(name) ? `${name}.${below}` : name;
   }
   return member !== undefined && /^(?:Deno|process)$/.test(node.text)
-    ? `${node.text}.${member.name.text}`
+    ? `${node.text}.${member.name.text}${isLocalSocket(member) ? " unix" : ""}`
     : node.text;
+}
+
+/** Whether `callee` is called with `{ transport: "unix", ... }`, written out. */
+function isLocalSocket(callee: ts.Node): boolean {
+  const { parent } = callee;
+  if (!ts.isCallExpression(parent) || parent.expression !== callee) return false;
+  const [options] = parent.arguments;
+  if (options === undefined || !ts.isObjectLiteralExpression(options)) return false;
+  return options.properties.every((property) => !ts.isSpreadAssignment(property)) &&
+    options.properties.some((property) =>
+      ts.isPropertyAssignment(property) && property.name.getText() === "transport" &&
+      ts.isStringLiteral(property.initializer) && property.initializer.text === "unix"
+    );
 }
 
 /** The member that `node` takes from an object, by whichever syntax. */

@@ -121,6 +121,8 @@ export interface BridgeOptions {
   readonly progress?: NonNullable<OpenOptions["progress"]>;
   /** Sign-ins at servers over HTTP. */
   readonly signIns?: NonNullable<OpenOptions["signIns"]>;
+  /** A way to connections that outlive this bridge. */
+  readonly connect?: NonNullable<OpenOptions["connect"]>;
   /** Counts the tokens of parameters and values, for reports that show them. */
   readonly countTokens?: (text: string) => number;
   /** Once it is aborted, whatever is under way ends and nothing more is opened. */

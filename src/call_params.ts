@@ -19,12 +19,12 @@ export function isParameter(word: string): boolean {
 export type Parameter = { readonly value: unknown } | { readonly text: string };
 
 /**
- * The parameters of words and of one JSON object, by name. Throws `usage` and `invalid` errors for
+ * The parameters of words and of one JSON object, by name; files as seen from `from`. Throws `usage` and `invalid` errors for
  * what is none, or is given twice, and what reading a file throws.
  */
 export async function readParams(
   words: readonly string[],
-  json: string | undefined,
+  { json, from }: { readonly json: string | undefined; readonly from: string },
 ): Promise<ReadonlyMap<string, Parameter>> {
   const params = new Map<string, Parameter>();
   if (json !== undefined) {
@@ -46,7 +46,7 @@ export async function readParams(
     }
     if (operator === ":=") params.set(key, { value: await parseJsonText(text, `${key}:=`) });
     else if (operator === "=") params.set(key, { text });
-    else params.set(key, { value: await readTextFile(text, { maxBytes: MAX_PARAMS_BYTES }) });
+    else params.set(key, { value: await readTextFile(text, { maxBytes: MAX_PARAMS_BYTES, from }) });
   }
   return params;
 }

@@ -2,24 +2,20 @@
 // command's arguments; a command's module is loaded only when it was named.
 
 import type { ApplicationText, Command } from "@stricli/core";
-import {
-  configPath,
-  type Context,
-  createContext,
-  type OutputFormat,
-  type ProcessView,
-} from "./context.ts";
+import { type Context, createContext, type ProcessView } from "./context.ts";
+import type { RemoteRun } from "./daemon_client.ts";
 import { AppError, changeTexts, ExitCode, prefixError, toAppError } from "./errors.ts";
 import { COMMANDS, unused, type Use } from "./command_table.ts";
 import type { CommandGroup, Invocation } from "./flags.ts";
-import { literalArguments } from "./literals.ts";
-import { INTERRUPT_GRACE_MS, MAX_CONFIG_BYTES } from "./limits.ts";
-import { createLog } from "./log.ts";
+import { configWith, GLOBAL_FLAGS, type Globals, readGlobals, withConfigured } from "./globals.ts";
+import { INTERRUPT_GRACE_MS } from "./limits.ts";
+import { createLog, type Log } from "./log.ts";
 import { nearestHint } from "./names.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { createOutput, createStyle, errorLines, type Output } from "./render.ts";
 import { quoteText } from "./text.ts";
 import { VERSION } from "./version.ts";
+import type { Warm } from "./warm.ts";
 
 const ROOT_HELP = `mcp-exec turns MCP servers into code that agents can run safely.
 
@@ -50,7 +46,8 @@ GLOBAL OPTIONS, before or after the command
   --version, --help
 
 ENVIRONMENT
-  MCP_EXEC_FORMAT, MCP_EXEC_CONFIG, MCP_EXEC_DATA_DIR, MCP_EXEC_TRUST, NO_COLOR
+  MCP_EXEC_FORMAT, MCP_EXEC_CONFIG, MCP_EXEC_DATA_DIR, MCP_EXEC_TRUST,
+  MCP_EXEC_NO_DAEMON, NO_COLOR
 
 EXIT CODES
   0 ok, 1 failure, 2 usage or invalid input, 3 server, 4 timeout, 5 program failed or met a limit,
@@ -67,7 +64,11 @@ export async function main(view: ProcessView): Promise<ExitCode> {
     return ExitCode.ok;
   }
   const context = createContext(view);
-  if (view.args[0] === "execute" && !view.args.some((arg) => /^(?:-h|--help)$/.test(arg))) {
+  const remote = await daemonFor(context);
+  if (
+    remote === undefined && view.args[0] === "execute" &&
+    !view.args.some((arg) => /^(?:-h|--help)$/.test(arg))
+  ) {
     (await import("./executor.ts")).startAhead(context);
   }
   const { promise: stray, resolve } = Promise.withResolvers<AppError>();
@@ -78,7 +79,7 @@ export async function main(view: ProcessView): Promise<ExitCode> {
   };
   globalThis.addEventListener("unhandledrejection", onStray);
   globalThis.addEventListener("error", onStray);
-  const code = await runCli(context, { stray, ...(view.drop && { drop: view.drop }) });
+  const code = await runCli(context, { stray, remote, ...(view.drop && { drop: view.drop }) });
   const { killAllGroups } = await import("./process.ts");
   killAllGroups();
   return code;
@@ -89,6 +90,10 @@ interface RunOptions {
   readonly stray?: Promise<AppError>;
   readonly graceMs?: number;
   readonly drop?: (names: readonly Use[]) => void;
+  /** Runs it in another process. */
+  readonly remote?: RemoteRun | undefined;
+  /** What is warm in this one. */
+  readonly warm?: Warm;
 }
 
 /**
@@ -103,13 +108,16 @@ export async function runCli(
   const globals = await withConfigured(readGlobals(whole), whole);
   const { context, progress } = createProgress(whole, globals);
   const output = createOutput(context, globals);
-  const work = dispatch({ ...options, context, globals, output, progress }).catch((error) => {
-    const failure = toAppError(error);
-    // What an interrupt broke on its way out is not the reason.
-    return context.signal.aborted && failure.kind !== "interrupted"
-      ? interruption(context.signal)
-      : failure;
-  });
+  const work =
+    (options.remote === undefined
+      ? dispatch({ ...options, context, globals, output, progress })
+      : options.remote(context)).catch((error) => {
+        const failure = toAppError(error);
+        // What an interrupt broke on its way out is not the reason.
+        return context.signal.aborted && failure.kind !== "interrupted"
+          ? interruption(context.signal)
+          : failure;
+      });
   const grace = afterInterrupt(context.signal, options.graceMs ?? INTERRUPT_GRACE_MS);
   const never = new Promise<never>(() => {});
   const outcome = await Promise.race([work, grace.elapsed, options.stray ?? never]);
@@ -187,7 +195,7 @@ async function dispatch(parts: DispatchParts): Promise<ExitCode> {
 }
 
 /** What the commands of one process share. */
-interface DispatchParts extends Pick<RunOptions, "drop"> {
+interface DispatchParts extends Pick<RunOptions, "drop" | "warm"> {
   readonly context: Context;
   readonly globals: Globals;
   readonly output: Output;
@@ -200,7 +208,7 @@ async function runCommand(
     readonly command: Command<Invocation>;
     readonly rest: readonly string[];
   },
-  { context, globals, output, progress }: DispatchParts,
+  { context, globals, output, progress, warm }: DispatchParts,
 ): Promise<ExitCode> {
   const stricli = await import("@stricli/core");
   const help = helpOf(name, command, stricli.text_en);
@@ -228,12 +236,10 @@ async function runCommand(
     process: { stdout: silent, stderr: silent },
     context,
     output,
-    log: createLog((text) => context.writeError(output.mask(text)), {
-      verbose: globals.verbose,
-      quiet: globals.quiet,
-      color: globals.color && context.isTerminal.error,
-    }),
+    log: logOf(context, globals, output.mask),
     progress,
+    warm,
+    runLine: runCli,
     config: globals.config,
     note(lines: readonly string[]) {
       if (!globals.quiet) context.writeError(lines.map((line) => `${line}\n`).join(""));
@@ -242,6 +248,18 @@ async function runCommand(
   await stricli.run(application, rest, invocation);
   if (failure !== undefined) throw failure;
   return ExitCode.ok;
+}
+
+function logOf(
+  context: Context,
+  { verbose, quiet, color }: Globals,
+  mask = (text: string) => text,
+): Log {
+  return createLog((text) => context.writeError(mask(text)), {
+    verbose,
+    quiet,
+    color: color && context.isTerminal.error,
+  });
 }
 
 function groupHelp(name: string, { description, commands }: CommandGroup): string {
@@ -287,118 +305,23 @@ function show(output: Output, kind: "help" | "version", text: string): ExitCode 
   return ExitCode.ok;
 }
 
-interface Globals {
-  readonly format: OutputFormat;
-  /** Whether a flag or a variable said it. */
-  readonly isFormatSaid: boolean;
-  readonly color: boolean;
-  readonly verbose: boolean;
-  readonly quiet: boolean;
-  readonly help: boolean;
-  readonly version: boolean;
-  readonly config: string | undefined;
-  readonly command: string | undefined;
-  /** The command's own arguments. */
-  readonly rest: readonly string[];
-  /** What is wrong with the global options; kept back until it is known how to show it. */
-  readonly problem: AppError | undefined;
-}
+// They start servers, or the sandbox, or read much of what is kept.
+const WARM_COMMANDS = ["execute", "call", "introspect", "search"];
 
-const GLOBAL_FLAGS = [
-  "--format",
-  "--config",
-  "--verbose",
-  "--quiet",
-  "--no-color",
-  "--version",
-  "--help",
-];
-
-/** Takes the global options out of the arguments, wherever they stand before a `--`. */
-function readGlobals(context: Context): Globals {
-  const { args, env, isTerminal } = context;
-  const values = new Map<string, string>();
-  const rest: string[] = [];
-  let command: string | undefined;
-  let problem: AppError | undefined;
-  const refuse = (message: string, hint?: string) => {
-    problem ??= new AppError("usage", message, hint === undefined ? {} : { hint });
-  };
-  for (let index = 0; index < args.length; index++) {
-    const arg = args[index]!;
-    if (arg === "--") {
-      rest.push(arg, ...literalArguments(args.slice(index + 1)));
-      break;
-    }
-    const [, long, attached] = /^(--[a-z-]+)(?:=(.*))?$/s.exec(arg) ?? [];
-    const name = arg === "-h" ? "--help" : arg === "-V" ? "--version" : long ?? "";
-    if (name === "--format" || name === "--config") {
-      const value = attached ?? args[++index];
-      if (value === undefined || value === "") refuse(`Flag "${name}" needs a value`);
-      else if ((values.get(name) ?? value) !== value) refuse(`Flag "${name}" is given twice`);
-      else values.set(name, value);
-    } else if (GLOBAL_FLAGS.includes(name)) {
-      if (attached === undefined) values.set(name, "");
-      else refuse(`Flag "${name}" takes no value`);
-    } else if (command !== undefined) {
-      // Only so does stricli take an empty value, or one of several lines, for a value.
-      if (attached === "" || attached?.includes("\n")) rest.push(name, attached);
-      else rest.push(arg);
-    } else if (arg.startsWith("-")) {
-      refuse(
-        `Flag ${quoteText(name || arg)} is not a global one`,
-        nearestHint(name, { known: GLOBAL_FLAGS, otherwise: "write it after the command" }),
-      );
-      break;
-    } else {
-      command = arg;
-    }
-  }
-  if (values.has("--verbose") && values.has("--quiet")) {
-    refuse(`Flags "--verbose" and "--quiet" exclude each other`);
-  }
-  const fallback = isTerminal.out ? "pretty" : "text";
-  const asked = values.get("--format") ?? (env.get("MCP_EXEC_FORMAT") || fallback);
-  const format = (["json", "text", "pretty"] as const).find((item) => item === asked);
-  if (format === undefined) {
-    const source = values.has("--format") ? "--format" : "MCP_EXEC_FORMAT";
-    refuse(`Value ${quoteText(asked)} of ${source} is not json, text or pretty`);
-  }
-  return {
-    format: format ?? fallback,
-    isFormatSaid: values.has("--format") || Boolean(env.get("MCP_EXEC_FORMAT")),
-    color: !values.has("--no-color") && !env.get("NO_COLOR"),
-    verbose: values.has("--verbose"),
-    quiet: values.has("--quiet"),
-    help: values.has("--help") || command === "help",
-    version: values.has("--version"),
-    config: values.get("--config"),
-    command: command === "help" ? rest.shift() : command,
-    rest,
-    problem,
-  };
-}
-
-/** The options with what the configuration says of printing, where nothing else does. */
-async function withConfigured(globals: Globals, context: Context): Promise<Globals> {
-  if (globals.help || globals.version || globals.command === undefined) return globals;
-  const { path } = configPath(context, globals.config);
-  const isRead = await Deno.stat(path).then(
-    ({ isFile, size }) => isFile && size <= MAX_CONFIG_BYTES,
-    () => false,
-  );
-  // Most files say nothing of it, and the reader of files costs more than a look.
-  const text = isRead ? await Deno.readTextFile(path).catch(() => "") : "";
-  if (!text.includes('"output"')) return globals;
-  const { parseConfig } = await import("./config.ts");
-  // What is wrong with the file is told by whoever needs the rest of it.
-  const config = await parseConfig(text, { origin: "user", shownPath: path }).catch(() => {});
-  const { format, color = true } = config?.output ?? {};
-  return {
-    ...globals,
-    color: globals.color && color,
-    ...(format !== undefined && !globals.isFormatSaid && { format }),
-  };
+/** A daemon to run the command line in; undefined where it runs here. */
+async function daemonFor(context: Context): Promise<RemoteRun | undefined> {
+  const globals = readGlobals(context);
+  const { command = "", help, version, problem } = globals;
+  const isOff = help || version || problem !== undefined || !WARM_COMMANDS.includes(command);
+  if (isOff || context.env.get("MCP_EXEC_NO_DAEMON")) return undefined;
+  const { findDaemon } = await import("./daemon_client.ts");
+  return await findDaemon(context, {
+    async isWanted() {
+      const config = await configWith('"keepWarm"', context, globals);
+      return config?.daemon.keepWarm ? config.daemon : undefined;
+    },
+    warn: (message) => logOf(context, globals).warn(message),
+  });
 }
 
 interface CommandLine {

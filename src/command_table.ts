@@ -56,6 +56,11 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     uses: SERVERS,
     load: async () => (await import("./commands/serve.ts")).command,
   },
+  daemon: {
+    brief: "Keep servers and the sandbox warm for other commands",
+    uses: SERVERS,
+    load: async () => (await import("./commands/daemon.ts")).command,
+  },
   skill: {
     brief: "List, verify, run, save and remove skills",
     uses: {

@@ -47,6 +47,8 @@ export interface Config {
   readonly timeouts: readonly TimeoutRule[];
   /** How long a connection that nobody uses stays open in milliseconds, where that is set. */
   readonly idleMs?: number;
+  /** Whether commands start a daemon, and how long it stays without use where that is set. */
+  readonly daemon: DaemonSettings;
   /** Which results are kept. */
   readonly cache: CacheSettings;
   /** Whether the journal keeps arguments and results whole, and whether nothing runs without it. */
@@ -55,6 +57,12 @@ export interface Config {
   readonly output: OutputSettings;
   /** One line for each part that was left out, safe to show. */
   readonly warnings: readonly string[];
+}
+
+/** What a file says of the daemon. */
+export interface DaemonSettings {
+  readonly keepWarm: boolean;
+  readonly idleMs?: number;
 }
 
 /** What a file says of printing. */
@@ -71,6 +79,7 @@ export const EMPTY_CONFIG: Config = {
   limits: {},
   rates: [],
   timeouts: [],
+  daemon: { keepWarm: false },
   cache: DEFAULT_CACHE,
   journal: { payloads: false, required: false },
   output: {},
@@ -83,9 +92,10 @@ export const EMPTY_CONFIG: Config = {
  */
 export async function readConfig(
   path: string,
-  options: { origin: Origin; shownPath: string },
+  { from, ...options }: { origin: Origin; shownPath: string; from?: string },
 ): Promise<Config> {
-  return await parseConfig(await readTextFile(path, { maxBytes: MAX_CONFIG_BYTES }), options);
+  const bounds = { maxBytes: MAX_CONFIG_BYTES, ...(from !== undefined && { from }) };
+  return await parseConfig(await readTextFile(path, bounds), options);
 }
 
 /** The configuration in `text`; throws as `readConfig` does. */
@@ -111,6 +121,7 @@ export async function parseConfig(
     rates: parseRates(asObject(document["limits"])?.["rate"], warn),
     timeouts: parseTimeouts(asObject(document["limits"])?.["callTimeouts"], warn),
     ...readIdle(asObject(document["limits"])?.["idle"], warn),
+    daemon: readDaemon(document["daemon"], warn),
     cache: parseCache(document["cache"], warn),
     journal: readJournal(document["journal"], warn),
     output: readOutput(document["output"], warn),
@@ -119,7 +130,7 @@ export async function parseConfig(
 }
 
 const CONFIG_KEYS = new Set(
-  ["$schema", "mcpServers", "limits", "policy", "cache", "journal", "output"],
+  ["$schema", "mcpServers", "limits", "policy", "cache", "journal", "output", "daemon"],
 );
 
 /** JSON with comments as an object; an `invalid` error names `shownPath`, line and column. */
@@ -392,6 +403,21 @@ function readIdle(value: unknown, warn: (message: string) => void): Pick<Config,
     warn(`limits.idle: ${toAppError(error).message}`);
     return {};
   }
+}
+
+function readDaemon(value: unknown, warn: (message: string) => void): DaemonSettings {
+  const entries = asObject(value);
+  if (value !== undefined && entries === undefined) warn(`"daemon" must be an object`);
+  const { keepWarm = false, idle, ...others } = entries ?? {};
+  for (const key of Object.keys(others)) warn(`unknown key ${quoteText(key)} of "daemon"`);
+  if (typeof keepWarm !== "boolean") warn(`"daemon.keepWarm" must be true or false`);
+  let idleMs: number | undefined;
+  try {
+    if (idle !== undefined) idleMs = readDuration(idle, "idle");
+  } catch (error) {
+    warn(`daemon.idle: ${toAppError(error).message}`);
+  }
+  return { keepWarm: keepWarm === true, ...(idleMs !== undefined && { idleMs }) };
 }
 
 function readLimits(value: unknown, warn: (message: string) => void): Partial<RunLimits> {

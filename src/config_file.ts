@@ -98,6 +98,18 @@ export const SETTINGS: readonly Setting[] = [
     fallback: false,
   },
   {
+    key: "daemon.keepWarm",
+    kind: "boolean",
+    brief: "Whether commands start a daemon that keeps servers warm",
+    fallback: false,
+  },
+  {
+    key: "daemon.idle",
+    kind: "duration",
+    brief: "How long it stays when no command uses it",
+    fallback: "15m",
+  },
+  {
     key: "output.format",
     kind: "json",
     brief: "How results are printed; auto is pretty on a terminal and text elsewhere",

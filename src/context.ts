@@ -33,6 +33,11 @@ export function dataFile(
   return data === undefined ? undefined : `${data}/${name}`;
 }
 
+/** `path` as seen from the folder of the command, which is not always that of the process. */
+export function pathFrom(cwd: string, path: string): string {
+  return isAbsolute(path) ? path : `${cwd}/${path}`;
+}
+
 /** Our own configuration file: the one that `flag` or `MCP_EXEC_CONFIG` names, or the usual one. */
 export function configPath(
   { env, paths }: Pick<Context, "env" | "paths">,

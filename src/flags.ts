@@ -4,7 +4,7 @@
 import type { Command, CommandContext, TypedFlagParameter } from "@stricli/core";
 import { checkJson } from "./config.ts";
 import type { Context } from "./context.ts";
-import { AppError } from "./errors.ts";
+import { AppError, type ExitCode } from "./errors.ts";
 import {
   MAX_JSON_DEPTH,
   parseCount,
@@ -22,6 +22,7 @@ import { describeSpec, type ServerSpec } from "./server.ts";
 import { findServer, loadServers, type ServerSet, withTrustStore } from "./servers.ts";
 import type { Session, SessionOptions } from "./session.ts";
 import { cleanLine, quoteText } from "./text.ts";
+import type { Warm } from "./warm.ts";
 import { scanJson } from "./wire.ts";
 
 /** What the function of a command gets as `this`. */
@@ -33,6 +34,10 @@ export interface Invocation extends CommandContext {
   readonly progress: Progress;
   /** The value of the global `--config`. */
   readonly config: string | undefined;
+  /** What is warm already, where a process runs many commands. */
+  readonly warm: Warm | undefined;
+  /** Runs another command line in this process, with what is warm. */
+  runLine(context: Context, options: { readonly warm: Warm }): Promise<ExitCode>;
   /** Writes lines to stderr unless `--quiet`; what is in them must be safe to show. */
   note(lines: readonly string[]): void;
 }
@@ -248,12 +253,15 @@ export function chooseServer(
 
 /** Runs `work` with a session over `servers` that is closed afterwards, whatever happens. */
 export async function withSession<Result>(
-  { context, log, progress }: Pick<Invocation, "context" | "log" | "progress">,
+  { context, log, progress, warm }:
+    & Pick<Invocation, "context" | "log" | "progress">
+    & Partial<Pick<Invocation, "warm">>,
   servers: ServerSet,
   options: Omit<SessionOptions, "log"> & { work: (session: Session) => Promise<Result> },
 ): Promise<Result> {
   const { openSession } = await import("./session.ts");
   const session = await openSession(context, servers, {
+    ...(warm && { executor: warm.executor, connect: warm.connectIn(context.cwd) }),
     ...options,
     log,
     progress,

@@ -55,6 +55,18 @@ export const MAX_BACKOFF_MS = 60_000;
 export const CLOSE_GRACE_MS = 500;
 /** Time a command gets to close what it opened after Ctrl-C: more than two of those graces. */
 export const INTERRUPT_GRACE_MS = 3_000;
+/** How long a daemon that nobody asks for anything stays, and how often it looks for its socket. */
+export const DAEMON_IDLE_MS = 15 * 60_000;
+export const DAEMON_LOOK_MS = 2_000;
+/** How long a daemon may take to grant a run, and to start: a command runs by itself then. */
+export const DAEMON_ANSWER_MS = 2_000;
+export const DAEMON_START_MS = 10_000;
+/** Runs of one daemon at once; commands beyond them run by themselves. */
+export const MAX_DAEMON_RUNS = 16;
+/** A message to a daemon before it knows who asks, afterwards, and one from it: a whole result. */
+export const MAX_DAEMON_HELLO_BYTES = 64 * KIB;
+export const MAX_DAEMON_REQUEST_BYTES = 32 * MIB;
+export const MAX_DAEMON_OUTPUT_BYTES = 512 * MIB;
 /** How long a person may take to sign in, and one request of it may. */
 export const SIGN_IN_WAIT_MS = 5 * 60_000;
 export const SIGN_IN_REQUEST_MS = 20_000;

@@ -22,9 +22,12 @@ import type { Progress } from "./progress.ts";
 import { describeSpec, type ServerSpec } from "./server.ts";
 import type { SignIns } from "./sign_ins.ts";
 import { cleanLine, quoteText } from "./text.ts";
-import { connect, type Connection } from "./transport.ts";
+import { connect, type Connection, type ConnectOptions } from "./transport.ts";
 import { VERSION } from "./version.ts";
 import { type Clock, createSlots, interruption, MACHINE_CLOCK } from "./waiting.ts";
+
+/** A way to a connection: `connect` itself, or one that keeps connections between uses. */
+export type Connect = (spec: ServerSpec, options: ConnectOptions) => Promise<Connection>;
 
 /** What `openConnection` needs besides the server. */
 export interface OpenOptions {
@@ -38,6 +41,7 @@ export interface OpenOptions {
   /** Sign-ins at servers over HTTP. */
   readonly signIns?: Pick<SignIns, "of">;
   readonly signal?: AbortSignal;
+  readonly connect?: Connect;
 }
 
 /**
@@ -59,7 +63,7 @@ export async function openConnection(spec: ServerSpec, options: OpenOptions): Pr
   const era = options.catalog.era(spec);
   const activity = options.progress?.begin(`Connecting to "${spec.name}"`);
   try {
-    const connection = await connect(expandSpec(spec, options.env), {
+    const connection = await (options.connect ?? connect)(expandSpec(spec, options.env), {
       env: options.env,
       warn: options.warn,
       clientVersion: VERSION,
@@ -392,8 +396,11 @@ export function createPool(options: PoolOptions): Pool {
   };
 }
 
-// Any answer will do, a refusal too. The modern era over HTTP has no session that could be lost.
-async function answers(connection: Connection, timeoutMs: number): Promise<boolean> {
+/**
+ * Whether the server still answers, within `timeoutMs`. Any answer will do, a refusal too; the modern
+ * era over HTTP has no session that could be lost.
+ */
+export async function answers(connection: Connection, timeoutMs: number): Promise<boolean> {
   const { era, spec: { transport } } = connection;
   if (transport === "embedded" || (transport === "http" && era === "modern")) return true;
   const method = era === "modern" ? "server/discover" : "ping";

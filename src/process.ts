@@ -138,6 +138,34 @@ export function openInBrowser(
   }
 }
 
+/**
+ * Starts this program once more with `args`, on its own: it stays when this process ends, belongs to
+ * no terminal and gets a short environment, with `env` on top. Settles when it has ended; throws
+ * what the runtime throws.
+ */
+export function startSelf(
+  args: readonly string[],
+  { source, env }: { readonly source: Environment; readonly env: Readonly<Record<string, string>> },
+): Promise<unknown> {
+  const program = Deno.build.standalone ? [] : [
+    ...["run", "-A", "--unstable-worker-options", "--v8-flags=--stack-size=3400"],
+    Deno.mainModule,
+  ];
+  const inherited = Object.entries(source.toObject()).filter(([name]) => isInherited(name));
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...program, ...args],
+    cwd: "/",
+    env: { ...Object.fromEntries(inherited), ...env },
+    clearEnv: true,
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+    detached: true,
+  }).spawn();
+  child.unref();
+  return child.status;
+}
+
 const BROWSERS: Readonly<Record<string, readonly string[]>> = {
   linux: ["xdg-open"],
   darwin: ["open"],

@@ -1,6 +1,7 @@
 // Reads files and folders of the machine within bounds. Never writes, and below a folder it was
 // given never follows a link.
 
+import { pathFrom } from "./context.ts";
 import { AppError } from "./errors.ts";
 import {
   formatBytes,
@@ -22,15 +23,18 @@ const CHUNK_BYTES = 64 * 1024;
 const READS_AT_ONCE = 8;
 
 /**
- * The text of a UTF-8 file without its byte order mark. Throws `invalid` errors that name the file:
- * absent, a folder, larger than `maxBytes` (that of a config file by default), or not plain text.
+ * The text of a UTF-8 file without its byte order mark, as seen from the folder `from`. Throws
+ * `invalid` errors that name the file: absent, a folder, larger than `maxBytes` (that of a config
+ * file by default), or not plain text.
  */
 export async function readTextFile(
   path: string,
-  options: { readonly maxBytes?: number } = {},
+  { maxBytes = MAX_CONFIG_BYTES, from }: { readonly maxBytes?: number; readonly from?: string } =
+    {},
 ): Promise<string> {
   const shown = `File ${quotePath(path)}`;
-  const bytes = await readBytes(path, options.maxBytes ?? MAX_CONFIG_BYTES, Deno).catch((error) => {
+  const operations = from === undefined ? Deno : openingFrom(from, Deno);
+  const bytes = await readBytes(path, maxBytes, operations).catch((error) => {
     if (error instanceof AppError) throw error;
     if (error instanceof Deno.errors.NotFound) {
       throw new AppError("invalid", `${shown} does not exist`);
@@ -138,7 +142,7 @@ async function settled<T>(work: readonly Promise<T>[]): Promise<T[]> {
 export async function readBytes(
   path: string,
   maxBytes: number,
-  operations: FileOperations,
+  operations: Pick<FileOperations, "open">,
   expected?: Deno.FileInfo,
 ): Promise<Uint8Array> {
   const file = await operations.open(path, { read: true });
@@ -164,6 +168,11 @@ export async function readBytes(
   } finally {
     file.close();
   }
+}
+
+// Messages keep the path as it was given.
+function openingFrom(from: string, operations: FileOperations): Pick<FileOperations, "open"> {
+  return { open: (path, options) => operations.open(pathFrom(from, String(path)), options) };
 }
 
 function isSame(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
@@ -227,9 +236,10 @@ export function quotePath(path: string): string {
   return `"${cleanLine(path, 300)}"`;
 }
 
-/** A folder by its real path, so that everything below it can be checked against that. */
-export async function realFolder(path: string): Promise<string> {
-  const real = await Deno.realPath(path).catch((error) => {
+/** A folder by its real path, as seen from `from`: what is below it can be checked against that. */
+export async function realFolder(path: string, from?: string): Promise<string> {
+  const place = from === undefined ? path : pathFrom(from, path);
+  const real = await Deno.realPath(place).catch((error) => {
     if (error instanceof Deno.errors.NotFound) {
       throw new AppError("invalid", `Folder ${quotePath(path)} does not exist`);
     }

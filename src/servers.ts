@@ -8,7 +8,7 @@ import {
   readConfig,
   refuseLoaderVariables,
 } from "./config.ts";
-import { configPath, type Context, dataFile } from "./context.ts";
+import { configPath, type Context, dataFile, pathFrom } from "./context.ts";
 import { discoverServers, type NamedEntry, nameEntries, NOTHING_FOUND } from "./discovery.ts";
 import { AppError } from "./errors.ts";
 import type { Digest } from "./hash.ts";
@@ -210,7 +210,7 @@ export async function requireUnlocked(
 ): Promise<void> {
   if (context.isTerminal.in) return;
   // A file that is yet to be made rules out nothing.
-  const isThereYet = await isThere(ownConfigFile(context, config).path);
+  const isThereYet = await isThere(pathFrom(context.cwd, ownConfigFile(context, config).path));
   const own = isThereYet ? await readOwnConfig(context, config) : EMPTY_CONFIG;
   const policy = await loadPolicy(context, { own, flags: {}, warn: () => {} });
   await refuseOtherFile(context, { config, policy });
@@ -239,11 +239,15 @@ async function refuseOtherFile(
 
 const NO_ENVIRONMENT = { get: () => undefined, toObject: () => ({}) };
 
-async function readOwnConfig(context: Context, flag: string | undefined): Promise<Config> {
+/** Our own configuration, an empty one where there is no file; throws what reading it does. */
+export async function readOwnConfig(
+  context: Pick<Context, "cwd" | "env" | "paths">,
+  flag: string | undefined,
+): Promise<Config> {
   const { path, shownPath, isAsked } = ownConfigFile(context, flag);
   // Only a file that was asked for has to be there.
   if (!isAsked && !await isThere(path)) return EMPTY_CONFIG;
-  return await readConfig(path, { origin: "user", shownPath });
+  return await readConfig(path, { origin: "user", shownPath, from: context.cwd });
 }
 
 async function isThere(path: string): Promise<boolean> {

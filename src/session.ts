@@ -21,7 +21,7 @@ import {
   slugServerName,
 } from "./names.ts";
 import { requireServers } from "./policy_layers.ts";
-import { openConnection, type OpenOptions } from "./pool.ts";
+import { type Connect, openConnection, type OpenOptions } from "./pool.ts";
 import type { Activity, Progress } from "./progress.ts";
 import { makePreview, type Preview } from "./preview.ts";
 import { recordResult } from "./recorded_result.ts";
@@ -117,6 +117,8 @@ export interface SessionOptions {
   readonly countTokens?: (text: string) => number;
   /** A sandbox that was started before; it is not closed with the session. */
   readonly executor?: CodeExecutor;
+  /** A way to connections that outlive the session. */
+  readonly connect?: Connect;
 }
 
 /** A session over `servers`. Ad hoc servers without a name are connected to, to learn theirs. */
@@ -150,6 +152,7 @@ export async function openSession(
     signal: context.signal,
     ...(options.onConnect && { onConnect: options.onConnect }),
     ...(options.progress && { progress: options.progress }),
+    ...(options.connect && { connect: options.connect }),
     signIns: createSignIns({ folder: dataFile(context.paths, "sign-ins"), now: context.now }),
   };
   let named: NamedServers;

@@ -31,12 +31,16 @@ export interface Workspace {
 /** How a workspace is opened. */
 export interface WorkspaceOptions {
   readonly folder: string;
+  /** Where a relative one starts. */
+  readonly from?: string;
   readonly writable: boolean;
 }
 
 /** Opens the folder as a workspace; an `invalid` error when it is not there. */
-export async function openWorkspace({ folder, writable }: WorkspaceOptions): Promise<Workspace> {
-  const root = await realFolder(folder);
+export async function openWorkspace(
+  { folder, from, writable }: WorkspaceOptions,
+): Promise<Workspace> {
+  const root = await realFolder(folder, from);
   let written = 0;
   return {
     async read(path) {

@@ -79,7 +79,7 @@ EXAMPLES
     const servers = await openServers(this, flags, isNamed ? words.slice(0, 1) : []);
     const { server, tool, rest } = splitWords(words, servers);
     const choose = chooseServer(servers, server);
-    const params = await readParams(rest, flags.args);
+    const params = await readParams(rest, { json: flags.args, from: this.context.cwd });
     await withSession(this, servers, {
       work: (session) => callOnce(this, session, { flags, server: choose(session), tool, params }),
     });

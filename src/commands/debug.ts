@@ -149,7 +149,10 @@ EXAMPLES
     }
     const { readParams, valuesOf } = await import("../call_params.ts");
     const known = tools.find((item) => item.name === tool);
-    const params = valuesOf(await readParams(words, args), known?.inputSchema);
+    const params = valuesOf(
+      await readParams(words, { json: args, from: this.context.cwd }),
+      known?.inputSchema,
+    );
     const asked = { spec, name: tool, params, tool: known };
     if (output.format === "json") {
       return output.document({

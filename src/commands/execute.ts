@@ -114,14 +114,14 @@ EXAMPLES
       throw new AppError("usage", `${name} goes with a skill`);
     }
     const program = await readProgram(this, flags.code, file);
-    const workspace = workspaceOf(flags);
+    const workspace = workspaceOf(this, flags);
     // Its worker starts while servers and database are opened.
-    const executor = startExecutor(this.context);
+    const executor = this.warm === undefined ? startExecutor(this.context) : undefined;
     try {
       const servers = await openServers(this, flags, flags.server);
       const choices = flags.server?.map((name) => chooseServer(servers, name));
       await withSession(this, servers, {
-        executor,
+        ...(executor !== undefined && { executor }),
         work: async (session) => {
           const outcome = await session.run({
             ...program,
@@ -141,7 +141,7 @@ EXAMPLES
         },
       });
     } finally {
-      await executor.close();
+      await executor?.close();
     }
   },
 });
@@ -161,18 +161,21 @@ async function executeSkill(
   }
   const { loadSkill, runSkill } = await import("../skill_runs.ts");
   const skill = await loadSkill(invocation, name, { accept: flags.acceptRoot });
-  const workspace = workspaceOf(flags);
+  const workspace = workspaceOf(invocation, flags);
   const command = "execute";
   const outcome = await runSkill(invocation, { skill, flags, args, workspace, command });
   if (flags.trace) showTrace(invocation, outcome);
   showRun(invocation, outcome);
 }
 
-function workspaceOf({ workspace, workspaceWrite }: Flags): WorkspaceOptions | undefined {
+function workspaceOf(
+  { context }: Pick<Invocation, "context">,
+  { workspace, workspaceWrite }: Flags,
+): WorkspaceOptions | undefined {
   const folder = workspaceWrite ?? workspace;
   if (folder === undefined) return undefined;
   if (workspace === undefined || workspaceWrite === undefined) {
-    return { folder, writable: workspaceWrite !== undefined };
+    return { folder, from: context.cwd, writable: workspaceWrite !== undefined };
   }
   throw new AppError("usage", "Give --workspace or --workspace-write, not both");
 }
@@ -200,5 +203,6 @@ async function readProgram(
       throw new AppError("invalid", "Program on standard input is not valid UTF-8 text");
     }
   }
-  return { source: await readTextFile(file!, { maxBytes: MAX_SOURCE_BYTES }), path: file! };
+  const options = { maxBytes: MAX_SOURCE_BYTES, from: context.cwd };
+  return { source: await readTextFile(file!, options), path: file! };
 }
