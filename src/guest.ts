@@ -29,7 +29,7 @@ scope.onmessage = ({ data }) => {
       builtIns: BUILT_INS,
       image: data.image && decodeImage(data.image),
     });
-    makeSpare(data.memory);
+    lastMemory = data.memory;
     return warmUp();
   }
   if (data.type === "run") {
@@ -50,8 +50,12 @@ scope.onmessage = ({ data }) => {
 function post(message: FromWorker): void {
   scope.postMessage(message);
   if (message.type !== "done") return;
-  // The next run's engine is made while nobody waits for it.
   current = undefined;
+  prepareNext();
+}
+
+// The next run's engine is made while nobody waits for it.
+function prepareNext(): void {
   if (spare === undefined) makeSpare(lastMemory);
 }
 
@@ -73,7 +77,8 @@ function warmUp(): void {
   };
   const flag = new Int32Array(1);
   const startEngine = (memory: number) => engines!.start(memory);
-  void new Run({ run: 0, program: nothing, flag, startEngine, post: () => {} }).begin();
+  const post = ({ type }: FromWorker) => type === "done" && prepareNext();
+  void new Run({ run: 0, program: nothing, flag, startEngine, post }).begin();
 }
 
 function takeEngine(memory: number): Promise<Engine> {
