@@ -97,6 +97,10 @@ export function rankTools<Tool extends SearchableTool>(
     const scale = SATURATION * (1 - LENGTH_WEIGHT + LENGTH_WEIGHT * length / (meanLength || 1));
     let score = 0;
     for (const [at, word] of wanted.entries()) {
+      // A verb stands in for the one that was asked for, and adds nothing where that one is there.
+      if (at >= words.length && words.some((other) => counts.has(other) && isSame(other, word))) {
+        continue;
+      }
       const count = counts.get(word) ?? 0;
       score += rarity[at]! * count * (SATURATION + 1) / (count + scale);
     }
@@ -105,6 +109,10 @@ export function rankTools<Tool extends SearchableTool>(
   return scored.filter((item) => item.score > 0)
     .sort((a, b) => b.score - a.score || compare(a.tool, b.tool))
     .slice(0, limit).map((item) => item.tool);
+}
+
+function isSame(word: string, other: string): boolean {
+  return SYNONYMS.some((group) => group.includes(word) && group.includes(other));
 }
 
 function compare(a: SearchableTool, b: SearchableTool): number {

@@ -31,6 +31,18 @@ Deno.test("searchTools ranks tools with more of the words first", () => {
   assert.equal(found(TOOLS, "list the issues")[0], "github/list_issues");
 });
 
+Deno.test("searchTools counts no verb beside the one that it stands for", () => {
+  const tools = [
+    tool("a/list_issues", "Lists the issues of one project."),
+    tool("a/list_projects", "Lists all projects with their counts of issues."),
+    tool("a/get_issue", "Gives one issue."),
+    tool("a/link_issues", "Says in issues that they belong together."),
+    tool("a/update_issue", "Changes an issue."),
+  ];
+  assert.equal(found(tools, "list issues")[0], "a/list_issues");
+  assert.equal(found(tools, "fetch issue")[0], "a/get_issue");
+});
+
 Deno.test("searchTools splits names at case, digits and punctuation, and ignores case", () => {
   for (const query of ["forecast", "FORECAST", "get-forecast", "getForecast"]) {
     assert.equal(found(TOOLS, query)[0], "weather/getForecast", query);
