@@ -148,7 +148,9 @@ export function startSelf(
   { source, env }: { readonly source: Environment; readonly env: Readonly<Record<string, string>> },
 ): Promise<unknown> {
   const program = Deno.build.standalone ? [] : [
-    ...["run", "-A", "--unstable-worker-options", "--v8-flags=--stack-size=3400"],
+    ...["run", "--no-prompt", "--unstable-worker-options", "--v8-flags=--stack-size=3400"],
+    ...["--allow-read", "--allow-write", "--allow-net"],
+    ...["--allow-env", "--allow-run", "--allow-sys"],
     Deno.mainModule,
   ];
   const inherited = Object.entries(source.toObject()).filter(([name]) => isInherited(name));
