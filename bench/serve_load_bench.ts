@@ -191,11 +191,16 @@ async function load(): Promise<void> {
         `p99 ${quantile(values, 0.99).toFixed(1)} ms`,
     );
   }
+  const tenths = Array.from(
+    { length: 10 },
+    (_, at) => (sizes[Math.floor(sizes.length * at / 10)] ?? NaN).toFixed(0),
+  );
+  console.log(`memory by tenths of the time: ${tenths.join(" ")} MiB`);
   const part = (from: number, to: number) =>
     quantile(sizes.slice(sizes.length * from, sizes.length * to), 0.5);
-  const [warm, last] = [part(0.25, 0.5), part(0.75, 1)];
+  const [warm, last] = [part(0.5, 0.75), part(0.75, 1)];
   console.log(
-    `memory: ${warm.toFixed(0)} MiB in the second quarter, ${last.toFixed(0)} in the last, ` +
+    `memory: ${warm.toFixed(0)} MiB in the third quarter, ${last.toFixed(0)} in the last, ` +
       `ratio ${(last / warm).toFixed(2)}`,
   );
 }
