@@ -56,11 +56,13 @@ export async function serveDaemon(context: Context, options: DaemonOptions): Pro
     daemon = new Daemon(context, options, await helloOf(context, { want: "run", token }));
     options.onListen();
     await daemon.listen(listener);
-  }, { timeoutMs: DAEMON_ANSWER_MS });
+  }, { timeoutMs: LOCK_WAIT_MS });
   // The next one may listen by now; what was begun here ends here.
   await daemon?.finish();
 }
 
+// One that was told to end listens no longer than that; another one goes on listening.
+const LOCK_WAIT_MS = 250;
 const ACCEPT_AGAIN_MS = 100;
 const MIN_LOOK_MS = 50;
 
@@ -195,14 +197,18 @@ class Daemon {
     if (message?.kind !== Kind.run) return link.close();
     const end = () => stop.abort(interrupted());
     const caller = new Caller(link, end);
-    caller.listen().then(end, end);
+    const gone = caller.listen().then(end, end);
     const context = contextOf(objectIn<RunMessage>(message) as RunMessage, caller, {
       ...this.#context,
       signal: stop.signal,
     });
     const code = await this.#options.runLine(context, this.#warm);
     link.send(Kind.exit, { code });
-    await done(link);
+    await link.flushed();
+    // The command closes first: with anything of it unread here, the system may drop what it is to
+    // read there.
+    await settles(gone, DAEMON_ANSWER_MS);
+    link.close();
   }
 }
 
