@@ -144,6 +144,10 @@ export const SOURCES: readonly Source[] = [
     what: "100 calls of 20 ms made in parallel, against one",
     read: (output) => `${find(output, /ratio 100 to 1: +([\d.]+)/)[0]} × the time`,
   }]),
+  bench("daemon", [{
+    what: "A call of a server that `npx` starts, with the daemon against without",
+    read: (output) => `1/${find(output, /^second to without: +1\/([\d.]+)/m)[0]} of the time`,
+  }]),
   {
     name: "build",
     command: "deno task build",
@@ -160,7 +164,6 @@ export const SOURCES: readonly Source[] = [
     [
       ["--version", "`mcp-exec --version`, against an empty script"],
       ["execute -e 'export default 1'", "`mcp-exec execute -e 'export default 1'`, the same"],
-      ["mcporter --version", "`mcporter --version`, for scale, the same"],
     ].map(([title, what]) => ({
       what: what!,
       read(output) {

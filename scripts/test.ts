@@ -76,6 +76,7 @@ if (import.meta.main) {
     await runCheck("layers", ["run", "-A", "scripts/layers.ts"]),
     await runCheck("threats", ["run", "--allow-read", "scripts/threats.ts"]),
     await runCheck("templates", ["run", "-A", "scripts/templates.ts", "--check"]),
+    await runCheck("reference", ["run", "-A", "scripts/reference.ts", "--check"]),
     await runTests(["tests"], ["tests/integration"]),
   ]);
 }

@@ -81,6 +81,14 @@ async function checkReleased(name: string): Promise<void> {
   assert.ok(tried!.includes(`/${name}`), name);
 }
 
+async function checkPortable(): Promise<void> {
+  const made = await Deno.readTextFile(new URL("scripts/release.ts", ROOT));
+  assert.ok(made.includes('flags.get("--out") ?? "build/release"'));
+  assert.ok(made.includes("`${nameFor(target)}-portable`"));
+  const tried = await Deno.readTextFile(new URL("tests/release_test.ts", ROOT));
+  assert.match(tried, /-portable`;[^]*Deno\.symlink\(/);
+}
+
 async function checkTask(name: string): Promise<void> {
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
   assert.equal(typeof tasks[name], "string", name);
@@ -101,6 +109,17 @@ const LINES: ReadonlyMap<string, Line> = new Map<string, Line>([
   // It is what runs this.
   ["npx -y deno@2.9.6 task test", { check: () => checkTask("test") }],
   [ALIAS, { instead: `${inCheckout(ALIAS)}\nmcp-exec --version` }],
+  // Takes half a minute; tests/release_test.ts unpacks what it makes and starts it by a link.
+  ["npx -y deno@2.9.6 task release", { check: () => checkTask("release") }],
+  ["mkdir -p ~/.local/share ~/.local/bin", {}],
+  [
+    "tar -xzf build/release/mcp-exec-*-portable.tar.gz -C ~/.local/share",
+    { check: checkPortable },
+  ],
+  [
+    "ln -sf ~/.local/share/mcp-exec-*-portable/mcp-exec ~/.local/bin/mcp-exec",
+    { check: checkPortable },
+  ],
   // Nothing is downloaded in tests: the scripts are run from a local server elsewhere.
   [`curl -fsSL ${DOWNLOADS}install.sh | sh`, { check: () => checkReleased("install.sh") }],
   [`curl -fsSLO ${DOWNLOADS}mcp-exec.rb`, { check: () => checkReleased("mcp-exec.rb") }],
@@ -146,6 +165,9 @@ const LINES: ReadonlyMap<string, Line> = new Map<string, Line>([
   // Takes a browser and a person; tests/sign_in_test.ts has both played.
   ["mcp-exec server login docs", { instead: "mcp-exec server login --help" }],
   ["mcp-exec server validate --all", {}],
+  ["mcp-exec daemon start", { instead: "mcp-exec daemon start && mcp-exec daemon stop" }],
+  ["mcp-exec daemon stop", { instead: "mcp-exec daemon start && mcp-exec daemon stop" }],
+  ["mcp-exec config set daemon.keepWarm true", {}],
 ]);
 
 Deno.test({
