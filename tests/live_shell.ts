@@ -54,8 +54,10 @@ export async function typeInto(
   } finally {
     await type("exit\n").catch(() => {});
     await input.close().catch(() => {});
-    child.kill("SIGKILL");
+    // It writes its history as it leaves: what is killed may still leave a child that does so.
+    const stuck = setTimeout(() => child.kill("SIGKILL"), 10_000);
     await child.status;
+    clearTimeout(stuck);
     await reading.catch(() => {});
   }
   return (await ran()).trimEnd().split("\n");
