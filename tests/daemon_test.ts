@@ -5,6 +5,7 @@ import { daemonPlace, helloOf } from "../src/daemon_place.ts";
 import { createFrameLink, Kind, objectIn } from "../src/frames.ts";
 import { isRunning } from "./servers/start.ts";
 import { freshPlace, processesIn, PROGRAM, ROOT, serverCommand } from "./specs/run.ts";
+import { HAS_TERMINAL, onTerminal } from "./terminal.ts";
 
 const ignore = Deno.build.os !== "linux";
 const HONEST = `honest=${serverCommand("honest")}`;
@@ -168,7 +169,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "daemon keeps a server for the next command, and none for other variables or folders (C1)",
+  name: "daemon keeps a server for the next command, and none for other variables or folders (C8)",
   ignore,
   async fn() {
     await withPlace(async (place) => {
@@ -209,7 +210,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "daemon ends a run whose command is interrupted or killed, and uses its server no more (A8)",
+    "daemon ends a run whose command is interrupted or killed, and uses its server no more (A8, N3)",
   ignore,
   async fn() {
     await withPlace(async (place) => {
@@ -238,7 +239,7 @@ async function runsOf(place: Place): Promise<number> {
 }
 
 Deno.test({
-  name: "daemon that is killed leaves no server, and commands that work (N5)",
+  name: "daemon that is killed leaves no server, and commands that work",
   ignore,
   async fn() {
     await withPlace(async (place) => {
@@ -265,7 +266,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "daemon that is killed at any moment of its start costs the next command nothing (N5)",
+  name: "daemon that is killed at any moment of its start costs the next command nothing",
   ignore,
   async fn() {
     await withPlace(async (place) => {
@@ -423,7 +424,7 @@ async function copyProgram(to: string): Promise<void> {
 }
 
 Deno.test({
-  name: "daemon of other proxies or certificates is left aside (X7)",
+  name: "daemon of other proxies or certificates is left aside",
   ignore,
   async fn() {
     await withPlace(async (place) => {
@@ -502,7 +503,7 @@ async function ask(place: Place, change: object | Uint8Array): Promise<unknown> 
 }
 
 Deno.test({
-  name: "daemon is neither started nor asked in a folder that is a link or open to others (V4)",
+  name: "daemon is neither started nor asked in a folder that is a link or open to others",
   ignore,
   async fn() {
     await withPlace(async (place) => {
@@ -575,5 +576,46 @@ Deno.test({
       const large = await place.run(["execute", "-e", "return 'x'.repeat(5_000_000)", "--quiet"]);
       assert.equal(large.stdout.length, 5_000_001);
     });
+  },
+});
+
+/** Has commands on a terminal start a daemon; gives what tells its process. */
+async function warmTerminal({ folder, env }: Pick<Place, "folder" | "env">): Promise<void> {
+  const [command, ...args] = serverCommand("honest").split(" ");
+  const entry = { mcpServers: { theirs: { command, args } } };
+  await Deno.writeTextFile(`${folder}/.mcp.json`, JSON.stringify(entry));
+  await Deno.mkdir(`${env["XDG_CONFIG_HOME"]}/mcp-exec`, { recursive: true });
+  const config = { daemon: { keepWarm: true } };
+  const path = `${env["XDG_CONFIG_HOME"]}/mcp-exec/config.json`;
+  await Deno.writeTextFile(path, JSON.stringify(config));
+}
+
+Deno.test({
+  name: "daemon asks on the terminal of the command, and hears its Ctrl-C (A8, A14)",
+  ignore: !HAS_TERMINAL,
+  async fn() {
+    const words = ["call", "theirs", "wait", "ms:=60000"];
+    let place: Pick<Place, "folder" | "env">;
+    let pid = 0;
+    await onTerminal(words, async (terminal) => {
+      await terminal.see("[y/N] ");
+      await terminal.type("y\n");
+      await terminal.see("Calling theirs/wait");
+      const { stdout } = await new Deno.Command(Deno.execPath(), {
+        args: [...PROGRAM, "daemon", "status", "--format", "json"],
+        cwd: place.folder,
+        clearEnv: true,
+        env: place.env,
+      }).output();
+      const { runs, ...status } = JSON.parse(text(stdout));
+      assert.equal(runs, 1);
+      pid = status.pid;
+      await terminal.type("\x03");
+      const { code, screen, left } = await terminal.end();
+      assert.equal(code, 130, screen);
+      assert.match(screen, /error: [^\n]*nterrupted$/);
+      assert.deepEqual(left, []);
+    }, { prepare: async (given) => await warmTerminal(place = given) });
+    await eventually(() => !isRunning(pid)); // its folder is gone
   },
 });
