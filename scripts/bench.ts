@@ -14,13 +14,20 @@ if (names.length === 0) {
   console.error(`No bench named ${Deno.args.map((name) => JSON.stringify(name)).join(", ")}`);
   Deno.exit(2);
 }
+// No bench finds what the user keeps, nor leaves runs in the user's journal.
+const home = await Deno.makeTempDir({ prefix: "mcp-exec-bench-" });
 let failed = 0;
 for (const name of names.sort()) {
   console.log(`== ${name}`);
   const status = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-lock", ...RUN_FLAGS, new URL(`${name}_bench.ts`, folder).href],
-    env: { DENO_NO_UPDATE_CHECK: "1" },
+    env: {
+      DENO_NO_UPDATE_CHECK: "1",
+      XDG_CONFIG_HOME: `${home}/config`,
+      XDG_DATA_HOME: `${home}/data`,
+    },
   }).spawn().status;
   if (!status.success) failed++;
 }
+await Deno.remove(home, { recursive: true });
 Deno.exit(failed === 0 ? 0 : 1);
