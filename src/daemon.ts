@@ -32,6 +32,8 @@ export interface DaemonOptions {
   readonly place: DaemonPlace;
   /** How long it stays without a run, in milliseconds. */
   readonly idleMs?: number | undefined;
+  /** How long a connection stays open that no command uses, in milliseconds. */
+  readonly connectionIdleMs?: number | undefined;
   /** Runs one command line with what is warm, and gives its exit code. */
   readonly runLine: (context: Context, warm: Warm) => Promise<ExitCode>;
   /** Told once, when it listens. */
@@ -85,7 +87,7 @@ class Daemon {
     this.#options = options;
     this.#expected = expected;
     this.#idleMs = options.idleMs ?? DAEMON_IDLE_MS;
-    this.#warm = createWarm(context);
+    this.#warm = createWarm(context, { idleMs: options.connectionIdleMs });
     this.#startedAt = context.now();
   }
 

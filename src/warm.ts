@@ -20,6 +20,7 @@ import type { CodeExecutor } from "./sandbox.ts";
 import { credentialsOf } from "./secrets.ts";
 import type { ServerSpec } from "./server.ts";
 import { connect, type Connection } from "./transport.ts";
+import { type Clock, MACHINE_CLOCK } from "./waiting.ts";
 
 /** What outlives a command. */
 export interface Warm {
@@ -58,16 +59,19 @@ interface User {
 
 const NEWS = "notifications/tools/list_changed";
 
-/** Keeps connections for `idleMs` without use. */
+/** Keeps connections for `idleMs` milliseconds without use. */
 export function createWarm(
   context: Pick<Context, "paths">,
-  { idleMs = IDLE_CONNECTION_MS }: { readonly idleMs?: number } = {},
+  { idleMs = IDLE_CONNECTION_MS, clock = MACHINE_CLOCK }: {
+    readonly idleMs?: number | undefined;
+    readonly clock?: Clock;
+  } = {},
 ): Warm {
   const executor = startExecutor(context, { concurrency: MAX_DAEMON_RUNS });
   const all = new Set<Kept>();
   const ending = new Set<Promise<void>>();
   let isClosed = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let stopTimer: (() => void) | undefined;
 
   const idle = () =>
     [...all].filter(({ user }) => user === undefined).sort((a, b) => a.idleSince - b.idleSince);
@@ -80,15 +84,14 @@ export function createWarm(
   }
 
   function sweep(): void {
-    clearTimeout(timer);
-    timer = undefined;
+    stopTimer?.();
     const unused = idle();
-    const now = performance.now();
+    const now = clock.now();
     const spare = Math.max(0, unused.length - MAX_CONNECTIONS);
     const over = unused.filter((kept, at) => at < spare || now - kept.idleSince >= idleMs);
     for (const kept of over) end(kept);
     const next = unused.find((kept) => !over.includes(kept));
-    if (next !== undefined) timer = setTimeout(sweep, next.idleSince + idleMs - now);
+    stopTimer = next && clock.later(next.idleSince + idleMs - now, sweep);
   }
 
   /** A kept connection that still answers; the one used last first. */
@@ -97,9 +100,11 @@ export function createWarm(
       const kept = idle().findLast((kept) => kept.key === key);
       if (kept === undefined) return undefined;
       kept.user = user;
-      const isOld = performance.now() - kept.idleSince >= CHECK_AFTER_MS;
+      // A process may have ended a moment ago, and is asked in no time.
+      const isDoubtful = kept.connection.spec.transport === "stdio" ||
+        clock.now() - kept.idleSince >= CHECK_AFTER_MS;
       const isWell = kept.connection.isOpen &&
-        (!isOld || await answers(kept.connection, CHECK_TIMEOUT_MS));
+        (!isDoubtful || await answers(kept.connection, CHECK_TIMEOUT_MS));
       if (isWell) return kept;
       end(kept);
     }
@@ -119,7 +124,7 @@ export function createWarm(
   function giveBack(kept: Kept, isWell: boolean): Promise<void> | undefined {
     kept.user = undefined;
     if (!isWell || isClosed || !kept.connection.isOpen) return end(kept);
-    kept.idleSince = performance.now();
+    kept.idleSince = clock.now();
     sweep();
     return undefined;
   }
@@ -151,7 +156,7 @@ export function createWarm(
     },
     async close() {
       isClosed = true;
-      clearTimeout(timer);
+      stopTimer?.();
       for (const kept of idle()) end(kept);
       await Promise.all([executor.close(), ...ending]);
     },
@@ -170,20 +175,18 @@ function use(
   let isWell = true;
   let isOver = false;
   let closing: Promise<void> | undefined;
-  if (kept.hasNews) {
-    kept.hasNews = false;
-    // Whoever took it has its listener in place by then.
-    queueMicrotask(() => {
-      for (const listener of user.listeners) listener(NEWS, {});
-    });
-  }
   return {
     ...connection,
     get isOpen() {
       return !isOver && connection.isOpen;
     },
     closed: Promise.race([ended, connection.closed]),
-    onNotification: (listener) => void user.listeners.push(listener),
+    onNotification(listener) {
+      user.listeners.push(listener);
+      if (!kept.hasNews) return;
+      kept.hasNews = false;
+      queueMicrotask(() => listener(NEWS, {})); // it is still being set up
+    },
     async request(method, params, options) {
       underWay++;
       try {

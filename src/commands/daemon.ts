@@ -3,6 +3,7 @@
 
 import { buildCommand } from "@stricli/core";
 import type { Context } from "../context.ts";
+import type { DaemonOptions } from "../daemon.ts";
 import { askDaemon, type Granted, startDaemon } from "../daemon_client.ts";
 import { type DaemonPlace, daemonPlace, type Hello } from "../daemon_place.ts";
 import { AppError } from "../errors.ts";
@@ -50,12 +51,13 @@ EXAMPLES
   async func({ idle, foreground }) {
     const { context, output } = this;
     const place = placeOf(context);
-    const idleMs = idle ?? (await readOwnConfig(context, this.config)).daemon.idleMs;
+    const config = await readOwnConfig(context, this.config);
+    const idleMs = idle ?? config.daemon.idleMs;
     const running = await ask(context, "status");
     running?.link.close();
     if (foreground) {
       if (running !== undefined) throw isRunning(running);
-      return await serve(this, place, idleMs);
+      return await serve(this, place, { idleMs, connectionIdleMs: config.idleMs });
     }
     const found = running ?? await startDaemon(context, place, {
       want: "status",
@@ -72,12 +74,12 @@ EXAMPLES
 async function serve(
   { context, log, runLine }: Invocation,
   place: DaemonPlace,
-  idleMs: number | undefined,
+  times: Pick<DaemonOptions, "idleMs" | "connectionIdleMs">,
 ): Promise<void> {
   const { serveDaemon } = await import("../daemon.ts");
   await serveDaemon(context, {
+    ...times,
     place,
-    idleMs,
     runLine: (context, warm) => runLine(context, { warm }),
     onListen: () => log.info(`Daemon listens, process ${Deno.pid}`),
   });

@@ -71,9 +71,13 @@ const tools: Record<string, Tool> = {
     }
     return structured({ level: logLevel, asked: meta["progressToken"] !== undefined });
   },
-  // Sends the notification `count` times.
-  announce: ({ count }) => {
-    for (let at = 0; at < Number(count); at++) notify("notifications/tools/list_changed", {});
+  // Sends the notification `count` times, after its answer with `afterMs`.
+  announce: ({ count, afterMs }) => {
+    const tell = () => {
+      for (let at = 0; at < Number(count); at++) notify("notifications/tools/list_changed", {});
+    };
+    if (afterMs === undefined) tell();
+    else setTimeout(tell, Number(afterMs));
     return structured({});
   },
   // From now on `promise` promises something else, of which the server tells.
