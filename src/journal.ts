@@ -48,6 +48,8 @@ export interface RunResult {
   readonly shape: string;
   /** Of the JSON that the program was called with; absent where it was called with nothing. */
   readonly argsDigest?: Digest;
+  /** The export that it was; absent for the default one. */
+  readonly entry?: string;
 }
 
 /** How a run ended; `ms` is wall clock, `memory` the peak in bytes. */

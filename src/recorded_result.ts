@@ -10,7 +10,10 @@ import { byteLength } from "./text.ts";
 const QUOTED_KEY = /"(?:[^"\\]|\\.)*"(?=\??: )/g;
 
 /** The record of a result, `undefined` for none; undefined where it is too large to be looked at. */
-export function recordResult(value: unknown, args: unknown): RunResult | undefined {
+export function recordResult(
+  value: unknown,
+  { args, entry }: { readonly args?: unknown; readonly entry?: string | undefined },
+): RunResult | undefined {
   const text = JSON.stringify(value) ?? "";
   if (text.length > MAX_RECORDED_RESULT_BYTES) return undefined;
   return {
@@ -19,6 +22,7 @@ export function recordResult(value: unknown, args: unknown): RunResult | undefin
     // A key that is no name may be data: an address, a title.
     shape: value === undefined ? "nothing" : shapeOf(value).replace(QUOTED_KEY, '"..."'),
     ...(args !== undefined && { argsDigest: digestOf(JSON.stringify(args)) }),
+    ...(entry !== undefined && { entry }),
   };
 }
 

@@ -50,6 +50,8 @@ export interface RunRequest {
   readonly path: string;
   readonly entry?: string;
   readonly args?: unknown;
+  /** Whether a client asks: naming a handle in its arguments is no reason that it may be read. */
+  readonly fromClient?: boolean;
   /** Bounds set for this run; others come from the configuration, then the defaults. */
   readonly limits?: Partial<RunLimits>;
   /** The only servers the program may call; all when absent. */
@@ -310,7 +312,7 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
       results: createResults({
         handles: parts.handles,
         session: request.session,
-        args: request.args,
+        args: request.fromClient ? undefined : request.args,
       }),
       caller: request.session,
       notices: request.notices === true,
@@ -368,8 +370,8 @@ async function previewOf(
     : await makePreview(report.value, { maxBytes, handles, session });
 }
 
-function resultOf({ args }: RunRequest, { ok, value }: RunReport): Pick<RunEnd, "result"> {
-  const result = ok ? recordResult(value, args) : undefined;
+function resultOf(request: RunRequest, { ok, value }: RunReport): Pick<RunEnd, "result"> {
+  const result = ok ? recordResult(value, request) : undefined;
   return result === undefined ? {} : { result };
 }
 

@@ -59,30 +59,43 @@ export async function draftProgram(
   const { imports } = prepareSource(source, { path: request.file ?? PROGRAM_FILE });
   const servers = await usedServers({ session, store }, { source, imports, run });
   const input = await inputOf(source, request.args);
+  const entry = request.entry ?? run?.end?.result?.entry;
   return programDraft({
     ...request,
+    entry,
     source,
     servers,
     input,
     home,
     limits: { ...run?.limits, ...request.limits },
-    example: exampleOf(run, { args: request.args, warn }),
+    example: exampleOf(run, { args: request.args, entry, warn }),
   });
 }
 
 // The result of a run belongs to the arguments of that run.
 function exampleOf(
   run: RunEntry | undefined,
-  { args, warn }: { readonly args: unknown; readonly warn: (message: string) => void },
+  { args, entry, warn }: {
+    readonly args: unknown;
+    readonly entry: string | undefined;
+    readonly warn: (message: string) => void;
+  },
 ): SkillExample | undefined {
   const given = args === undefined ? undefined : digestOf(JSON.stringify(args));
   const example = args === undefined ? undefined : { args };
   const recorded = run?.end?.result;
   if (recorded === undefined) return example;
-  const { argsDigest, ...result } = recorded;
-  if (argsDigest === given) return { ...example, result };
-  const called = argsDigest === undefined ? "without" : given === undefined ? "with" : "with other";
-  warn(`Run ${run!.id} was called ${called} --args: its result is not kept to compare with`);
+  const { argsDigest, entry: exported, ...result } = recorded;
+  if (argsDigest === given && exported === entry) return { ...example, result };
+  const whose = `Run ${run!.id}`;
+  if (argsDigest !== undefined && given === undefined) {
+    warn(`${whose} was called with --args: give them once more, to say what the program takes`);
+  } else {
+    const called = exported !== entry
+      ? "gave another export"
+      : `was called ${argsDigest === undefined ? "without" : "with other"} --args`;
+    warn(`${whose} ${called}: its result is not kept to compare with`);
+  }
   return example;
 }
 

@@ -359,6 +359,18 @@ Deno.test("mcp-exec skill verify --run says how a result differs from the record
     await run("execute", "a.ts", "--args", "1");
     const other = await run("skill", "save", "same", "--run", "last", "--args", "2");
     assert.match(other.stderr, /^warning: Run \w+ was called with other --args: its result is not/);
+    const without = await run("skill", "save", "bare", "--run", "last");
+    assert.match(without.stderr, /^warning: Run \w+ was called with --args: give them once more, /);
+
+    await Deno.writeTextFile(`${folder}/b.ts`, "export const main = 5; export default 6;");
+    await run("execute", "b.ts", "--entry", "main");
+    await run("skill", "save", "entry", "--run", "last");
+    assert.equal((await run("execute", "entry")).stdout, "5\n");
+    const replayed = await run("skill", "verify", "entry", "--run", "--format", "json");
+    assert.equal(JSON.parse(replayed.stdout).skills[0].comparison, "same");
+    const another = await run("skill", "save", "six", "--run", "last", "--entry", "default");
+    assert.match(another.stderr, /^warning: Run \w+ gave another export: its result is not kept/);
+
     const unknown = await run("skill", "verify", "same", "--run", "--format", "json");
     assert.equal(unknown.code, 0);
     assert.equal(JSON.parse(unknown.stdout).skills[0].comparison, "none");

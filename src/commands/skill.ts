@@ -242,7 +242,7 @@ async function replay(invocation: Invocation, name: string, flags: VerifyFlags):
   const { run, value, ms } = outcome;
   const recorded = skill.metadata.program?.example?.result;
   const { compareResults, recordResult } = await import("../recorded_result.ts");
-  const differences = recorded && compareResults(recorded, recordResult(value, args));
+  const differences = recorded && compareResults(recorded, recordResult(value, { args }));
   const isSame = differences?.length === 0;
   if (output.format === "json") {
     const { name, root } = skill;
