@@ -70,7 +70,9 @@ export async function outcomeResult(
     const size = `${formatBytes(bytes)}, about ${formatCount(tokens)} tokens`;
     notes.unshift(
       `That is the start of ${size}; the whole is handle ${handle}, for read_result or, in ` +
-        `code, readResult("${handle}"). Better: return less of it.`,
+        `code, readResult("${handle}")${
+          session === undefined ? "" : ", with the session below"
+        }. Better: return less of it.`,
       `Its shape: ${shape}`,
     );
     return {
@@ -104,7 +106,7 @@ const FLAGS: readonly (readonly [RegExp, string])[] = [
   [/raise --timeout$/, "raise timeoutMs, as far as the server lets you, or do less in one run"],
   [/raise --max-calls$/, "raise maxCalls, as far as the server lets you, or do less in one run"],
   [/raise --(?:fuel|memory)$/, "do less in one run"],
-  [/its --session and in its --args$/, "its session and in its args"],
+  [/, of its --session and in its --args$/, " and of its session"],
 ];
 
 function messageOf(error: AppError, mask: (text: string) => string): string {

@@ -102,7 +102,12 @@ export function servedTools(
       name: "read_result",
       title: "Read result",
       description: "Reads a slice, in bytes, of a result that was too large to be shown.",
-      inputSchema: object({ handle: text(), start: count(), end: count() }, "handle"),
+      inputSchema: object({
+        handle: text(),
+        start: count(),
+        end: count(),
+        session: text("Session that the result named"),
+      }, "handle"),
       annotations: READS,
     },
     {

@@ -67,7 +67,9 @@ export interface ServeTools {
 
 type Parameters = JsonObject;
 /** What every run of a caller is asked with. */
-type Shared = Pick<RunRequest, "onCall" | "depth"> & { readonly signal: AbortSignal };
+type Shared = Pick<RunRequest, "onCall" | "depth" | "fromClient"> & {
+  readonly signal: AbortSignal;
+};
 type Tool = (args: Parameters, caller: Caller) => Promise<CallToolResult>;
 
 /** The tools over the parts given. */
@@ -124,12 +126,14 @@ export function createServeTools(parts: ServeParts): ServeTools {
           ...(parts.servers !== undefined && { servers: parts.servers }),
         }));
     },
-    async read_result(args) {
+    async read_result(args, caller) {
       const id = required(args, "handle", "string");
-      const handle = session.handles.find(id);
+      const own = sessionOf(optional(args, "session", "string"), caller);
+      const handle = session.handles.isOf(own, id) ? session.handles.find(id) : undefined;
+      // Of one of another session nothing is told, not even whether there is one.
       if (handle === undefined) {
-        throw new AppError("invalid", `Handle ${quoteText(id)} is not known, or has expired`, {
-          hint: "run the program that made it once more",
+        throw new AppError("invalid", `Handle ${quoteText(id)} is not known here, or has expired`, {
+          hint: "give the session that its result named, or run the program once more",
         });
       }
       const start = optional(args, "start", "number") ?? 0;
@@ -264,7 +268,12 @@ export function createServeTools(parts: ServeParts): ServeTools {
     }
     const giveBack = await slots.take({ owner, signal });
     try {
-      const outcome = await work({ signal, depth: depth + 1, ...(onCall && { onCall }) });
+      const outcome = await work({
+        signal,
+        depth: depth + 1,
+        fromClient: true,
+        ...(onCall && { onCall }),
+      });
       return await outcomeResult(outcome, {
         handles: session.handles,
         trace: keys.traceOf(outcome.run),

@@ -86,7 +86,7 @@ export async function runSkill(
 
 /** What a run in an open session takes from whoever asks for it. */
 export type SkillCaller =
-  & Pick<RunRequest, "onLog" | "onCall" | "depth">
+  & Pick<RunRequest, "onLog" | "onCall" | "depth" | "fromClient">
   & Pick<Invocation, "log">
   & { readonly signal: AbortSignal };
 

@@ -148,9 +148,13 @@ for (const way of WAYS) {
       assert.equal(large.data.value, undefined);
       assert.match(large.blocks[1]!.text!, new RegExp(`handle ${preview.handle}`));
       assert.ok(large.text.length < 20_000);
-      const slice = await call("read_result", { handle: preview.handle, start: 0, end: 50 });
+      const kept = {
+        handle: preview.handle,
+        ...(large.data.session && { session: large.data.session }),
+      };
+      const slice = await call("read_result", { ...kept, start: 0, end: 50 });
       assert.ok(slice.data.text.startsWith(`[{"id":0,"name":"ä"}`));
-      const rest = await call("read_result", { handle: preview.handle, start: preview.bytes - 20 });
+      const rest = await call("read_result", { ...kept, start: preview.bytes - 20 });
       assert.ok(rest.data.text.endsWith("}]"));
       const more = await call("execute_code", {
         code: `return (await readResult("${preview.handle}")).length`,
@@ -158,13 +162,46 @@ for (const way of WAYS) {
       });
       assert.ok(more.data.value > 200_000, more.text);
       const unknown = await call("read_result", { handle: "h".padEnd(27, "a") });
-      assert.ok(unknown.isError && /not known, or has expired/.test(unknown.text));
+      assert.ok(unknown.isError && /not known here, or has expired/.test(unknown.text));
       const picture = await call("execute_code", {
         code: `return await callTool("honest", "image", {})`,
       });
       assert.deepEqual(picture.blocks[0]!.type, "image");
       assert.match(picture.blocks[0]!.data!, /^iVBOR/);
     }, { specs: [HONEST] });
+  });
+
+  Deno.test(`serve over ${way} keeps results from other clients that know their names (C1)`, async () => {
+    await withServing(async ({ connect, serving }) => {
+      const [one, other] = [await connect(way), await connect(way)];
+      const large = await one.call("execute_code", { code: `return "secret ".repeat(9_000)` });
+      const { handle } = large.data.preview;
+      const mine = large.data.session ? { session: large.data.session } : {};
+      assert.equal(
+        (await one.call("read_result", { handle, end: 6, ...mine })).data.text,
+        "secret",
+      );
+      const read = "export default (args) => readResult(args.at(-1))";
+      const send = `export default ([at]) => callTool("demo", "echo", { text: { $handle: at } })`;
+      const forged = serving.keys.issue();
+      for (
+        const attempt of [
+          other.call("read_result", { handle }),
+          other.call("read_result", { handle, session: forged }),
+          other.call("execute_code", { code: read, args: [handle] }),
+          other.call("execute_code", { code: read, args: [{ handle, bytes: 1 }] }),
+          other.call("execute_code", { code: send, args: [handle] }),
+          other.call("call_tool", {
+            server: "demo",
+            tool: "echo",
+            arguments: { text: { $handle: handle } },
+          }),
+        ]
+      ) {
+        const { isError, text } = await attempt;
+        assert.ok(isError && /not known here/.test(text), text);
+      }
+    });
   });
 
   Deno.test(`serve over ${way} writes errors for whoever wrote the program`, async () => {
