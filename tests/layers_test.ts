@@ -128,6 +128,10 @@ const FACTS: readonly (readonly [says: string, owner: string, code: readonly str
     `import { request } from "node:https";`,
     `import net from "node:net";`,
   ]],
+  ["talks over a local socket", "daemon", [
+    `await Deno.connect({ transport: "unix", path: "a" });`,
+    `Deno.listen({ path: "a", transport: "unix" });`,
+  ]],
   ["makes workers", "sandbox", [
     `new Worker(new URL("x", import.meta.url), { type: "module" });`,
     `const Thread = Worker;`,
@@ -186,6 +190,25 @@ Deno.test("checkLayers finds a module that listens", () => {
     for (const module of ["transport", "main", "sandbox"]) {
       assert.match(faults({ [module]: code }).join(), new RegExp(`^${module} listens: Deno\\.`));
     }
+  }
+});
+
+Deno.test("checkLayers lets the daemon and its client use nothing but local sockets", () => {
+  for (
+    const options of [
+      `{ port: 1 }`,
+      `options`,
+      `{ transport: "tcp", port: 1 }`,
+      `{ transport, path: "a" }`,
+      `{ transport: "unix", ...options }`,
+    ]
+  ) {
+    assert.deepEqual(faults({ daemon_client: `await Deno.connect(${options});` }), [
+      "daemon_client reaches the network: Deno.connect",
+    ]);
+    assert.deepEqual(faults({ daemon: `Deno.listen(${options});` }), [
+      "daemon listens: Deno.listen",
+    ]);
   }
 });
 
