@@ -15,7 +15,7 @@ const ROWS: readonly (readonly string[])[] = [
     ...words("progress frames daemon_place"),
     ...words("source source_lexer source_nesting source_scan source_map"),
     ...words(
-      "fuel loader prepared asset engine engine_image rejections web_globals web_host prelude messages verdict",
+      "fuel loader prepared asset engine engine_image rejections web_globals web_host prelude messages verdict wall_clock",
     ),
     ...words(
       "integrity front_matter plain_yaml skill_metadata skill_places skill_roots",

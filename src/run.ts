@@ -34,6 +34,7 @@ import {
   type StopReason,
   unhandledWarnings,
 } from "./verdict.ts";
+import { WallClock } from "./wall_clock.ts";
 import { randomHex, randomSeed, readUrl } from "./web_host.ts";
 
 const MAX_TEXT_BYTES = 64 * 1024;
@@ -71,8 +72,7 @@ export class Run implements EngineHost {
   readonly #start: RunStart;
   #modules: GuestModules | undefined;
   #engine: Engine | undefined;
-  #startedAt: number | undefined;
-  #deadline: Timer | undefined;
+  readonly #clock: WallClock;
   #outcome: Outcome | undefined;
   #stop: StopReason | undefined;
   #isInterrupted = false;
@@ -87,8 +87,6 @@ export class Run implements EngineHost {
   #sentBytes = 0;
   #receivedBytes = 0;
   // While the clock stands still: since when; and how long it did so before.
-  #standsSince: number | undefined;
-  #stoodMs = 0;
   // What waits to be posted at the end of the turn.
   #asked: GuestCall[] = [];
   readonly #timers = new Map<number, Timer>();
@@ -101,6 +99,7 @@ export class Run implements EngineHost {
 
   constructor(start: RunStart) {
     this.#start = start;
+    this.#clock = new WallClock(start.program.limits.wallMs, () => this.#halt("wall"));
   }
 
   /** Starts the program; the report comes as a message. */
@@ -116,9 +115,8 @@ export class Run implements EngineHost {
     }
     engine.host = this;
     this.#engine = engine;
-    this.#startedAt = performance.now();
+    this.#clock.begin();
     if (this.#stop !== undefined) return this.#end({ error: this.#stopError() });
-    this.#startClock();
     const text = `{"entry":${JSON.stringify(entry)},"args":[${args}]}`;
     this.#turn(() => engine.send(ToGuest.start, randomSeed(), text));
   }
@@ -149,21 +147,7 @@ export class Run implements EngineHost {
 
   /** Lets the wall clock stand still, or go on. */
   holdClock(stands: boolean): void {
-    if (stands === (this.#standsSince !== undefined)) return;
-    if (stands) {
-      this.#standsSince = performance.now();
-      clearTimeout(this.#deadline);
-      return;
-    }
-    this.#stoodMs += performance.now() - this.#standsSince!;
-    this.#standsSince = undefined;
-    if (this.#startedAt !== undefined && !this.#hasEnded) this.#startClock();
-  }
-
-  #startClock(): void {
-    if (this.#standsSince !== undefined) return;
-    const { wallMs } = this.#start.program.limits;
-    this.#deadline = setTimeout(() => this.#halt("wall"), wallMs - this.#clockMs());
+    this.#clock.hold(stands);
   }
 
   /** Stops a run that is waiting; one that computes reads the flag. */
@@ -225,7 +209,7 @@ export class Run implements EngineHost {
         this.#engine!.charge(id);
         return randomHex(id);
       case ToHost.now:
-        return this.#ms().toFixed(2);
+        return this.#clock.ms.toFixed(2);
       case ToHost.warn:
         this.#warn(cleanLine(String(JSON.parse(text.read()))));
     }
@@ -310,7 +294,7 @@ export class Run implements EngineHost {
   #due(): StopReason | undefined {
     if (this.#engine!.fuel > this.#start.program.limits.fuel) return "fuel";
     if (Atomics.load(this.#start.flag, 0) !== 0) return "cancelled";
-    return this.#clockMs() > this.#start.program.limits.wallMs ? "wall" : undefined;
+    return this.#clock.isOver ? "wall" : undefined;
   }
 
   #abandon(reason: StopReason): never {
@@ -340,7 +324,10 @@ export class Run implements EngineHost {
     }
     this.#flush();
     const end = this.#judge(engine, { fault, isWhole });
-    if (end === undefined) return;
+    if (end === undefined) {
+      if (this.#engine !== undefined) this.#clock.wait();
+      return;
+    }
     if (fault === undefined && this.#stop === undefined) this.#tellUnhandled(engine);
     this.#end(end);
   }
@@ -413,7 +400,7 @@ export class Run implements EngineHost {
     this.#mode = mode;
     this.#outcome = undefined;
     this.#engine = undefined;
-    clearTimeout(this.#deadline);
+    this.#clock.end();
     void this.begin();
   }
 
@@ -442,7 +429,7 @@ export class Run implements EngineHost {
       limits: this.#start.program.limits,
       fuel: this.#engine?.fuel ?? 0,
       memory: this.#engine?.memory ?? 0,
-      ms: this.#clockMs(),
+      ms: this.#clock.countedMs,
       calls: this.#calls,
       open: this.#open.size,
       place: this.#place(),
@@ -452,16 +439,6 @@ export class Run implements EngineHost {
   #place() {
     if (this.#outcome === undefined || !("failure" in this.#outcome)) return undefined;
     return this.#modules?.place(this.#outcome.failure.stack, this.#isInterrupted);
-  }
-
-  #ms(): number {
-    return this.#startedAt === undefined ? 0 : performance.now() - this.#startedAt;
-  }
-
-  // What counts against the wall clock: connecting does not.
-  #clockMs(): number {
-    const stands = this.#standsSince === undefined ? 0 : performance.now() - this.#standsSince;
-    return Math.max(0, this.#ms() - this.#stoodMs - stands);
   }
 
   #warn(text: string): void {
@@ -479,7 +456,7 @@ export class Run implements EngineHost {
   #end({ error, ...rest }: End): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    clearTimeout(this.#deadline);
+    this.#clock.end();
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#flush();
     const engine = this.#engine;
@@ -491,7 +468,7 @@ export class Run implements EngineHost {
       ...(error !== undefined && { error: error.toJSON() }),
       fuel: engine?.fuel ?? 0,
       memory: engine?.memory ?? 0,
-      ms: this.#ms(),
+      ms: this.#clock.ms,
       truncated: lost === 0 ? [] : [`log: ${count(lost, "line")} left out or cut`],
       warnings: this.#warnings,
     };
