@@ -81,6 +81,14 @@ export const SOURCES: readonly Source[] = [
         `more for ${losers} small servers`;
     },
   }]),
+  bench("tokens", [{
+    what: "Estimates of tokens, against the tokenizer itself ¹",
+    read(output) {
+      const [all] = find(output, /^all +\d+ +\d+ +\d+ +(-?[\d.]+ %)/m);
+      const [worst] = find(output, /mean error over servers [\d.]+ %, worst ([\d.]+ %)/);
+      return `${all} off over all texts, ${worst} for the worst server`;
+    },
+  }]),
   {
     name: "types",
     command: "deno test -A tests/schema_gates_test.ts",
@@ -163,7 +171,10 @@ export const SOURCES: readonly Source[] = [
     "startup",
     [
       ["--version", "`mcp-exec --version`, against an empty script"],
-      ["execute -e 'export default 1'", "`mcp-exec execute -e 'export default 1'`, the same"],
+      [
+        "execute -e 'export default 1'",
+        "`mcp-exec execute -e 'export default 1'`, against an empty script",
+      ],
     ].map(([title, what]) => ({
       what: what!,
       read(output) {
