@@ -14,7 +14,7 @@ import {
 } from "./daemon_place.ts";
 import { ensureFolder, removeFile, withLock, writeFileAtomic } from "./disk.ts";
 import { AppError, type ExitCode } from "./errors.ts";
-import { createFrameLink, type FrameLink, Kind, objectIn } from "./frames.ts";
+import { createFrameLink, type Frame, type FrameLink, Kind, objectIn } from "./frames.ts";
 import { digestOf, equalDigests } from "./hash.ts";
 import {
   DAEMON_ANSWER_MS,
@@ -120,9 +120,9 @@ class Daemon {
 
   /** Settles when the runs under way have ended and nothing of them is left. */
   async finish(): Promise<void> {
-    await Promise.all(this.#runs.values());
+    await Promise.allSettled(this.#runs.values());
     await this.#warm.close();
-    for (const link of this.#waiting) link.close();
+    await Promise.all(this.#waiting.map(done));
   }
 
   async #accept(listener: Deno.UnixListener): Promise<void> {
@@ -138,8 +138,7 @@ class Daemon {
   }
 
   async #answer(link: FrameLink): Promise<void> {
-    const late = setTimeout(() => link.close(), DAEMON_ANSWER_MS);
-    const first = await link.next(MAX_DAEMON_HELLO_BYTES).finally(() => clearTimeout(late));
+    const first = await nextInTime(link, MAX_DAEMON_HELLO_BYTES);
     if (first?.kind !== Kind.hello) return link.close();
     const { want, ...hello } = objectIn<Hello>(first);
     const refused = this.#refusalOf(want, hello);
@@ -195,7 +194,7 @@ class Daemon {
 
   /** Runs one command line; ends it when its process goes. */
   async #run(link: FrameLink, stop: AbortController): Promise<void> {
-    const message = await link.next(MAX_DAEMON_REQUEST_BYTES);
+    const message = await nextInTime(link, MAX_DAEMON_REQUEST_BYTES);
     if (message?.kind !== Kind.run) return link.close();
     const end = () => stop.abort(interrupted());
     const caller = new Caller(link, end);
@@ -296,6 +295,12 @@ function contextOf(
 
 function interrupted(): AppError {
   return new AppError("interrupted", "Interrupted");
+}
+
+/** The next message of somebody who has no reason to be slow. */
+async function nextInTime(link: FrameLink, maxBytes: number): Promise<Frame | undefined> {
+  const late = setTimeout(() => link.close(), DAEMON_ANSWER_MS);
+  return await link.next(maxBytes).finally(() => clearTimeout(late));
 }
 
 /** Closes the link when all was sent. */

@@ -2,7 +2,7 @@
 // if it ran here. It connects to nothing but the socket in its person's own folder, and to no daemon
 // of another version; where there is none, nothing is said and the command runs by itself.
 
-import type { Context } from "./context.ts";
+import { type Context, pathFrom } from "./context.ts";
 import {
   type DaemonPlace,
   daemonPlace,
@@ -21,6 +21,7 @@ import {
   MAX_DAEMON_HELLO_BYTES,
   MAX_DAEMON_OUTPUT_BYTES,
 } from "./limits.ts";
+import { cleanLine } from "./text.ts";
 
 /** A command line as a daemon gets it. */
 export interface RunMessage {
@@ -110,7 +111,7 @@ export async function findDaemon(
     const started = await startDaemon(context, place, { ...wanted, want: "run" });
     return (context) => runOver(started.link, context);
   } catch (error) {
-    options.warn(`No daemon is used: ${toAppError(error).message}`);
+    if (!context.signal.aborted) options.warn(`No daemon is used: ${toAppError(error).message}`);
     return undefined;
   }
 }
@@ -125,12 +126,17 @@ export async function startDaemon(
 ): Promise<Granted> {
   await hasOwnFolder(place);
   const { startSelf } = await import("./process.ts");
-  const { env, paths } = context;
+  const { cwd, env, paths } = context;
+  const config = env.get("MCP_EXEC_CONFIG") || undefined;
   const idle = idleMs === undefined ? [] : ["--idle", `${idleMs}ms`];
   const ended = startSelf(["daemon", "start", "--foreground", ...idle], {
     source: env,
     // The same folder, whichever way this process was told of it.
-    env: { ...settingsOf(env), MCP_EXEC_DATA_DIR: paths.data! },
+    env: {
+      ...settingsOf(env),
+      MCP_EXEC_DATA_DIR: paths.data!,
+      ...(config !== undefined && { MCP_EXEC_CONFIG: pathFrom(cwd, config) }),
+    },
   });
   let deadline = performance.now() + DAEMON_START_MS;
   // One that ended has failed, or has found another one that is about to listen.
@@ -141,6 +147,10 @@ export async function startDaemon(
     const found = await askDaemon(context, place, want);
     if (found?.welcome.ok) return found;
     found?.link.close();
+    // One that was started by somebody else at the same time; that of another version still ends.
+    if (found !== undefined && found.welcome.refused !== "version") {
+      throw new AppError("failure", `Daemon refuses: ${cleanLine(String(found.welcome.refused))}`);
+    }
   }
   throw new AppError("timeout", "Daemon did not start", {
     limit: { name: "daemon start", limit: DAEMON_START_MS },

@@ -284,6 +284,37 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "daemon that is killed at any moment of a run fails that one command at most",
+  ignore,
+  async fn() {
+    await withPlace(async (place) => {
+      const env = await keepWarm(place);
+      const program = "for (let i = 0; i < 5; i++) await callTool('honest', 'wait', { ms: 20 });" +
+        "return 'done'";
+      const args = ["execute", "-e", program, "--stdio", HONEST, "--quiet"];
+      assert.equal((await place.run(args, { env })).stdout, "done\n");
+      for (const ms of [40, 80, 120, 160, 200, 240]) {
+        const pid = (await place.pid())!;
+        const child = place.start(args, { env });
+        await new Promise((resolve) => setTimeout(resolve, ms));
+        Deno.kill(pid, "SIGKILL");
+        const { code, stdout, stderr } = await finish(child);
+        if (code === 0) assert.deepEqual({ stdout, stderr }, { stdout: "done\n", stderr: "" });
+        else {
+          assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+          assert.equal(stderr.match(/^\S+: /gm)?.length, 1, stderr);
+        }
+        const next = await place.run(args, { env });
+        assert.deepEqual(next, { code: 0, stdout: "done\n", stderr: "" });
+      }
+      const last = (await place.pid())!;
+      Deno.kill(last, "SIGKILL");
+      await eventually(async () => (await processesIn(place.folder)).length === 0);
+    });
+  },
+});
+
 /** Has commands start a daemon. */
 async function keepWarm(place: Place): Promise<Record<string, string>> {
   const path = `${place.folder}/warm.json`;
