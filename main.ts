@@ -10,6 +10,9 @@ if (Deno.args.length === 1 && /^(?:--version|-V)$/.test(Deno.args[0]!)) {
     // The reader has gone: nobody to tell.
   }
 } else {
+  // Libraries show there what servers say, as it came.
+  // deno-lint-ignore no-console -- nothing of ours goes this way
+  for (const name of ["debug", "error", "info", "log", "warn"] as const) console[name] = () => {};
   const { main } = await import("./src/cli.ts");
   // What a command does not need it gives back before it begins.
   const drop = (names: readonly Deno.PermissionName[]) => {

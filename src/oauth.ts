@@ -62,7 +62,7 @@ export async function beginSignIn(address: Secret, request: SignInRequest): Prom
     ...(scope !== undefined && { scope }),
     ...(challenge.resourceMetadataUrl && { resourceMetadataUrl: challenge.resourceMetadataUrl }),
   };
-  await explained(sdk.auth(provider, options));
+  await explained(sdk.auth(provider, options), parts);
   if (url === undefined) throw new AppError("sign-in", "The server names no place to sign in");
   requireSafe(url, new URL(serverUrl));
   return {
@@ -82,13 +82,17 @@ export async function beginSignIn(address: Secret, request: SignInRequest): Prom
       const iss = params.get("iss");
       await explained(
         sdk.auth(provider, { ...options, authorizationCode, ...(iss !== null && { iss }) }),
+        parts,
       );
       return { ...parts };
     },
   };
 }
 
-/** New tokens for those of `state`; throws `sign-in` where a person has to sign in again. */
+/**
+ * New tokens for those of `state`; throws `sign-in` where a person has to sign in again, `connect`
+ * where that was not said and may work another time.
+ */
 export async function renewTokens(serverUrl: string, state: SignInState): Promise<SignInState> {
   const sdk = await import("@modelcontextprotocol/client");
   const parts = { ...state };
@@ -99,7 +103,16 @@ export async function renewTokens(serverUrl: string, state: SignInState): Promis
     },
   });
   const fetchFn = guardedFetch(serverUrl);
-  await explained(sdk.auth(provider, { serverUrl, fetchFn }));
+  try {
+    await explained(sdk.auth(provider, { serverUrl, fetchFn }), state);
+  } catch (error) {
+    // The library lets go of tokens that were refused, and of no others.
+    if (parts.tokens === undefined || !(error instanceof AppError)) throw error;
+    throw new AppError("connect", "The sign-in could not be renewed", {
+      ...(error.detail !== undefined && { detail: error.detail }),
+      hint: "try again later, or sign in anew: mcp-exec server login",
+    });
+  }
   return parts;
 }
 
@@ -169,13 +182,22 @@ function providerOf(
 }
 
 /** What signing in throws, as an error for a person: text of servers is made safe. */
-async function explained<T>(work: Promise<T>): Promise<T> {
+async function explained<T>(
+  work: Promise<T>,
+  { client, tokens }: Pick<SignInState, "client" | "tokens">,
+): Promise<T> {
+  const secrets = [
+    client?.["client_secret"],
+    tokens?.["access_token"],
+    tokens?.["refresh_token"],
+  ].filter((value) => typeof value === "string" && value !== "") as string[];
   try {
     return await work;
   } catch (error) {
     if (error instanceof AppError) throw error;
     const reason = error instanceof Error ? `${error.message || error.name}` : String(error);
-    throw new AppError("sign-in", "Signing in did not work", { detail: [cleanLine(reason, 300)] });
+    const shown = secrets.reduce((text, secret) => text.replaceAll(secret, "***"), reason);
+    throw new AppError("sign-in", "Signing in did not work", { detail: [cleanLine(shown, 300)] });
   }
 }
 
@@ -217,8 +239,9 @@ async function readBounded(response: Response, url: URL): Promise<string> {
   return text;
 }
 
-const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/;
-// Addresses that no public server has any business to send anybody to.
+const LOOPBACK = /^(?:(?:.*\.)?localhost\.?|127(?:\.\d+){3}|\[::1\])$/;
+// Addresses that no public server has any business to send anybody to. A name may stand for one of
+// them, too: who answers there has no certificate for that name, and without one nothing is sent.
 const PRIVATE =
   /^(?:0|10|127|169\.254|192\.168|172\.(?:1[6-9]|2\d|3[01])|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\.|^\[(?:::|f[cde])/;
 

@@ -13,11 +13,17 @@ interface Provider {
   readonly refreshes: () => number;
   /** Ends the access tokens given so far, and with `all` the refresh tokens. */
   revoke(all?: boolean): void;
+  /** What renewing is answered with from now on; undefined for tokens again. */
+  refuse(answer: { readonly body: unknown; readonly status: number } | undefined): void;
   readonly requests: string[];
 }
 
 /** A server that asks for sign-in and answers `tools/list`, and the authorization server of it. */
-async function withProvider(work: (provider: Provider) => Promise<void>): Promise<void> {
+async function withProvider(
+  work: (provider: Provider) => Promise<void>,
+  metadata: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
+  let refusal: Parameters<Provider["refuse"]>[0];
   const access = new Set<string>();
   const refresh = new Set<string>();
   const codes = new Map<string, { challenge: string; redirect: string }>();
@@ -50,6 +56,7 @@ async function withProvider(work: (provider: Provider) => Promise<void>): Promis
           response_types_supported: ["code"],
           code_challenge_methods_supported: ["S256"],
           token_endpoint_auth_methods_supported: ["none"],
+          ...metadata,
         });
       case "/register":
         return Response.json({ ...await request.json(), client_id: "c1" }, { status: 201 });
@@ -66,6 +73,9 @@ async function withProvider(work: (provider: Provider) => Promise<void>): Promis
         const form = new URLSearchParams(await request.text());
         if (form.get("grant_type") === "refresh_token") {
           refreshes++;
+          if (refusal !== undefined) {
+            return Response.json(refusal.body, { status: refusal.status });
+          }
           if (refresh.delete(form.get("refresh_token")!)) return tokens();
           return Response.json({ error: "invalid_grant" }, { status: 400 });
         }
@@ -107,6 +117,7 @@ async function withProvider(work: (provider: Provider) => Promise<void>): Promis
       url: `http://127.0.0.1:${server.addr.port}/mcp`,
       refreshes: () => refreshes,
       requests,
+      refuse: (answer) => refusal = answer,
       revoke(all = false) {
         access.clear();
         if (all) refresh.clear();
@@ -220,6 +231,7 @@ Deno.test("server login signs in by an address that is pasted, and shows no toke
 });
 
 Deno.test("server login takes the browser that comes back to this machine", async () => {
+  const open: Deno.Conn[] = [];
   await withProvider(async ({ url }) => {
     await withPerson(url, async ({ run, logIn }) => {
       const signed = await logIn(async (address) => {
@@ -229,10 +241,16 @@ Deno.test("server login takes the browser that comes back to this machine", asyn
         const guess = await fetch(target.replace(/state=[^&]*/, "state=x"));
         assert.equal(guess.status, 404);
         await guess.body?.cancel();
+        // One that only holds a connection open keeps nobody waiting.
+        const { hostname, port } = new URL(target);
+        const idle = await Deno.connect({ hostname, port: Number(port) });
+        await idle.write(new TextEncoder().encode("GET /callback HTTP/1.1\r\nHost: x\r\n"));
+        open.push(idle);
         assert.match(await (await fetch(target)).text(), /^You are done here/);
         return "";
       });
       assert.equal(signed.code, 0, signed.stderr);
+      for (const idle of open) idle.close();
       assert.equal((await run("introspect", "signed")).code, 0);
     });
   });
@@ -269,6 +287,63 @@ Deno.test("tokens that have ended are renewed once, however many processes want 
   });
 });
 
+Deno.test("tokens stay where renewing fails without saying that they have ended, and nothing of it is shown raw (H22, X2)", async () => {
+  await withProvider(async ({ url, revoke, refuse }) => {
+    await withPerson(url, async ({ run, logIn }) => {
+      await logIn(redirectOf);
+      revoke();
+      const text = "\u009b31m\u202e refresh-canary-1";
+      for (
+        const answer of [
+          { status: 503, body: { error: "temporarily_unavailable", error_description: text } },
+          { status: 500, body: text },
+          { status: 400, body: { error: "server_error", error_description: text } },
+          { status: 400, body: { error: "invalid_scope", error_description: text } },
+          { status: 200, body: { access_token: 1, error_description: text } },
+        ]
+      ) {
+        refuse(answer);
+        const { code, stdout, stderr } = await run("introspect", "signed");
+        assert.equal(code, 3, stderr);
+        assert.match(stderr, /^error: The sign-in could not be renewed\n/);
+        assert.ok(!/[\u0080-\u009f\u202e]|mcp-sdk/.test(stdout + stderr), stderr);
+        assert.ok(!/canary/.test(stdout + stderr), stderr);
+      }
+      refuse(undefined);
+      assert.equal((await run("introspect", "signed")).code, 0);
+    });
+  });
+});
+
+Deno.test("server login takes no code from another issuer than the one it asked", async () => {
+  await withProvider(async ({ url, requests }) => {
+    await withPerson(url, async ({ logIn }) => {
+      const mixed = await logIn(async (address) =>
+        `${await redirectOf(address)}&iss=https%3A%2F%2Fevil.example`
+      );
+      assert.equal(mixed.code, 3, mixed.stderr);
+      assert.ok(!requests.includes("POST /token"));
+    });
+  });
+  const foreign: readonly Record<string, unknown>[] = [
+    { issuer: "https://evil.example" },
+    { authorization_endpoint: "javascript:alert(1)" },
+    { authorization_endpoint: "file:///etc/passwd" },
+    { token_endpoint: "http://169.254.169.254/token" },
+    { registration_endpoint: "https://10.0.0.1/register" },
+    { code_challenge_methods_supported: ["plain"] },
+  ];
+  for (const metadata of foreign) {
+    await withProvider(async ({ url, requests }) => {
+      await withPerson(url, async ({ logIn }) => {
+        const { code, stderr } = await logIn(redirectOf);
+        assert.equal(code, 3, JSON.stringify(metadata) + stderr);
+        assert.ok(!requests.includes("POST /token"), JSON.stringify(metadata));
+      });
+    }, metadata);
+  }
+});
+
 Deno.test("server login says what it is not for", async () => {
   await withPerson("http://127.0.0.1:1/mcp", async ({ run }) => {
     const demo = await run("server", "login", "demo");
@@ -289,6 +364,11 @@ Deno.test("guardedFetch asks no place that a server has no business to name (H27
     "https://127.0.0.1/",
     "http://localhost:1/",
     "https://[::1]/",
+    "https://localhost./",
+    "https://a.localhost/",
+    "https://2130706433/",
+    "https://0x7f.1/",
+    "https://[::ffff:127.0.0.1]/",
     "https://[fd00::1]/",
     "https://192.168.1.1/",
     "file:///etc/passwd",
