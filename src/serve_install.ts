@@ -143,8 +143,11 @@ export async function stableProgram(
   for (const folder of folders) {
     for (const ending of isWindows ? [".exe", ".cmd"] : [""]) {
       const path = `${folder}/${ENTRY_NAME}${ending}`;
-      const real = folder === "" ? undefined : await Deno.realPath(path).catch(() => undefined);
-      // Another program of that name would be started in our place.
+      // Another program of that name would be started in our place; what a relative folder holds is
+      // another one wherever the client starts.
+      const real = /^(?:[/\\]|[A-Za-z]:)/.test(folder)
+        ? await Deno.realPath(path).catch(() => undefined)
+        : undefined;
       if (real !== undefined && (!isStandalone || real === await Deno.realPath(executable))) {
         return { command: path, args: ["serve"] };
       }

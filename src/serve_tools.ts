@@ -21,7 +21,7 @@ import { type ServedTool, servedTools } from "./serve_texts.ts";
 import { isObject, type JsonObject } from "./server.ts";
 import type { RunOutcome, RunRequest, Session } from "./session.ts";
 import type { Skill, SkillStore } from "./skills.ts";
-import { quoteText } from "./text.ts";
+import { cleanLine, quoteText } from "./text.ts";
 import { createSlots } from "./waiting.ts";
 
 /** What is served, and how. */
@@ -165,10 +165,7 @@ export function createServeTools(parts: ServeParts): ServeTools {
       const name = optional(args, "name", "string");
       if (name === undefined || name === "") return await listSkills();
       const own = sessionOf(optional(args, "session", "string"), caller);
-      if (/[/\\]/.test(name)) {
-        throw new AppError("invalid", `Skill ${quoteText(name)} is named by its name, not a path`);
-      }
-      const skill = await parts.skills.load(name);
+      const skill = await loadSkill(parts.skills, name);
       const [{ runSkillIn }, { PROGRAM_FILE }] = await Promise.all([
         import("./skill_runs.ts"),
         import("./skill_programs.ts"),
@@ -224,7 +221,11 @@ export function createServeTools(parts: ServeParts): ServeTools {
   async function listSkills(): Promise<CallToolResult> {
     const { skills } = await parts.skills.list();
     const shown = skills.filter((skill) => skill.shadowedBy === undefined).slice(0, 100)
-      .map(({ name, kind, description }) => ({ name, kind, description }));
+      .map(({ name, kind, description }) => ({
+        name: cleanLine(name, 64),
+        kind,
+        description: cleanLine(description, MAX_DESCRIPTION_CHARS),
+      }));
     const lines = shown.map(({ name, description }) => `${name}: ${description}`);
     return textResult(lines.join("\n") || "There are no skills.", { skills: shown });
   }
@@ -342,6 +343,8 @@ function required<Kind extends keyof Kinds>(
 }
 
 const MAX_PATHS = 20;
+/** What of a skill's description is listed: its folder may be anybody's. */
+const MAX_DESCRIPTION_CHARS = 1_024;
 
 function pathsOf(value: unknown): string[] {
   const paths = typeof value === "string" ? [value] : value;
@@ -352,9 +355,15 @@ function pathsOf(value: unknown): string[] {
   throw new AppError("invalid", `Parameter "paths" must be a list of 1 to ${MAX_PATHS} strings`);
 }
 
+/** A skill that was accepted here; what nobody accepted is for no model to read. */
+async function loadSkill(skills: SkillStore, name: string): Promise<Skill> {
+  if (!/[/\\]/.test(name)) return await skills.load(name);
+  throw new AppError("invalid", `Skill ${quoteText(name)} is named by its name, not a path`);
+}
+
 async function readSkillFile(skills: SkillStore, path: string): Promise<string> {
   const [name = "", ...rest] = path.split("/").filter((segment) => segment !== "");
-  const { files } = await skills.inspect(name);
+  const { files } = await loadSkill(skills, name);
   const file = rest.join("/");
   const text = file === "" ? [...files.keys()].sort().join("\n") : files.get(file);
   if (text !== undefined) return text.slice(0, MAX_SLICE_BYTES);

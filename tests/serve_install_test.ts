@@ -138,6 +138,10 @@ Deno.test("stableProgram names the link on the PATH and never where the program 
     const bundled = { executable: "/bin/deno", isStandalone: false };
     assert.equal((await given(`${home}/bin`, bundled)).command, `${home}/bin/mcp-exec`);
     assert.equal((await given("", bundled)).args.at(-2), "/main.js");
+    // One beside whatever the client is started for would be anybody's program.
+    const relative = `${Deno.cwd().replaceAll(/[^/]+/g, "..").slice(1)}${home}/other`;
+    assert.ok((await Deno.stat(`${relative}/mcp-exec`)).isFile);
+    assert.equal((await given(relative, bundled)).args.at(-2), "/main.js");
     const source = await given(`${home}/bin`, { ...bundled, entry: "/src/main.ts" });
     assert.deepEqual([source.command, source.args.at(-2)], ["/bin/deno", "/src/main.ts"]);
   });

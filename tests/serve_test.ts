@@ -652,12 +652,12 @@ Deno.test("serve on stdio goes on in the project that the client names as its ro
 
 Deno.test("serve offers accepted skills as resources and runs them", async () => {
   await inPlace(async (place) => {
-    const skill = async (name: string, source: string) => {
+    const skill = async (name: string, source: string, more: Record<string, string> = {}) => {
       await Deno.writeTextFile(`${place.folder}/program.ts`, source);
       const { success, stderr } = await new Deno.Command(Deno.execPath(), {
         args: [...PROGRAM, "skill", "save", name, "--file", "program.ts", "--scope", "user"],
         cwd: place.folder,
-        env: place.env,
+        env: { ...place.env, ...more },
         clearEnv: true,
       }).output();
       assert.ok(success, new TextDecoder().decode(stderr));
@@ -682,6 +682,17 @@ Deno.test("serve offers accepted skills as resources and runs them", async () =>
     assert.match((await call("run_skill", {})).text, /^add-up: /m);
     const sum = await call("run_skill", { name: "add-up", args: { a: 2, b: 3 } });
     assert.equal(sum.data.value, 5, sum.text);
+    for (
+      const path of ["skills/was-changed", "skills/was-changed/program.ts", "skills/..\\add-up"]
+    ) {
+      assert.ok((await call("read_tool_files", { paths: [path] })).isError, path);
+    }
+    const own = await call("read_tool_files", { paths: ["skills/add-up/program.ts"] });
+    assert.match(own.text, /a \+ b/);
+    const elsewhere = { MCP_EXEC_DATA_DIR: `${place.folder}/elsewhere` };
+    await skill("never-accepted", "export default 1; // a canary", elsewhere);
+    const strange = await call("read_tool_files", { paths: ["skills/never-accepted/program.ts"] });
+    assert.ok(strange.isError && !strange.text.includes("canary"), strange.text);
     const refused = await call("run_skill", { name: "was-changed" });
     assert.ok(refused.isError);
     assert.match(refused.text, /"was-changed"/);
