@@ -74,9 +74,10 @@ function typedText(
   if (types === undefined || types.size === 0 || types.has("string")) return text;
   if (types.has("boolean") && /^(?:true|false)$/.test(text)) return text === "true";
   if (types.has("number") && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text)) return Number(text);
+  // The text itself may be a secret.
   throw new AppError(
     "invalid",
-    `Parameter ${quoteText(key)} takes ${[...types].join(" or ")}, got ${quoteText(text)}`,
+    `Parameter ${quoteText(key)} takes ${[...types].join(" or ")}, got another text`,
     types.has("object") || types.has("array") ? { hint: `write it as JSON: ${key}:='...'` } : {},
   );
 }

@@ -6,7 +6,7 @@ import { type Context, dataFile } from "./context.ts";
 import type { Database } from "./database.ts";
 import type { CommandGroup, Invocation } from "./flags.ts";
 import type { Log } from "./log.ts";
-import { MAX_SKILLS } from "./limits.ts";
+import { formatBytes, MAX_SKILLS } from "./limits.ts";
 import { DEMO_SERVER } from "./names.ts";
 import type { ServerSpec, ToolDefinition } from "./server.ts";
 import type { ServerSet } from "./servers.ts";
@@ -255,6 +255,16 @@ async function valuesOf(what: string, place: Place): Promise<readonly Candidate[
     case "session":
     case "run":
       return await journalNames(what, place);
+    case "handle":
+      return await handleNames(place);
+    case "key":
+    case "value": {
+      const { SETTINGS } = await import("./config_file.ts");
+      if (what === "key") return SETTINGS.map(({ key, brief }) => ({ value: key, about: brief }));
+      const setting = SETTINGS.find(({ key }) => key === place.line.positionals[0]);
+      const values = setting?.kind === "boolean" ? ["true", "false"] : setting?.values;
+      return (values ?? []).map((value) => ({ value }));
+    }
     case "install": {
       const { clientNames } = await import("./serve_install.ts");
       return clientNames(place.context).map((value) => ({ value }));
@@ -358,7 +368,7 @@ async function withDatabase<Result>(
   }
 }
 
-const MAX_JOURNAL_NAMES = 50;
+const MAX_KEPT_NAMES = 50;
 
 /** Sessions or runs, the last first; a run also as `last`. */
 async function journalNames(what: "session" | "run", { context }: Place): Promise<Candidate[]> {
@@ -369,11 +379,28 @@ async function journalNames(what: "session" | "run", { context }: Place): Promis
       database.all<{ value: string; command: string }>(
         `select ${column} as value, command, max(started) from runs where ${column} is not null
        group by ${column} order by max(started) desc limit ?`,
-        MAX_JOURNAL_NAMES,
+        MAX_KEPT_NAMES,
       ),
   );
   const found = rows.map(({ value, command }) => ({ value, ...about(command) }));
   return what === "run" ? [{ value: "last", about: "the run that began last" }, ...found] : found;
+}
+
+/** What can still be shown again, the last first. */
+async function handleNames({ context }: Place): Promise<Candidate[]> {
+  const rows = await withDatabase(
+    context,
+    (database) =>
+      database.all<{ id: string; type: string; bytes: number }>(
+        "select id, type, bytes from handles where expires > ? order by kept desc limit ?",
+        context.now(),
+        MAX_KEPT_NAMES,
+      ),
+  );
+  return rows.map(({ id, type, bytes }) => ({
+    value: id,
+    ...about(`${type}, ${formatBytes(bytes)}`),
+  }));
 }
 
 // A look at the folders, without the store that verifies what is in them.
@@ -387,6 +414,20 @@ async function skillNames({ context }: Place): Promise<Candidate[]> {
         : lookAt(`${place.folder}/${name}`, { name, origin: place.origin });
       if (skill !== undefined) found.set(name, { value: name, ...about(skill.description) });
     }
+  }
+  // What was written with --output goes by its name, too.
+  const folders = await withDatabase(
+    context,
+    (database) =>
+      database.all<{ folder: string }>(
+        "select folder from skill_folders order by noted desc limit ?",
+        MAX_KEPT_NAMES,
+      ),
+  );
+  for (const { folder } of folders) {
+    const name = folder.split(/[/\\]/).at(-1)!;
+    const skill = found.has(name) ? undefined : lookAt(folder, { name, origin: "output" });
+    if (skill !== undefined) found.set(name, { value: name, ...about(skill.description) });
   }
   return [...found.values()];
 }

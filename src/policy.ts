@@ -296,7 +296,9 @@ function readRule(value: unknown): PolicyRule | string {
   const text = JSON.stringify(value);
   if (text.length > MAX_RULE_CHARS) return `it is longer than ${MAX_RULE_CHARS} characters`;
   const unknown = Object.keys(value).find((key) => !RULE_KEYS.has(key));
-  if (unknown !== undefined) return `it has the unknown key ${quoteText(unknown)}`;
+  if (unknown !== undefined) {
+    return `it has the unknown key ${quoteText(unknown)} (known are ${[...RULE_KEYS].join(", ")})`;
+  }
   const { decide, server, tool, annotations, arguments: params } = value;
   if (decide !== "allow" && decide !== "deny") return `"decide" must be "allow" or "deny"`;
   if (server !== undefined && tool !== undefined) {

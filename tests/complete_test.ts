@@ -153,6 +153,42 @@ Deno.test("__complete offers sessions and runs from the journal", async () => {
   });
 });
 
+Deno.test("__complete offers skills of the project, and those that were written elsewhere", async () => {
+  await withPlace(async (place) => {
+    const generate = (...args: string[]) =>
+      new Deno.Command(Deno.execPath(), {
+        args: [...PROGRAM, "generate", "demo", ...args],
+        cwd: place.folder,
+        env: place.env,
+        clearEnv: true,
+        stdout: "null",
+        stderr: "null",
+      }).output();
+    await generate();
+    await generate("--output", `${place.folder}/out/tracker`);
+    assert.deepEqual(await offered(place, "skill", "info", ""), ["demo", "tracker"]);
+  });
+});
+
+Deno.test("__complete offers settings and their values, and the handles there are", async () => {
+  await withPlace(async (place) => {
+    assert.deepEqual(await offered(place, "config", "get", "policy.d"), ["policy.default"]);
+    assert.deepEqual(await offered(place, "config", "set", "policy.default", "d"), ["deny"]);
+    assert.deepEqual(await offered(place, "config", "set", "journal.required", "t"), ["true"]);
+    assert.deepEqual(await offered(place, "config", "set", "limits.timeout", ""), []);
+    assert.deepEqual(await offered(place, "result", ""), []);
+    const code = "return await callTool('demo', 'list_users')";
+    const ran = await new Deno.Command(Deno.execPath(), {
+      args: [...PROGRAM, "execute", "-e", code, "--preview", "1", "--format", "json"],
+      cwd: place.folder,
+      env: place.env,
+      clearEnv: true,
+    }).output();
+    const { handle } = JSON.parse(new TextDecoder().decode(ran.stdout));
+    assert.deepEqual(await offered(place, "result", "h"), [handle]);
+  });
+});
+
 Deno.test("__complete offers no name that a shell would obey, and cleans what servers say", async () => {
   await withPlace(async (place) => {
     const { stdout } = await run(place, ["mcp-exec", "__complete", "fish", "call", "alpha", ""]);

@@ -268,7 +268,9 @@ Deno.test("parsePolicy names each bad rule, which then refuses what gets as far 
   assert.equal(effect(policy, call("a/b")), "allow");
   const error = refusal(decide(call("c/d"), [policy])!, "It");
   assert.match(error.message, /rule 2 of "user.json"/);
-  assert.deepEqual(error.detail, [`not valid: it has the unknown key "tol"`]);
+  assert.deepEqual(error.detail, [
+    `not valid: it has the unknown key "tol" (known are server, tool, annotations, arguments, decide)`,
+  ]);
 });
 
 Deno.test("parsePolicy denies by default when it did not understand everything", () => {

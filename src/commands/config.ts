@@ -53,7 +53,7 @@ EXAMPLES
     output.print([
       `${file.shownPath}${exists ? `, ${countOf(servers, "server")}` : ", not there yet"}`,
       ...settings.map(({ key, value, isSet, brief }) =>
-        `  ${key.padEnd(width)}  ${shown(value).padEnd(12)}${
+        `  ${key.padEnd(width)}  ${shown(value).padEnd(10)}  ${
           isSet ? "set    " : "default"
         }  ${brief}`
       ),

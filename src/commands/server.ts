@@ -206,10 +206,14 @@ async function checkConsent(
     });
   }
   if (context.confirm === undefined) {
-    throw new AppError("untrusted", `Server "${spec.name}" is trusted by its digest here`, {
-      detail: trustLines(spec),
-      hint: `mcp-exec server trust ${spec.name} --digest ${spec.digest}`,
-    });
+    throw new AppError(
+      "untrusted",
+      `Trust in server "${spec.name}" needs --digest: there is no terminal to ask on`,
+      {
+        detail: trustLines(spec),
+        hint: `mcp-exec server trust ${spec.name} --digest ${spec.digest}`,
+      },
+    );
   }
   context.writeError(`${trustLines(spec).join("\n")}\n`);
   if (await context.confirm("Trust it in this folder?")) return;
