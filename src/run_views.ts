@@ -104,9 +104,11 @@ function tokenLines(end: RunEntry["end"]): string[] {
   ];
 }
 
+const SHOWN_PAYLOAD_CHARS = 200;
+
 function callRows({ calls }: RunEntry, mask: (text: string) => string): string[] {
   if (calls.length === 0) return ["  none"];
-  return tableLines(
+  const rows = tableLines(
     calls.map((call) => [
       `  ${cleanLine(`${call.server}/${call.tool}`, 80)}`,
       cleanLine(call.decision, 60),
@@ -118,4 +120,11 @@ function callRows({ calls }: RunEntry, mask: (text: string) => string): string[]
     ]),
     "lllrrr",
   );
+  // Where the journal keeps payloads: the start of them, all of it is in the JSON form.
+  return rows.flatMap((row, at) => [
+    row,
+    ...[["sent", calls[at]!.arguments], ["received", calls[at]!.result]].flatMap(([what, text]) =>
+      text === undefined ? [] : [`    ${what!.padEnd(8)}  ${cleanLine(text, SHOWN_PAYLOAD_CHARS)}`]
+    ),
+  ]);
 }

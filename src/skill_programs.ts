@@ -254,7 +254,8 @@ export function checkServer(
     `Tools that skill "${skill.name}" uses have changed: ${shown(refused)}`,
     {
       detail: lines,
-      hint: `see whether the program still fits, then mcp-exec skill save ${skill.name} --force`,
+      hint: "run the program.ts of its folder to see whether it still fits, then " +
+        `mcp-exec skill save ${skill.name} --run last --force`,
     },
   );
 }

@@ -64,6 +64,18 @@ Deno.test("stats shows what was run: code, calls, decisions, tokens, in text and
   }
 });
 
+Deno.test("stats shows what was sent and received where the journal keeps it, and nothing of it elsewhere", async () => {
+  const [, without, , , kept] = await runInOnePlace([
+    ["call", "demo", "get_project", "project=PAY"],
+    ["stats", "runs", "last"],
+    ["config", "set", "journal.payloads", "true"],
+    ["call", "demo", "get_project", "project=PAY"],
+    ["stats", "runs", "last"],
+  ]);
+  assert.doesNotMatch(without!.stdout, /PAY/);
+  assert.match(kept!.stdout, /^ {4}sent {6}\{"project":"PAY"\}\n {4}received {2}.*PAY/m);
+});
+
 Deno.test("stats counts the tokens of a call as of any other run", async () => {
   const [called, failed, json] = await runInOnePlace([
     ["call", "demo", "get_project", "project=PAY"],

@@ -540,7 +540,7 @@ Deno.test("checkServer error names the skill and how to mend it", async () => {
     () => checkServer({ name: NAME }, { before, after, strict: false }),
     (error: AppError) => {
       assert.equal(error.exitCode, 6);
-      assert.match(error.hint!, /mcp-exec skill save weekly-report --force/);
+      assert.match(error.hint!, /mcp-exec skill save weekly-report --run last --force/);
       return true;
     },
   );
