@@ -1,5 +1,5 @@
 // `search`: tools by a few words, ranked over what servers told before. Answers from the saved
-// index alone: nothing is connected to and no server is started.
+// index alone: nothing is connected to and no server is started, but the built-in one looked into.
 
 import { buildCommand } from "@stricli/core";
 import { dataFile } from "../context.ts";
@@ -12,12 +12,14 @@ import {
   SERVER_FLAGS,
   type ServerFlagValues,
   textFlag,
+  withSession,
 } from "../flags.ts";
 import { MAX_FOUND_TOOLS, MAX_RANKED_TOOLS, parseCount } from "../limits.ts";
 import { DEMO_SERVER, type ServerName } from "../names.ts";
 import type { ServerPlan } from "../plan.ts";
 import type { ServerInfo, ServerSpec } from "../server.ts";
 import { findServer, type ServerSet } from "../servers.ts";
+import type { Session } from "../session.ts";
 import { cleanLine, quoteText } from "../text.ts";
 import type { IndexedTool } from "../tool_index.ts";
 
@@ -72,7 +74,7 @@ EXAMPLES
     const names = chooseServers(servers, flags.server);
     const specs = names.map((name) => servers.specs.get(name)!);
     const { limit = DEFAULT_LIMIT, cursor: offset = 0 } = flags;
-    const { tools, modules, hasMore } = await findTools(this, specs, {
+    const { tools, modules, hasMore } = await findTools(this, { servers, specs }, {
       query: words.join(" "),
       limit,
       offset,
@@ -144,8 +146,8 @@ interface Found {
 
 /** The tools that fit; throws when nothing is known of any server, and names what is missing. */
 async function findTools(
-  { context, log }: Invocation,
-  specs: readonly ServerSpec[],
+  invocation: Invocation,
+  { servers, specs }: { readonly servers: ServerSet; readonly specs: readonly ServerSpec[] },
   { withModules, ...wanted }: {
     query: string;
     limit: number;
@@ -153,13 +155,20 @@ async function findTools(
     withModules: boolean;
   },
 ): Promise<Found> {
+  const { context, log } = invocation;
   const [{ openDatabase }, { createCatalog }, { fillToolIndex, searchToolIndex }] = await Promise
     .all([import("../database.ts"), import("../catalog.ts"), import("../tool_index.ts")]);
   const warn = (message: string) => log.warn(message);
   const database = openDatabase(dataFile(context.paths, "mcp-exec.db"), { warn });
   try {
     const catalog = createCatalog(database, { now: context.now, warn });
-    const unknown = await fillToolIndex(database, specs, catalog);
+    let unknown = await fillToolIndex(database, specs, catalog);
+    if (unknown.some(({ name }) => name === DEMO_SERVER)) {
+      // It is in this program: whoever tries a search first need not be told to fill an index.
+      const work = (session: Session) => session.bridge.describe(DEMO_SERVER);
+      await withSession(invocation, servers, { work });
+      unknown = await fillToolIndex(database, specs, catalog);
+    }
     const missing = unknown.map(({ name }) => `"${name}"`);
     const listed = missing.slice(0, MAX_NAMED).join(", ") +
       (missing.length > MAX_NAMED ? ` and ${missing.length - MAX_NAMED} more` : "");
