@@ -82,6 +82,30 @@ export function decide(call: PolicyCall, layers: readonly PolicyLayer[]): Decisi
   return allowed;
 }
 
+/** Whether some call of a tool may be allowed, whatever its parameters have to be for that. */
+export function mayBeCalled(
+  tool: Omit<PolicyCall, "params">,
+  layers: readonly PolicyLayer[],
+): boolean {
+  return layers.every((layer) => mayAllow(layer, tool));
+}
+
+function mayAllow(layer: PolicyLayer, call: Omit<PolicyCall, "params">): boolean {
+  for (const rule of layer.rules) {
+    if (rule.server !== undefined && !fits(rule.server, call.server)) continue;
+    if (rule.tool !== undefined && !fits(rule.tool, call.tool)) continue;
+    if (rule.annotations !== undefined) {
+      if (call.annotations === undefined) return true;
+      if (!fitsHints(rule.annotations, call.annotations)) continue;
+      if (rule.decide === "allow" && call.trustAnnotations !== true) continue;
+    }
+    if (rule.decide === "allow") return true;
+    // One about parameters leaves other calls.
+    if (rule.arguments === undefined) return false;
+  }
+  return layer.default === "allow";
+}
+
 /** The refusal of a server of which no call at all can be allowed; undefined for any other one. */
 export function refusalOfServer(
   server: string,

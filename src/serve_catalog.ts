@@ -3,10 +3,11 @@
 
 import { AppError, toAppError } from "./errors.ts";
 import { MAX_QUERY_CHARS, MAX_READ_FILES_BYTES, SERVE_LISTING_MS } from "./limits.ts";
-import { nearestHint, nearestNames, type ServerName } from "./names.ts";
+import { nearestHint, nearestNames, type ServerName, type ToolName } from "./names.ts";
 import type { ServerPlan, ToolPlan } from "./plan.ts";
+import { mayBeCalled, type PolicyLayer } from "./policy.ts";
 import type { HintServer } from "./serve_texts.ts";
-import type { JsonObject, ServerInfo, ServerSpec } from "./server.ts";
+import type { JsonObject, ServerInfo, ServerSpec, ToolDefinition } from "./server.ts";
 import type { Session } from "./session.ts";
 import { byteLength, cleanLine, quoteText } from "./text.ts";
 import { fillToolIndex, type IndexedTool, listToolIndex, searchToolIndex } from "./tool_index.ts";
@@ -51,12 +52,19 @@ const MAX_PLANS = 32;
 /** A server that could not be asked is not asked again for so long. */
 const RETRY_MS = 60_000;
 
+/** What a catalog is made of. */
+export interface CatalogParts extends Pick<Session, "catalog" | "database" | "bridge" | "specs"> {
+  /** Tools that it never allows are not offered. */
+  readonly policy: readonly PolicyLayer[];
+}
+
 /** The catalog of those servers of a session that are `names`. */
 export function createServeCatalog(
-  { catalog, database, bridge, specs }: Pick<Session, "catalog" | "database" | "bridge" | "specs">,
+  { catalog, database, bridge, specs, policy }: CatalogParts,
   names: readonly ServerName[],
 ): ServeCatalog {
   const infos = new Map<ServerName, ServerInfo | undefined>();
+  const hidden = new Map<ServerName, ReadonlySet<ToolName>>();
   const plans = new Map<ServerInfo, ServerPlan>();
   const failures = new Map<ServerName, { readonly reason: string; readonly at: number }>();
   const asking = new Map<ServerName, Promise<void>>();
@@ -64,9 +72,27 @@ export function createServeCatalog(
   function infoOf(name: ServerName): ServerInfo | undefined {
     if (!infos.has(name)) {
       const known = catalog.load(specs.get(name)!)?.info;
-      infos.set(name, known && { ...known, name });
+      infos.set(name, known && offered(name, known));
     }
     return infos.get(name);
+  }
+
+  /** What `info` says under the name of its server, without tools that cannot be called. */
+  function offered(server: ServerName, info: ServerInfo): ServerInfo {
+    const { trustAnnotations = false } = specs.get(server)!;
+    const isCallable = ({ name: tool, annotations = {} }: ToolDefinition) =>
+      mayBeCalled({ server, tool, annotations, trustAnnotations }, policy);
+    const { true: tools = [], false: others = [] } = Object.groupBy(
+      info.tools,
+      (tool) => `${isCallable(tool)}`,
+    );
+    hidden.set(server, new Set(others.map(({ name }) => name)));
+    return { ...info, name: server, tools };
+  }
+
+  function isOffered({ server, tool }: IndexedTool): boolean {
+    infoOf(server);
+    return hidden.get(server)?.has(tool) !== true;
   }
 
   async function planOf(info: ServerInfo): Promise<ServerPlan> {
@@ -141,7 +167,7 @@ export function createServeCatalog(
   }
 
   async function packageOf(name: ServerName, signal: AbortSignal): Promise<ServerPlan> {
-    const info = infoOf(name) ?? { ...await bridge.describe(name, { signal }), name };
+    const info = infoOf(name) ?? offered(name, await bridge.describe(name, { signal }));
     infos.set(name, info);
     return await planOf(info);
   }
@@ -166,7 +192,7 @@ export function createServeCatalog(
         : searchToolIndex(database, wanted, { query: words, limit: offset + page + 1 }).slice(
           offset,
         );
-      const tools = found.slice(0, page);
+      const tools = found.slice(0, page).filter(isOffered);
       const next = found.length > page && offset + page <= MAX_OFFSET
         ? `${offset + page}`
         : undefined;

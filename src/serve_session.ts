@@ -91,7 +91,7 @@ export async function openServing(
     throw error;
   });
   const names = servedNames(servers, options.only);
-  const catalog = createServeCatalog(session, names);
+  const catalog = createServeCatalog({ ...session, policy: servers.policy }, names);
   const keys = options.keys ?? createSessionKeys(options.secret);
   const maskSecrets = createSecretMask(servers.specs.values(), inside.env);
   const mask = (text: string) => maskSecrets(maskHome(text, context.paths.home));

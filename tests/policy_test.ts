@@ -7,6 +7,7 @@ import {
   fits,
   flagPolicy,
   lockingLayer,
+  mayBeCalled,
   parsePolicy,
   type PolicyCall,
   type PolicyLayer,
@@ -176,6 +177,34 @@ Deno.test("decide lets every later layer narrow and none widen", () => {
   assert.equal(effect(layers, call("slack/post")), "deny");
   assert.equal(effect([managed, user, project], call("slack/post")), "deny");
   assert.equal(effect([managed, user], call("slack/post")), "allow");
+});
+
+Deno.test("mayBeCalled is false only where no parameters would be allowed", () => {
+  const policy = [
+    layer({
+      default: "deny",
+      rules: [
+        { tool: "github/get", arguments: { owner: "me" }, decide: "allow" },
+        { tool: "github/drop", arguments: { owner: "me" }, decide: "deny" },
+        { tool: "github/drop", decide: "allow" },
+        { annotations: { readOnlyHint: true }, decide: "allow" },
+      ],
+    }),
+    rules({ annotations: { destructiveHint: true }, server: "wiki", decide: "deny" }),
+  ];
+  const reads = { readOnlyHint: true };
+  const may = (path: string, more: Partial<PolicyCall> = {}) => {
+    const { params: _, ...tool } = call(path, more);
+    return mayBeCalled(tool, policy);
+  };
+  assert.ok(may("github/get"));
+  assert.ok(may("github/drop"));
+  assert.ok(!may("github/other"));
+  assert.ok(!may("github/other", { annotations: reads }));
+  assert.ok(may("github/other", { annotations: reads, trustAnnotations: true }));
+  assert.ok(!may("wiki/write", { trustAnnotations: true }));
+  assert.ok(mayBeCalled({ server: "wiki", tool: "write" }, policy));
+  assert.ok(mayBeCalled({ server: "wiki", tool: "write" }, []));
 });
 
 Deno.test("refusalOfServer names the rule only where no call at all can be allowed (B1)", () => {

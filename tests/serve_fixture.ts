@@ -9,6 +9,7 @@ import { openDemoServer } from "../src/demo_server.ts";
 import { DEFAULT_RUN_LIMITS } from "../src/limits.ts";
 import { createLog } from "../src/log.ts";
 import type { ServerName } from "../src/names.ts";
+import type { PolicyLayer } from "../src/policy.ts";
 import { createGate, type HttpGate } from "../src/serve.ts";
 import { openServing, type ServeOptions, type Serving } from "../src/serve_session.ts";
 import { type ByteStreams, StreamTransport } from "../src/serve_stdio.ts";
@@ -84,12 +85,13 @@ export interface ServeSetup extends Partial<ServeOptions> {
   readonly token?: string;
   readonly hosts?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  readonly policy?: readonly PolicyLayer[];
 }
 
 /** Runs `work` with a served demo server, or with `specs`. */
 export async function withServing(
   work: (served: Served) => Promise<void>,
-  { specs = [DEMO], token, hosts = [], env = {}, ...options }: ServeSetup = {},
+  { specs = [DEMO], token, hosts = [], env = {}, policy = [], ...options }: ServeSetup = {},
 ): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "mcp-exec-serve-" });
   const variables: Record<string, string> = {
@@ -121,7 +123,7 @@ export async function withServing(
     unusable: new Map(),
     found: [],
     config: EMPTY_CONFIG,
-    policy: [],
+    policy,
   }, {
     limits: DEFAULT_RUN_LIMITS,
     concurrency: 2,

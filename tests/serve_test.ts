@@ -6,6 +6,7 @@ import {
   MAX_HINT_TOKENS,
   MAX_REQUEST_BYTES,
 } from "../src/limits.ts";
+import { parsePolicy } from "../src/policy.ts";
 import { catalogHint, servedTools } from "../src/serve_texts.ts";
 import { createSessionKeys } from "../src/serve_keys.ts";
 import { serveEnvironment } from "../src/serve_session.ts";
@@ -368,6 +369,32 @@ for (const way of WAYS) {
     }, { specs: [HONEST] });
   });
 }
+
+Deno.test("serve offers no tool that policy never allows", async () => {
+  const policy = [parsePolicy({
+    rules: [
+      { tool: "demo/create_label", decide: "deny" },
+      { tool: "demo/list_*", arguments: { project: "none" }, decide: "deny" },
+    ],
+  }, { name: "user", file: "config.json", warn: (message) => assert.fail(message) })];
+  await withServing(async ({ connect, serving }) => {
+    await serving.fill();
+    const { call, client } = await connect("stdio");
+    for (const detail of ["name", "signature", "full"]) {
+      for (const query of ["", "create label"]) {
+        const { text, data } = await call("search_tools", { query, detail });
+        assert.ok(!text.includes("create_label") && data.tools.length > 0, text);
+      }
+    }
+    const folder = await call("read_tool_files", { paths: ["demo"] });
+    assert.match(folder.text, /listLabels/);
+    assert.ok(!/create_?label/i.test(folder.text));
+    const file = await call("read_tool_files", { paths: ["demo/create_label.ts"] });
+    assert.ok(file.isError);
+    const { tools } = await client.listTools();
+    assert.ok(!tools.some(({ description }) => description!.includes("create_label")));
+  }, { policy });
+});
 
 Deno.test("createServeTools lets clients take turns and bounds how many runs wait", async () => {
   await withServing(async ({ serving }) => {
