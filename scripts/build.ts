@@ -41,7 +41,7 @@ const ENTRIES = ["main.js", "src/guest.js"];
 
 // What is downloaded, what is read before `--version` is answered, and what every other command
 // reads: grown without intent, these make the program slow.
-const BUDGETS = { total: 3_200_000, version: 1_000, commandLine: 45_000 };
+const BUDGETS = { total: 3_200_000, version: 1_100, commandLine: 45_000 };
 
 /**
  * Builds into the folder `out` (`dist` of the checkout by default), which is replaced, and gives its

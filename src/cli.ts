@@ -2,7 +2,7 @@
 // command's arguments; a command's module is loaded only when it was named.
 
 import type { ApplicationText, Command } from "@stricli/core";
-import { type Context, createContext, type ProcessView } from "./context.ts";
+import { type Context, createContext, daemonFolder, type ProcessView } from "./context.ts";
 import type { RemoteRun } from "./daemon_client.ts";
 import { AppError, changeTexts, ExitCode, prefixError, toAppError } from "./errors.ts";
 import { COMMANDS, unused, type Use } from "./command_table.ts";
@@ -69,7 +69,7 @@ export async function main(view: ProcessView): Promise<ExitCode> {
     remote === undefined && view.args[0] === "execute" &&
     !view.args.some((arg) => /^(?:-h|--help)$/.test(arg))
   ) {
-    (await import("./executor.ts")).startAhead(context);
+    await (await import("./executor.ts")).startAhead(context);
   }
   const { promise: stray, resolve } = Promise.withResolvers<AppError>();
   // A failure that nobody waits for ends the program with one line too, instead of a stack.
@@ -315,14 +315,26 @@ async function daemonFor(context: Context): Promise<RemoteRun | undefined> {
   const { command = "", help, version, problem } = globals;
   const isOff = help || version || problem !== undefined || !WARM_COMMANDS.includes(command);
   if (isOff || context.env.get("MCP_EXEC_NO_DAEMON")) return undefined;
+  const isWanted = async () => {
+    const config = await configWith('"keepWarm"', context, globals);
+    return config?.daemon.keepWarm ? config.daemon : undefined;
+  };
+  // What finds one is not even loaded where there never was any.
+  if (!hasDaemonFolder(context) && await isWanted() === undefined) return undefined;
   const { findDaemon } = await import("./daemon_client.ts");
   return await findDaemon(context, {
-    async isWanted() {
-      const config = await configWith('"keepWarm"', context, globals);
-      return config?.daemon.keepWarm ? config.daemon : undefined;
-    },
+    isWanted,
     warn: (message) => logOf(context, globals).warn(message),
   });
+}
+
+function hasDaemonFolder(context: Context): boolean {
+  try {
+    const folder = daemonFolder(context);
+    return folder !== undefined && Deno.lstatSync(folder) !== undefined;
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotFound);
+  }
 }
 
 interface CommandLine {

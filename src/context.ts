@@ -33,6 +33,16 @@ export function dataFile(
   return data === undefined ? undefined : `${data}/${name}`;
 }
 
+/** The folder of this person's daemon; undefined where there can be none. */
+export function daemonFolder(
+  { env, paths, platform }: Pick<Context, "env" | "paths" | "platform">,
+): string | undefined {
+  // On Windows the runtime has no such sockets.
+  if (platform === "windows" || paths.data === undefined) return undefined;
+  const runtime = env.get("XDG_RUNTIME_DIR");
+  return runtime?.startsWith("/") ? `${runtime}/mcp-exec` : `${paths.data}/daemon`;
+}
+
 /** `path` as seen from the folder of the command, which is not always that of the process. */
 export function pathFrom(cwd: string, path: string): string {
   return isAbsolute(path) ? path : `${cwd}/${path}`;

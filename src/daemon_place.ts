@@ -1,7 +1,7 @@
 // Where a daemon listens and how a command knows it for its own: a folder that only its person may
 // enter, a token in it, and the version both are of. Nothing is written or connected to here.
 
-import type { Context, Environment } from "./context.ts";
+import { type Context, daemonFolder, type Environment } from "./context.ts";
 import { AppError } from "./errors.ts";
 import { quotePath } from "./read.ts";
 import { VERSION } from "./version.ts";
@@ -56,19 +56,17 @@ export interface DaemonStatus {
 const MAX_SOCKET_BYTES = 103;
 
 /**
- * The place of the daemon for the data folder of `context`; undefined where there can be none: on
- * Windows, where the runtime has no such sockets, without a data folder, and where its path is too
- * long for a socket.
+ * The place of the daemon for the data folder of `context`; undefined where there can be none, and
+ * where its path is too long for a socket.
  */
 export function daemonPlace(
-  { env, paths, platform }: Pick<Context, "env" | "paths" | "platform">,
+  context: Pick<Context, "env" | "paths" | "platform">,
 ): DaemonPlace | undefined {
-  const { data } = paths;
-  if (platform === "windows" || data === undefined) return undefined;
-  const runtime = env.get("XDG_RUNTIME_DIR");
-  const folder = runtime?.startsWith("/") ? `${runtime}/mcp-exec` : `${data}/daemon`;
-  // Data folders share the first; a daemon of another one of the same name refuses.
-  const name = runtime?.startsWith("/") ? shortNameOf(data) : "daemon";
+  const folder = daemonFolder(context);
+  if (folder === undefined) return undefined;
+  const data = context.paths.data!;
+  // A folder for all data folders: a daemon of another one of the same name refuses.
+  const name = folder === `${data}/daemon` ? "daemon" : shortNameOf(data);
   const socket = `${folder}/${name}.sock`;
   if (new TextEncoder().encode(socket).length > MAX_SOCKET_BYTES) return undefined;
   return { folder, socket, token: `${folder}/${name}.token`, lock: `${folder}/${name}.lock` };

@@ -9,10 +9,12 @@ let ahead: CodeExecutor | undefined;
 
 /**
  * Starts the sandbox that the next `startExecutor` gives, for a process that is sure to want one:
- * its worker gets ready while the command is loaded.
+ * its worker gets ready while the command is loaded. Settles when it has all that it needs for that,
+ * because this thread may not listen again for a while.
  */
-export function startAhead(context: Pick<Context, "paths">): void {
+export async function startAhead(context: Pick<Context, "paths">): Promise<void> {
   ahead ??= startExecutor(context);
+  await ahead.ready;
 }
 
 /** Starts a sandbox; its first worker starts at once. Whoever starts it closes it. */

@@ -110,15 +110,20 @@ export async function configWith(
   { config }: Pick<Globals, "config">,
 ): Promise<Config | undefined> {
   const path = pathFrom(context.cwd, configPath(context, config).path);
-  const isRead = await Deno.stat(path).then(
-    ({ isFile, size }) => isFile && size <= MAX_CONFIG_BYTES,
-    () => false,
-  );
-  // Most files say nothing of it, and the reader of files costs more than a look.
-  const text = isRead ? await Deno.readTextFile(path).catch(() => "") : "";
+  const text = lookInto(path);
   if (!text.includes(words)) return undefined;
   const { parseConfig } = await import("./config.ts");
   return await parseConfig(text, { origin: "user", shownPath: path }).catch(() => undefined);
+}
+
+// Most files say nothing of it, and the reader of files costs more than a look; so does a thread.
+function lookInto(path: string): string {
+  try {
+    const { isFile, size } = Deno.statSync(path);
+    return isFile && size <= MAX_CONFIG_BYTES ? Deno.readTextFileSync(path) : "";
+  } catch {
+    return "";
+  }
 }
 
 /** The options with what the configuration says of printing, where nothing else does. */

@@ -25,6 +25,7 @@ import {
   type RunLimits,
 } from "./limits.ts";
 import { cleanLine } from "./text.ts";
+import { after } from "./wall_clock.ts";
 
 export type { EngineStore } from "./asset.ts";
 export type { LogEntry, MissingFunction, ServerFunctions } from "./messages.ts";
@@ -112,6 +113,8 @@ export interface CodeExecutor {
   execute(program: Program, host: HostFunctions, options?: ExecuteOptions): Promise<RunReport>;
   /** The specifiers a source imports statically, in order; a `guest` error when it cannot be read. */
   imports(source: string, path: string): Promise<readonly string[]>;
+  /** Settles when the first worker has its engine, or cannot have one; never rejects. */
+  readonly ready: Promise<void>;
   /** Stops what runs and gives back the workers. */
   close(): Promise<void>;
 }
@@ -127,6 +130,7 @@ export function createExecutor(options: ExecutorOptions = {}): CodeExecutor {
 }
 
 class WorkerPool implements CodeExecutor {
+  readonly ready: Promise<void>;
   readonly #options: ExecutorOptions;
   readonly #most: number;
   readonly #idle: GuestWorker[] = [];
@@ -138,7 +142,9 @@ class WorkerPool implements CodeExecutor {
   constructor(options: ExecutorOptions) {
     this.#options = options;
     this.#most = options.concurrency ?? Math.min(navigator.hardwareConcurrency, MAX_WORKERS);
-    this.#idle.push(this.#spawn());
+    const first = this.#spawn();
+    this.#idle.push(first);
+    this.ready = first.ready.catch(() => {});
   }
 
   async execute(
@@ -243,7 +249,8 @@ class GuestWorker {
   /** Whether it should be replaced before the next run. */
   isSpent = false;
   readonly #worker: Worker;
-  readonly #ready: Promise<void>;
+  /** Rejects where there is no engine for it. */
+  readonly ready: Promise<void>;
   readonly #flag = new Int32Array(new SharedArrayBuffer(4));
   readonly #questions = new Map<number, (answer: FromWorker & { type: "imports" }) => void>();
   #active: ActiveRun | undefined;
@@ -262,10 +269,10 @@ class GuestWorker {
       event.preventDefault();
       this.#fail(new AppError("failure", `Sandbox worker failed: ${cleanLine(event.message)}`));
     };
-    this.#ready = engine.then((files) =>
+    this.ready = engine.then((files) =>
       this.#post({ type: "engine", ...files, memory: DEFAULT_RUN_LIMITS.memory })
     );
-    this.#ready.catch(() => {});
+    this.ready.catch(() => {});
   }
 
   async run(
@@ -273,7 +280,7 @@ class GuestWorker {
     host: HostFunctions,
     { signal, onLog }: ExecuteOptions & { signal: AbortSignal },
   ): Promise<RunReport> {
-    await this.#ready;
+    await this.ready;
     if (this.#broken !== undefined) throw this.#broken;
     const id = ++this.#runs;
     const done = Promise.withResolvers<GuestReport>();
@@ -417,13 +424,6 @@ class GuestWorker {
     run.inFlight--;
     this.#startCalls(run);
   }
-}
-
-/** Calls `act` in `ms`, or never once what it gives is called. The first `setTimeout` costs 4 ms. */
-function after(ms: number, act: () => void): () => void {
-  const cell = new Int32Array(new SharedArrayBuffer(4));
-  Promise.resolve(Atomics.waitAsync(cell, 0, 0, ms).value).then((end) => end !== "ok" && act());
-  return () => void Atomics.notify(cell, 0);
 }
 
 interface Clock {

@@ -210,7 +210,7 @@ export async function requireUnlocked(
 ): Promise<void> {
   if (context.isTerminal.in) return;
   // A file that is yet to be made rules out nothing.
-  const isThereYet = await isThere(pathFrom(context.cwd, ownConfigFile(context, config).path));
+  const isThereYet = isThere(pathFrom(context.cwd, ownConfigFile(context, config).path));
   const own = isThereYet ? await readOwnConfig(context, config) : EMPTY_CONFIG;
   const policy = await loadPolicy(context, { own, flags: {}, warn: () => {} });
   await refuseOtherFile(context, { config, policy });
@@ -246,13 +246,14 @@ export async function readOwnConfig(
 ): Promise<Config> {
   const { path, shownPath, isAsked } = ownConfigFile(context, flag);
   // Only a file that was asked for has to be there.
-  if (!isAsked && !await isThere(path)) return EMPTY_CONFIG;
+  if (!isAsked && !isThere(path)) return EMPTY_CONFIG;
   return await readConfig(path, { origin: "user", shownPath, from: context.cwd });
 }
 
-async function isThere(path: string): Promise<boolean> {
+// Asked at once: a thread for the question takes longer than the answer.
+function isThere(path: string): boolean {
   try {
-    await Deno.lstat(path);
+    Deno.lstatSync(path);
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
