@@ -9,6 +9,7 @@ import type { RunId } from "./journal.ts";
 import { MAX_FILLED_PARAMS_BYTES, MAX_FOUND_TOOLS, MAX_JSON_DEPTH } from "./limits.ts";
 import { nearestNames, type ServerName, type SessionId } from "./names.ts";
 import { planServer, type ToolPlan } from "./plan.ts";
+import { mayBeCalled, type PolicyLayer } from "./policy.ts";
 import { createResources } from "./resources.ts";
 import type { Results } from "./results.ts";
 import type { HostCall, HostFunctions, MissingFunction, ServerFunctions } from "./sandbox.ts";
@@ -29,6 +30,8 @@ export interface HostParts {
   readonly bridge: McpBridge;
   readonly catalog: Catalog;
   readonly specs: ReadonlyMap<ServerName, ServerSpec>;
+  /** What judges the calls: a tool of which none can be allowed is not found. */
+  readonly policy: readonly PolicyLayer[];
   readonly state: StateStorage;
   /** Whose state the run sees. */
   readonly session: SessionId;
@@ -68,7 +71,7 @@ export function functionsOf(servers: readonly ServerInfo[]): ServerFunctions {
 
 /** Makes the host functions of one run. */
 export function createHostFunctions(parts: HostParts): RunHost {
-  const { bridge, catalog, specs, only, workspace, results } = parts;
+  const { bridge, catalog, specs, policy, only, workspace, results } = parts;
   const infos = new Map(parts.listed.map((info) => [info.name, info]));
   const plans = new Map<ServerName, readonly ToolPlan[]>();
   const packages = new Map<ServerName, Promise<FileSet>>();
@@ -89,11 +92,25 @@ export function createHostFunctions(parts: HostParts): RunHost {
     return tools;
   }
 
-  // Every tool of the servers the program may call, as far as they were listed now or before.
+  // Every tool that the program may call, as far as servers were listed now or before.
   const allTools = () =>
-    searchable ??= [...specs.keys()].flatMap((server) =>
-      toolsOf(server).map(({ tool, signature, summary }) => ({ server, tool, signature, summary }))
+    searchable ??= [...specs.keys()].flatMap((server) => {
+      const offered = offeredTools(server);
+      return toolsOf(server).filter(({ tool }) => offered?.has(tool) !== false)
+        .map(({ tool, signature, summary }) => ({ server, tool, signature, summary }));
+    });
+
+  // Undefined where nothing is ruled out.
+  function offeredTools(server: ServerName): ReadonlySet<string> | undefined {
+    if (policy.length === 0) return undefined;
+    const { trustAnnotations = false } = specs.get(server)!;
+    const tools = savedInfo(server)?.tools ?? [];
+    return new Set(
+      tools.filter(({ name: tool, annotations = {} }) =>
+        mayBeCalled({ server, tool, annotations, trustAnnotations }, policy)
+      ).map(({ name }) => name),
     );
+  }
 
   // Read from the server only when the index does not know it.
   async function packageOf(server: string, call: HostCall): Promise<FileSet> {

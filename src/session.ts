@@ -20,6 +20,7 @@ import {
   type SkillName,
   slugServerName,
 } from "./names.ts";
+import type { PolicyLayer } from "./policy.ts";
 import { requireServers } from "./policy_layers.ts";
 import { type Connect, openConnection, type OpenOptions } from "./pool.ts";
 import type { Activity, Progress } from "./progress.ts";
@@ -211,6 +212,7 @@ export async function openSession(
         limits,
         state: request.session === undefined ? createMemoryState() : lasting,
         specs: named.specs,
+        policy: servers.policy,
         loadSkill: async (name) => {
           const { skillStoreOver } = await import("./skills.ts");
           return await skillStoreOver(context, database).load(name);
@@ -275,6 +277,7 @@ interface RunParts {
   readonly limits: RunLimits;
   readonly state: StateStorage;
   readonly specs: ReadonlyMap<ServerName, ServerSpec>;
+  readonly policy: readonly PolicyLayer[];
   readonly loadSkill: (name: SkillName) => Promise<Skill>;
   readonly signal: AbortSignal;
 }
@@ -282,6 +285,9 @@ interface RunParts {
 async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutcome> {
   const { bridge, journal, executor, limits, signal } = parts;
   const only = request.servers === undefined ? undefined : new Set(request.servers);
+  // The worker reads it meanwhile.
+  const reading = executor.imports(request.source, request.path);
+  reading.catch(() => {});
   const run = journal.startRun({
     code: request.source,
     codeDigest: digestOf(request.source),
@@ -292,7 +298,7 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
   });
   try {
     // A source that cannot be read fails as a program does: with a report.
-    const imports = await executor.imports(request.source, request.path).catch((error) => {
+    const imports = await reading.catch((error) => {
       if (error instanceof AppError && error.exitCode === ExitCode.guest) return [];
       throw error;
     });

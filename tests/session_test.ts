@@ -7,6 +7,7 @@ import { AppError } from "../src/errors.ts";
 import { createLog } from "../src/log.ts";
 import type { ServerName } from "../src/names.ts";
 import { noticeText } from "../src/notices.ts";
+import { parsePolicy } from "../src/policy.ts";
 import type { ServerSpec, StdioSpec } from "../src/server.ts";
 import type { ServerSet } from "../src/servers.ts";
 import {
@@ -393,6 +394,19 @@ Deno.test("run takes odd arguments of host functions for what they are", async (
     assert.equal(await found(`{ server: "nobody" }`), 0);
     assert.equal(await found(`{ server: 7 }`), 0);
   });
+});
+
+Deno.test("run finds no tool for a program of which policy allows no call (B2)", async () => {
+  const rules = [
+    { tool: "honest/echo", arguments: { text: "x" }, decide: "deny" },
+    { tool: "honest/e*v", decide: "deny" },
+  ];
+  const place = { name: "user", file: "config.json", warn: assert.fail } as const;
+  await withSession(async ({ session, value }) => {
+    await session.bridge.describe("honest");
+    const found = `return (await searchTools("echo env fail")).map(({ tool }) => tool).sort()`;
+    assert.deepEqual(await value(found), ["echo", "fail"]);
+  }, { servers: { policy: [parsePolicy({ rules }, place)] } });
 });
 
 Deno.test("run leaves out searches of what no server told yet, and connects to nobody", async () => {

@@ -17,6 +17,7 @@ import {
 import { MAX_FOUND_TOOLS, MAX_RANKED_TOOLS, parseCount } from "../limits.ts";
 import { DEMO_SERVER, type ServerName } from "../names.ts";
 import type { ServerPlan } from "../plan.ts";
+import { mayBeCalled } from "../policy.ts";
 import type { ServerInfo, ServerSpec } from "../server.ts";
 import { findServer, type ServerSet } from "../servers.ts";
 import type { Session } from "../session.ts";
@@ -43,7 +44,8 @@ export const command = buildCommand<Flags, string[], Invocation>({
       "<words>... [--server NAME]... [--detail name|signature|full] [--limit COUNT] [--cursor NEXT]",
     ],
     fullDescription: `Ranks the tools of all configured servers, or of those named with --server,
-against the words. Answers from the saved index, which "introspect" and every run fill.
+against the words. Answers from the saved index, which "introspect" and every run fill. Tools that
+policy never allows are left in and marked.
 
 EXAMPLES
   mcp-exec search merge request notes
@@ -74,7 +76,7 @@ EXAMPLES
     const names = chooseServers(servers, flags.server);
     const specs = names.map((name) => servers.specs.get(name)!);
     const { limit = DEFAULT_LIMIT, cursor: offset = 0 } = flags;
-    const { tools, modules, hasMore } = await findTools(this, { servers, specs }, {
+    const { tools, modules, refused, hasMore } = await findTools(this, { servers, specs }, {
       query: words.join(" "),
       limit,
       offset,
@@ -91,6 +93,7 @@ EXAMPLES
           summary,
           ...(detail !== "name" && { signature }),
           ...(detail === "full" && { module: modules[at] }),
+          ...(refused[at] && { refused: true }),
         })),
         ...(hasMore && { nextCursor: String(offset + limit) }),
       });
@@ -106,7 +109,8 @@ EXAMPLES
     }
     for (const [at, { server, tool, summary, signature }] of tools.entries()) {
       const name = names.length === 1 ? "" : `${server} `;
-      const line = `${name}${cleanLine(tool)}${summary && `: ${summary}`}`;
+      const mark = refused[at] ? " (refused by policy)" : "";
+      const line = `${name}${cleanLine(tool)}${mark}${summary && `: ${summary}`}`;
       if (detail === "name") this.output.print(line);
       else if (detail === "signature") this.output.print(`${signature}\n  ${line}`);
       else this.output.print(`// ${line}\n${modules[at]!.trimEnd()}`);
@@ -141,6 +145,8 @@ interface Found {
   readonly tools: readonly IndexedTool[];
   /** The text of each tool's module, where it was asked for. */
   readonly modules: readonly string[];
+  /** For each tool whether policy allows no call of it. */
+  readonly refused: readonly boolean[];
   readonly hasMore: boolean;
 }
 
@@ -182,7 +188,15 @@ async function findTools(
     const tools = found.slice(0, limit);
     const byName = new Map(specs.map((spec) => [spec.name, catalog.load.bind(catalog, spec)]));
     const modules = withModules ? await modulesOf(tools, (name) => byName.get(name)!()!.info) : [];
-    return { tools, modules, hasMore: found.length > limit };
+    const refused = tools.map(({ server, tool }) => {
+      if (servers.policy.length === 0) return false;
+      const { trustAnnotations = false } = servers.specs.get(server)!;
+      const { annotations = {} } = byName.get(server)!()!.info.tools.find(({ name }) =>
+        name === tool
+      ) ?? {};
+      return !mayBeCalled({ server, tool, annotations, trustAnnotations }, servers.policy);
+    });
+    return { tools, modules, refused, hasMore: found.length > limit };
   } finally {
     database.close();
   }
