@@ -52,11 +52,10 @@ async function compileEngine(store?: EngineStore): Promise<WebAssembly.Module> {
   if (import.meta.url.endsWith(".ts")) return await WebAssembly.compile(await readEngine(store));
   // Both go on in the background while the caller starts a worker; none of it is used unchecked.
   const bytes = readBeside("quickjs.wasm");
-  const [module] = await Promise.all([
-    WebAssembly.compile(bytes),
-    checkHash(bytes, PREPARED_SHA256),
-  ]);
-  return module;
+  const compiling = WebAssembly.compile(bytes);
+  compiling.catch(() => {}); // what it says of another file is no news
+  await checkHash(bytes, PREPARED_SHA256);
+  return await compiling;
 }
 
 async function readEngineFiles(store?: EngineStore): Promise<EngineFiles> {
@@ -90,7 +89,8 @@ export async function readStockEngine(): Promise<Uint8Array<ArrayBuffer>> {
  */
 export async function readEngine(store?: EngineStore): Promise<Uint8Array<ArrayBuffer>> {
   const kept = await store?.load().catch(() => undefined);
-  if (kept !== undefined && await sha256(kept) === PREPARED_SHA256) return new Uint8Array(kept);
+  const known = kept && new Uint8Array(kept);
+  if (known !== undefined && await sha256(known) === PREPARED_SHA256) return known;
   const bytes = await prepareEngine(await readStockEngine());
   await store?.save(bytes).catch(() => {});
   return bytes;
@@ -98,11 +98,16 @@ export async function readEngine(store?: EngineStore): Promise<Uint8Array<ArrayB
 
 // The chunk this code ends up in lies beside the entry or one folder below.
 function readBeside(name: string): Uint8Array<ArrayBuffer> {
-  try {
-    return Deno.readFileSync(new URL(`./${name}`, import.meta.url));
-  } catch {
-    return Deno.readFileSync(new URL(`../${name}`, import.meta.url));
+  for (const folder of ["./", "../"]) {
+    try {
+      return Deno.readFileSync(new URL(`${folder}${name}`, import.meta.url));
+    } catch {
+      // Said below.
+    }
   }
+  throw new AppError("integrity", `Engine file "${name}" is not there`, {
+    hint: "install mcp-exec again",
+  });
 }
 
 async function checkHash(bytes: Uint8Array<ArrayBuffer>, wanted: string): Promise<void> {
@@ -117,7 +122,7 @@ async function checkHash(bytes: Uint8Array<ArrayBuffer>, wanted: string): Promis
   );
 }
 
-async function sha256(bytes: Uint8Array): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(bytes));
+async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes);
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

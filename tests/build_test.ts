@@ -78,7 +78,7 @@ for (const [args, stdout] of commands) {
 const PROBE = `addEventListener("unload", () => {
   const states = ["net", "run", "write", "read", "ffi"].map((name) =>
     name + " " + Deno.permissions.querySync({ name }).state);
-  console.error("PROBE " + states.join(", "));
+  Deno.stderr.writeSync(new TextEncoder().encode("PROBE " + states.join(", ") + "\\n"));
 });`;
 const allowed: readonly (readonly [args: readonly string[], granted: readonly string[]])[] = [
   [["stats"], ["write", "read"]],
@@ -119,10 +119,17 @@ for (const name of ["quickjs.wasm", "prelude.bin"]) {
     }
     const bytes = await Deno.readFile(`${from}/${name}`);
     bytes[bytes.length - 1000] = bytes[bytes.length - 1000]! ^ 1;
-    await Deno.writeFile(`${from}/${name}`, bytes);
-    const { code, stdout, stderr } = await run(["execute", "-e", "export default 1"], { from });
-    assert.deepEqual([code, stdout], [6, ""], stderr);
-    assert.match(stderr, /^error: Engine file is not the known one/m);
+    const refused = async (reason: RegExp) => {
+      const { code, stdout, stderr } = await run(["execute", "-e", "export default 1"], { from });
+      assert.deepEqual([code, stdout], [6, ""], stderr);
+      assert.match(stderr, reason);
+    };
+    for (const altered of [bytes, new Uint8Array(), bytes.slice(0, 1000)]) {
+      await Deno.writeFile(`${from}/${name}`, altered);
+      await refused(/^error: Engine file is not the known one/m);
+    }
+    await Deno.remove(`${from}/${name}`);
+    await refused(/^error: Engine file "[\w.]+" is not there\n {2}hint: install mcp-exec again$/m);
   });
 }
 
