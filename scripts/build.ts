@@ -12,17 +12,27 @@ import { RUN_FLAGS } from "./test.ts";
 /** Flags that the bundle is run with wherever Deno itself runs it: nothing outside it is looked up. */
 export const BUNDLE_FLAGS: readonly string[] = [
   ...["--no-config", "--no-npm", "--no-remote", "--cached-only", "--no-lock", "--no-prompt"],
+  // Else Deno wipes the line of a terminal for each file that it loads: a question, or progress.
+  "--quiet",
   // Without it every file is read and analysed before the first line runs.
   "--unstable-lazy-dynamic-imports",
   "--unstable-worker-options",
   `--v8-flags=${v8Flags()}`,
 ];
 
-// Beside the stack: without a larger budget the first few hundred steps of a program set a core to
-// optimizing the interpreter, which takes longer than most programs run.
+/** Has every function compiled when its file is: only so does Deno keep what it compiled. */
+export const COMPILE_ALL = ",--no-lazy";
+
 function v8Flags(): string {
   const stack = RUN_FLAGS.find((flag) => flag.startsWith("--v8-flags="))!;
-  return `${stack.slice("--v8-flags=".length)},--wasm-tiering-budget=200000000`;
+  return [
+    stack.slice("--v8-flags=".length),
+    // Otherwise the first few hundred steps of a program set a core to optimizing the interpreter,
+    // which takes longer than most programs run.
+    "--wasm-tiering-budget=200000000",
+    // No command then collects garbage while it starts.
+    "--min-semi-space-size=8",
+  ].join() + COMPILE_ALL;
 }
 
 /** The permissions of the program; a command gives back those it does not need. */
