@@ -97,7 +97,8 @@ export function createServerFactory(
       ({ href }) => {
         const run = keys.runOf(href);
         const entry = run && journal.run(run);
-        if (entry === undefined) throw new sdk.ResourceNotFoundError(href);
+        // Whoever has the token could make addresses: runs of other commands have none.
+        if (entry?.command !== "serve") throw new sdk.ResourceNotFoundError(href);
         const text = JSON.stringify(entryDocument(entry, mask), null, 1);
         return { contents: [{ uri: href, mimeType: "application/json", text }] };
       },

@@ -7,6 +7,7 @@ import {
   MAX_REQUEST_BYTES,
 } from "../src/limits.ts";
 import { parsePolicy } from "../src/policy.ts";
+import { digestOf } from "../src/hash.ts";
 import { catalogHint, servedTools } from "../src/serve_texts.ts";
 import { createSessionKeys } from "../src/serve_keys.ts";
 import { serveEnvironment } from "../src/serve_session.ts";
@@ -335,8 +336,8 @@ for (const way of WAYS) {
     });
   });
 
-  Deno.test(`serve over ${way} shows the trace of a run to who was given its address`, async () => {
-    await withServing(async ({ connect }) => {
+  Deno.test(`serve over ${way} shows the trace of a run to who was given its address (C2)`, async () => {
+    await withServing(async ({ connect, serving: { keys, session } }) => {
       const { client, call } = await connect(way);
       const { data } = await call("execute_code", {
         code: `return (await callTool("demo", "list_labels", {})).labels.length`,
@@ -345,7 +346,15 @@ for (const way of WAYS) {
       const trace = JSON.parse((contents[0] as { text: string }).text);
       assert.equal(trace.id, data.run);
       assert.equal(trace.calls[0].tool, "list_labels");
-      for (const uri of [`mcp-exec://runs/${data.run}`, data.trace.replace(/.$/, "1")]) {
+      const other = session.journal.startRun({
+        code: "export default 1;",
+        codeDigest: digestOf("export default 1;"),
+        servers: [],
+        limits: DEFAULT_RUN_LIMITS,
+        command: "execute",
+      });
+      const forged = data.trace.replace(/.$/, (last: string) => last === "a" ? "b" : "a");
+      for (const uri of [`mcp-exec://runs/${data.run}`, forged, keys.traceOf(other)]) {
         await assert.rejects(client.readResource({ uri }), /not found/i);
       }
     });
