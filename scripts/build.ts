@@ -9,6 +9,9 @@ import { DEFAULT_RUN_LIMITS, GUEST_STACK_BYTES } from "../src/limits.ts";
 import { BUILT_INS, PRELUDE, PRELUDE_NAME } from "../src/prelude.ts";
 import { RUN_FLAGS } from "./test.ts";
 
+/** Has every function compiled when its file is: only so does Deno keep what it compiled. */
+export const COMPILE_ALL = ",--no-lazy";
+
 /** Flags that the bundle is run with wherever Deno itself runs it: nothing outside it is looked up. */
 export const BUNDLE_FLAGS: readonly string[] = [
   ...["--no-config", "--no-npm", "--no-remote", "--cached-only", "--no-lock", "--no-prompt"],
@@ -19,9 +22,6 @@ export const BUNDLE_FLAGS: readonly string[] = [
   "--unstable-worker-options",
   `--v8-flags=${v8Flags()}`,
 ];
-
-/** Has every function compiled when its file is: only so does Deno keep what it compiled. */
-export const COMPILE_ALL = ",--no-lazy";
 
 function v8Flags(): string {
   const stack = RUN_FLAGS.find((flag) => flag.startsWith("--v8-flags="))!;

@@ -2,7 +2,7 @@
 // Makes executables of the bundle: `deno compile` with the permissions baked in. Deno fetches the
 // runtime of each target from its own host; where that cannot be reached, DENORT_BIN names a file.
 
-import { build, BUNDLE_FLAGS, PERMISSION_FLAGS } from "./build.ts";
+import { build, BUNDLE_FLAGS, COMPILE_ALL, PERMISSION_FLAGS } from "./build.ts";
 import { type Target, TARGETS } from "./release.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -32,7 +32,9 @@ export async function compile({ bundle, out, target, runtime }: CompileOptions):
       args: [
         ...["compile", "--no-config", "--no-lock", "--no-npm", "--no-remote", "--no-prompt"],
         // With lazy imports Deno would leave out what is imported late.
-        ...BUNDLE_FLAGS.filter((flag) => /^--(?:unstable-worker|v8-flags)/.test(flag)),
+        ...BUNDLE_FLAGS.filter((flag) => /^--(?:unstable-worker|v8-flags)/.test(flag))
+          // An executable may find nothing of what an earlier run compiled.
+          .map((flag) => flag.replace(COMPILE_ALL, "")),
         ...PERMISSION_FLAGS,
         ...included.flatMap((file) => ["--include", file]),
         ...(target === undefined ? [] : ["--target", target]),

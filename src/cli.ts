@@ -212,8 +212,8 @@ async function runCommand(
   { context, globals, output, progress, warm }: DispatchParts,
 ): Promise<ExitCode> {
   const stricli = await import("@stricli/core");
-  const help = helpOf(name, command, stricli.text_en);
-  if (globals.help) return show(output, "help", help + GLOBAL_HELP);
+  const help = () => helpOf(name, command, stricli.text_en);
+  if (globals.help) return show(output, "help", help() + GLOBAL_HELP);
 
   // Each failure is kept as it is; what stricli would print about it is dropped.
   let failure: unknown;
@@ -224,7 +224,7 @@ async function runCommand(
   const text: ApplicationText = {
     ...stricli.text_en,
     exceptionWhileParsingArguments: (error) =>
-      keep(argumentError(error, { stricli, name, command, usage: help.split("\n")[1]!.trim() })),
+      keep(argumentError(error, { stricli, name, command, usage: help().split("\n")[1]!.trim() })),
     exceptionWhileRunningCommand: keep,
   };
   const application = stricli.buildApplication(command, {
