@@ -24,7 +24,7 @@ import {
   MAX_DAEMON_REQUEST_BYTES,
   MAX_DAEMON_RUNS,
 } from "./limits.ts";
-import { settles } from "./process.ts";
+import { guardGroups, settles } from "./process.ts";
 import { createWarm, type Warm } from "./warm.ts";
 
 /** What a daemon is made of. */
@@ -56,6 +56,7 @@ export async function serveDaemon(context: Context, options: DaemonOptions): Pro
     await removeFile(place.socket);
     const listener = Deno.listen({ transport: "unix", path: place.socket });
     daemon = new Daemon(context, options, await helloOf(context, { want: "run", token }));
+    guardGroups();
     options.onListen();
     await daemon.listen(listener);
   }, { timeoutMs: LOCK_WAIT_MS });

@@ -33,12 +33,8 @@ export interface Frame {
   readonly bytes: Uint8Array;
 }
 
-/** A stream of bytes both ways. */
-export interface ByteLink {
-  readonly readable: ReadableStream<Uint8Array>;
-  readonly writable: WritableStream<Uint8Array>;
-  close(): void;
-}
+/** A connection, read and written as it is: streams over it take a process milliseconds to load. */
+export type ByteLink = Pick<Deno.Conn, "read" | "write" | "close">;
 
 /** Messages over a link. */
 export interface FrameLink {
@@ -52,11 +48,10 @@ export interface FrameLink {
 }
 
 const HEADER_BYTES = 5;
+const READ_BYTES = 64 * 1024;
 
 /** Messages over `link`, which is closed with them. */
 export function createFrameLink(link: ByteLink): FrameLink {
-  const writer = link.writable.getWriter();
-  const reader = link.readable.getReader();
   let sending: Promise<void> = Promise.resolve();
   let isClosed = false;
   let parts: Uint8Array[] = [];
@@ -65,15 +60,20 @@ export function createFrameLink(link: ByteLink): FrameLink {
   /** The next `length` bytes; undefined when the stream ends before. */
   async function take(length: number): Promise<Uint8Array | undefined> {
     while (held < length) {
-      const { value } = await reader.read().catch(() => ({ value: undefined }));
-      if (value === undefined) return undefined;
-      parts.push(value);
-      held += value.length;
+      const buffer = new Uint8Array(READ_BYTES);
+      const count = await link.read(buffer).catch(() => null);
+      if (count === null) return undefined;
+      parts.push(buffer.slice(0, count));
+      held += count;
     }
     const all = parts.length === 1 ? parts[0]! : joined(parts, held);
     parts = all.length > length ? [all.subarray(length)] : [];
     held -= length;
     return all.subarray(0, length);
+  }
+
+  async function write(bytes: Uint8Array): Promise<void> {
+    for (let done = 0; done < bytes.length;) done += await link.write(bytes.subarray(done));
   }
 
   return {
@@ -87,7 +87,7 @@ export function createFrameLink(link: ByteLink): FrameLink {
       frame[0] = kind;
       new DataView(frame.buffer).setUint32(1, body.length);
       frame.set(body, HEADER_BYTES);
-      sending = sending.then(() => writer.write(frame)).catch(() => {});
+      sending = sending.then(() => write(frame)).catch(() => {});
     },
     flushed: () => sending,
     async next(maxBytes) {
@@ -101,13 +101,7 @@ export function createFrameLink(link: ByteLink): FrameLink {
     close() {
       if (isClosed) return;
       isClosed = true;
-      writer.abort().catch(() => {});
-      reader.cancel().catch(() => {});
-      try {
-        link.close();
-      } catch {
-        // The streams have closed it.
-      }
+      link.close();
     },
   };
 }

@@ -83,6 +83,51 @@ export function childEnvironment(
 
 const live = new Map<number, Deno.ChildProcess>();
 
+// Hears of each group that starts and ends. When this process ends, however it does, so does its
+// input: groups that are left then have the time to end by themselves, and are ended as `stop` does.
+const GUARD = `
+left=
+while read -r what pid; do
+  rest=
+  for one in $left; do [ "$one" = "$pid" ] || rest="$rest $one"; done
+  left=$rest
+  [ "$what" = + ] && left="$left $pid"
+done
+[ -z "$left" ] && exit
+sleep 1
+for one in $left; do kill -s TERM -- "-$one"; done
+sleep 1
+for one in $left; do kill -s KILL -- "-$one"; done
+`;
+
+let tellGuard: (what: "+" | "-", pid: number) => void = () => {};
+
+/**
+ * Sees to it that no group outlives this process, even one that is killed and leaves servers that do
+ * not heed the end of their input. For a process that stays; where there is no shell it does nothing.
+ */
+export function guardGroups(): void {
+  if (Deno.build.os === "windows") return;
+  try {
+    const guard = new Deno.Command("/bin/sh", {
+      args: ["-c", GUARD],
+      cwd: "/",
+      clearEnv: true,
+      env: { PATH: "/usr/bin:/bin" },
+      stdin: "piped",
+      stdout: "null",
+      stderr: "null",
+      detached: true,
+    }).spawn();
+    guard.unref();
+    const writer = guard.stdin.getWriter();
+    tellGuard = (what, pid) =>
+      void writer.write(new TextEncoder().encode(`${what} ${pid}\n`)).catch(() => {});
+  } catch {
+    // Nothing is lost that was there before.
+  }
+}
+
 /**
  * Starts `command` as the leader of a new process group with pipes on its standard streams.
  * Throws a `connect` error when it cannot be found or started.
@@ -90,6 +135,7 @@ const live = new Map<number, Deno.ChildProcess>();
 export function spawnGroup(options: SpawnOptions): ChildGroup {
   const child = start(options);
   live.set(child.pid, child);
+  tellGuard("+", child.pid);
   const exited = child.status.then(({ code, signal }) => ({ code, signal }));
   const input = child.stdin.getWriter();
   let stopping: Promise<void> | undefined;
@@ -249,6 +295,7 @@ async function stopGroup(
   }
   await exited;
   live.delete(child.pid);
+  tellGuard("-", child.pid);
   await input.abort().catch(() => {});
 }
 

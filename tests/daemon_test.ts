@@ -38,12 +38,13 @@ interface Start {
 async function withPlace(work: (place: Place) => Promise<void>): Promise<void> {
   const { folder, env } = await freshPlace();
   const pids = new Set<number>();
+  const children: Deno.ChildProcess[] = [];
   const place: Place = {
     folder,
     env,
     daemon: `${env["XDG_DATA_HOME"]}/mcp-exec/daemon`,
-    start: (args, { env: more = {}, cwd = folder, program = PROGRAM } = {}) =>
-      new Deno.Command(Deno.execPath(), {
+    start(args, { env: more = {}, cwd = folder, program = PROGRAM } = {}) {
+      const child = new Deno.Command(Deno.execPath(), {
         args: [...program, ...args],
         cwd,
         clearEnv: true,
@@ -51,7 +52,10 @@ async function withPlace(work: (place: Place) => Promise<void>): Promise<void> {
         stdin: "piped",
         stdout: "piped",
         stderr: "piped",
-      }).spawn(),
+      }).spawn();
+      children.push(child);
+      return child;
+    },
     run: async (args, more = {}) => await finish(place.start(args, more), more.stdin),
     async pid() {
       const { stdout } = await place.run(["daemon", "status", "--format", "json"]);
@@ -62,11 +66,13 @@ async function withPlace(work: (place: Place) => Promise<void>): Promise<void> {
   };
   try {
     await work(place);
-    await place.pid();
   } finally {
-    for (const pid of pids) {
+    // What a failed test left would keep the folder.
+    for (const pid of [...children.map(({ pid }) => pid), ...pids]) {
       if (isRunning(pid)) Deno.kill(pid, "SIGKILL");
     }
+    const last = await place.pid();
+    if (last !== undefined) Deno.kill(last, "SIGKILL");
     await eventually(async () =>
       [...pids].every((pid) => !isRunning(pid)) && (await processesIn(folder)).length === 0
     );
@@ -215,10 +221,16 @@ Deno.test({
   async fn() {
     await withPlace(async (place) => {
       await started(place);
-      assert.equal((await place.run(call("count"))).stdout, "1\n");
-      for (const signal of ["SIGINT", "SIGTERM", "SIGKILL"] as const) {
-        const child = place.start(call("wait", "ms:=60000"));
-        await eventually(async () => (await runsOf(place)) === 1);
+      const file = `${place.folder}/starts`;
+      const server = `${Deno.execPath()} run -A ${ROOT}/tests/servers/counting.ts ${file} no-gate`;
+      const counting = (tool: string) => ["call", tool, "--stdio", `counting=${server}`, "--quiet"];
+      const sizeOf = async (path: string) =>
+        (await Deno.stat(path).catch(() => ({ size: 0 }))).size;
+      await place.run(counting("state"));
+      for (const [at, signal] of (["SIGINT", "SIGTERM", "SIGKILL"] as const).entries()) {
+        const child = place.start(counting("hold"));
+        await eventually(async () => await sizeOf(`${file}.held`) === at + 1);
+        const before = await Deno.readTextFile(file);
         child.kill(signal);
         const { code, stdout, stderr } = await finish(child);
         assert.equal(stdout, "");
@@ -227,7 +239,8 @@ Deno.test({
           assert.match(stderr, /^error: [^\n]*nterrupted/);
         }
         await eventually(async () => (await runsOf(place)) === 0);
-        assert.equal((await place.run(call("count"))).stdout, "1\n", "another process");
+        assert.equal((await place.run(counting("state"))).code, 0);
+        assert.notEqual(await Deno.readTextFile(file), before, "another process");
       }
     });
   },
@@ -253,10 +266,18 @@ Deno.test({
 
       const second = await started(place);
       assert.notEqual(second, first);
-      const child = place.start(call("wait", "ms:=60000"));
-      await eventually(async () => (await runsOf(place)) === 1);
+      // A server that is busy does not see that its input has ended.
+      const program = "console.log('waiting'); await callTool('honest', 'wait', { ms: 60_000 });";
+      const child = place.start(["execute", "-e", program, "--stdio", HONEST]);
+      const errors = child.stderr.getReader();
+      const { value: log } = await errors.read();
+      assert.match(text(log!), /waiting/);
+      await new Promise((resolve) => setTimeout(resolve, 300));
       Deno.kill(second, "SIGKILL");
-      const { code, stdout, stderr } = await finish(child);
+      const { value: error } = await errors.read();
+      errors.releaseLock();
+      const { code, stdout } = await finish(child);
+      const stderr = text(error!);
       assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
       assert.match(stderr, /^error: Daemon ended in the middle of the command\n +hint: [^\n]+\n$/);
       await eventually(async () => (await processesIn(place.folder)).length === 0);
