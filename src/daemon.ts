@@ -48,14 +48,14 @@ export async function serveDaemon(context: Context, options: DaemonOptions): Pro
   const { place } = options;
   // The data folder itself is looked for as long as it runs.
   for (const folder of [context.paths.data!, place.folder]) await ensureFolder(folder);
-  await hasOwnFolder(place);
+  hasOwnFolder(place);
   let daemon: Daemon | undefined;
   await withLock(place.lock, async () => {
     const token = crypto.getRandomValues(new Uint8Array(32)).toHex();
     await writeFileAtomic(place.token, token, { mode: 0o600 });
     await removeFile(place.socket);
     const listener = Deno.listen({ transport: "unix", path: place.socket });
-    daemon = new Daemon(context, options, await helloOf(context, { want: "run", token }));
+    daemon = new Daemon(context, options, helloOf(context, { want: "run", token }));
     guardGroups();
     options.onListen();
     await daemon.listen(listener);

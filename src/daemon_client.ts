@@ -62,7 +62,7 @@ export async function askDaemon(
   place: DaemonPlace,
   want: Hello["want"],
 ): Promise<Granted | undefined> {
-  const token = await hasOwnFolder(place) ? await readToken(place) : undefined;
+  const token = hasOwnFolder(place) ? readToken(place) : undefined;
   if (token === undefined) return undefined;
   let socket: Deno.UnixConn;
   try {
@@ -71,7 +71,7 @@ export async function askDaemon(
     return undefined; // it ended without taking its socket along
   }
   const link = createFrameLink(socket);
-  link.send(Kind.hello, await helloOf(context, { want, token }));
+  link.send(Kind.hello, helloOf(context, { want, token }));
   const answer = await Promise.race([
     link.next(MAX_DAEMON_HELLO_BYTES),
     passed(DAEMON_ANSWER_MS),
@@ -131,7 +131,7 @@ export async function startDaemon(
   place: DaemonPlace,
   { want, idleMs }: { readonly want: Hello["want"]; readonly idleMs?: number },
 ): Promise<Granted> {
-  await hasOwnFolder(place);
+  hasOwnFolder(place);
   const { startSelf } = await import("./process.ts");
   const { cwd, env, paths } = context;
   const config = env.get("MCP_EXEC_CONFIG") || undefined;

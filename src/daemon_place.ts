@@ -73,8 +73,8 @@ export function daemonPlace(
 }
 
 /** Whether the folder is there; throws `denied` for a link, and unless it is its person's alone. */
-export async function hasOwnFolder({ folder }: DaemonPlace): Promise<boolean> {
-  const info = await lstat(folder);
+export function hasOwnFolder({ folder }: DaemonPlace): boolean {
+  const info = lstat(folder);
   const refuse = (why: string): never => {
     throw new AppError("denied", `Folder ${quotePath(folder)} of the daemon ${why}`, {
       hint: "remove it, or set XDG_RUNTIME_DIR to a folder of your own",
@@ -88,42 +88,55 @@ export async function hasOwnFolder({ folder }: DaemonPlace): Promise<boolean> {
 }
 
 /** The token of the daemon that was started last; undefined where none was. */
-export async function readToken({ token }: DaemonPlace): Promise<string | undefined> {
-  const info = await lstat(token);
+export function readToken({ token }: DaemonPlace): string | undefined {
+  const info = lstat(token);
   if (info?.isFile !== true || info.uid !== Deno.uid() || info.size > 1_000) return undefined;
-  return await Deno.readTextFile(token).catch(() => undefined);
+  try {
+    return Deno.readTextFileSync(token);
+  } catch {
+    return undefined; // it ended this moment
+  }
 }
 
-async function lstat(path: string): Promise<Deno.FileInfo | undefined> {
-  return await Deno.lstat(path).catch(() => undefined);
+// The first use of a thread costs a process more than all of these.
+function lstat(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.lstatSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 /** What a command says of itself to the daemon of its data folder. */
-export async function helloOf(
+export function helloOf(
   { env, paths }: Pick<Context, "env" | "paths">,
   { want, token }: Pick<Hello, "want" | "token">,
-): Promise<Hello> {
+): Hello {
   return {
     want,
     token,
     version: VERSION,
-    build: await buildOf(),
+    build: buildOf(),
     data: paths.data ?? "",
     settings: settingsOf(env),
   };
 }
 
 /** Tells builds of one version apart: where the program is, and when it was put there. */
-export async function buildOf(): Promise<string> {
-  if (Deno.build.standalone) return await stampOf(Deno.execPath());
+export function buildOf(): string {
+  if (Deno.build.standalone) return stampOf(Deno.execPath());
   const main = new URL(Deno.mainModule);
   const folders = ["src/", "src/commands/"].map((folder) => new URL(folder, main));
-  return (await Promise.all([main, ...folders].map(stampOf))).join(" ");
+  return [main, ...folders].map(stampOf).join(" ");
 }
 
-async function stampOf(path: string | URL): Promise<string> {
-  const info = await Deno.stat(path).catch(() => undefined);
-  return info === undefined ? "-" : `${info.ino} ${info.size} ${info.mtime?.getTime()}`;
+function stampOf(path: string | URL): string {
+  try {
+    const { ino, size, mtime } = Deno.statSync(path);
+    return `${ino} ${size} ${mtime?.getTime()}`;
+  } catch {
+    return "-";
+  }
 }
 
 // Proxies, certificates and the time zone.

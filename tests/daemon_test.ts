@@ -548,7 +548,7 @@ async function ask(place: Place, change: object | Uint8Array): Promise<unknown> 
     return answer ?? undefined;
   }
   const link = createFrameLink(conn);
-  link.send(Kind.hello, { ...await helloOf(context, { want: "status", token: "" }), ...change });
+  link.send(Kind.hello, { ...helloOf(context, { want: "status", token: "" }), ...change });
   const answer = await link.next(1_000_000);
   link.close();
   return answer && objectIn(answer);
