@@ -15,19 +15,26 @@ export function iso(ms: number): string {
 }
 
 /** A table of runs. */
-export function summaryLines(runs: readonly RunSummary[], nowMs: number): string[] {
-  return tableLines([
-    ["run", "began", "command", "outcome", "calls", "time", "session"],
-    ...runs.map((run) => [
-      run.id,
-      formatAge(nowMs - run.startedMs),
-      cleanLine(run.command, 20),
-      outcomeOf(run),
-      run.callCount,
-      run.end === undefined ? "-" : formatMs(run.end.ms),
-      run.session ?? "",
-    ]),
-  ], "llllrr");
+export function summaryLines(
+  runs: readonly RunSummary[],
+  { nowMs, width }: { readonly nowMs: number; readonly width: number },
+): string[] {
+  return tableLines(
+    [
+      ["run", "began", "command", "outcome", "calls", "time", "session"],
+      ...runs.map((run) => [
+        run.id,
+        formatAge(nowMs - run.startedMs),
+        cleanLine(run.command, 20),
+        outcomeOf(run),
+        run.callCount,
+        run.end === undefined ? "-" : formatMs(run.end.ms),
+        run.session ?? "",
+      ]),
+    ],
+    "llllrr",
+    { width },
+  );
 }
 
 function outcomeOf({ end }: RunSummary): string {

@@ -10,6 +10,16 @@ Deno.test("tableLines lines columns up and leaves no space at the end of a line"
   assert.deepEqual(tableLines([], "l"), []);
 });
 
+Deno.test("tableLines leaves out bars, then shortens names, then cuts lines to a width", () => {
+  const rows = [["tool", "n", "times"], ["a-tool-of-a-long-name", 12, 3, "████"]];
+  const shown = (width: number) => tableLines(rows, "lrr", { width, namesFirst: true })[1];
+  assert.equal(shown(38), "a-tool-of-a-long-name  12      3  ████");
+  assert.equal(shown(37), "a-tool-of-a-long-name  12      3");
+  assert.equal(shown(31), "a-tool-of-a-long-...  12      3");
+  assert.equal(shown(20), "a-tool-of-a-l... ...");
+  assert.equal(tableLines([["id", "text"]], "ll", { width: 6 })[0], "id ...");
+});
+
 Deno.test("barOf is as long as its share and never empty above zero", () => {
   assert.equal(barOf(10, 10, 4), "████");
   assert.equal(barOf(5, 10, 4), "██");

@@ -13,6 +13,7 @@ import {
   SETTINGS,
 } from "../config_file.ts";
 import { AppError } from "../errors.ts";
+import { cutText } from "../figure_views.ts";
 import { argument, type CommandGroup, type Invocation, openServers } from "../flags.ts";
 import type { Takeover } from "../server_changes.ts";
 import { countOf } from "../render.ts";
@@ -53,9 +54,12 @@ EXAMPLES
     output.print([
       `${file.shownPath}${exists ? `, ${countOf(servers, "server")}` : ", not there yet"}`,
       ...settings.map(({ key, value, isSet, brief }) =>
-        `  ${key.padEnd(width)}  ${shown(value).padEnd(10)}  ${
-          isSet ? "set    " : "default"
-        }  ${brief}`
+        cutText(
+          `  ${key.padEnd(width)}  ${shown(value).padEnd(10)}  ${
+            isSet ? "set    " : "default"
+          }  ${brief}`,
+          output.width,
+        )
       ),
     ].join("\n"));
   },

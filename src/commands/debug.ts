@@ -284,20 +284,26 @@ async function showConnections(invocation: Invocation, database: Database): Prom
   const age = (time: number | undefined) =>
     time === undefined ? "-" : formatAge(context.now() - time);
   output.print(
-    tableLines([
-      ["server", "transport", "state", "protocol", "tools", "listed", "last call"],
-      ...views.map((view) => [
-        view.server,
-        view.transport ?? "-",
-        view.state,
-        cleanLine(view.protocol ?? "-", 20),
-        view.tools ?? "-",
-        age(view.savedAt),
-        view.lastCall === null
-          ? "-"
-          : `${age(view.calledAt)}: ${cleanLine(view.lastCall.tool, 60)} ${view.lastCall.outcome}`,
-      ]),
-    ], "llllr").join("\n"),
+    tableLines(
+      [
+        ["server", "transport", "state", "protocol", "tools", "listed", "last call"],
+        ...views.map((view) => [
+          view.server,
+          view.transport ?? "-",
+          view.state,
+          cleanLine(view.protocol ?? "-", 20),
+          view.tools ?? "-",
+          age(view.savedAt),
+          view.lastCall === null
+            ? "-"
+            : `${age(view.calledAt)}: ${
+              cleanLine(view.lastCall.tool, 60)
+            } ${view.lastCall.outcome}`,
+        ]),
+      ],
+      "llllr",
+      { width: output.width },
+    ).join("\n"),
   );
 }
 

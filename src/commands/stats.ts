@@ -333,17 +333,21 @@ function showCalls({ output, log }: Invocation, view: View): void {
     spread === undefined ? "-" : formatMs(spread[key]);
   output.print([
     `${output.style.bold("calls")} ${callsText(all)}`,
-    ...tableLines([
-      ["tool", "calls", "failed", "refused", "p50", "p95", "p99", "sent", "received"],
-      ...tools.map((tool) => [
-        cleanLine(`${tool.server}/${tool.tool}`, 60),
-        ...[tool.calls, tool.failed, tool.refused].map(formatCount),
-        ...(["p50", "p95", "p99"] as const).map((key) => time(tool.ms, key)),
-        formatBytes(tool.sentBytes),
-        formatBytes(tool.receivedBytes),
-        output.format === "pretty" ? barOf(tool.calls, most, 10) : "",
-      ]),
-    ], "lrrrrrrrr"),
+    ...tableLines(
+      [
+        ["tool", "calls", "failed", "refused", "p50", "p95", "p99", "sent", "received"],
+        ...tools.map((tool) => [
+          cleanLine(`${tool.server}/${tool.tool}`, 60),
+          ...[tool.calls, tool.failed, tool.refused].map(formatCount),
+          ...(["p50", "p95", "p99"] as const).map((key) => time(tool.ms, key)),
+          formatBytes(tool.sentBytes),
+          formatBytes(tool.receivedBytes),
+          output.format === "pretty" ? barOf(tool.calls, most, 10) : "",
+        ]),
+      ],
+      "lrrrrrrrr",
+      { width: output.width, namesFirst: true },
+    ),
   ].join("\n"));
 }
 
@@ -364,15 +368,19 @@ function showCache({ output, log }: Invocation, view: View): void {
     `${output.style.bold("cache")} ${formatCount(hits)} hits, ${formatCount(shared)} shared, ${
       formatCount(misses)
     } misses; ${formatBytes(savedBytes)} not sent again`,
-    ...tableLines([
-      ["tool", "hits", "shared", "misses", "saved"],
-      ...tools.map((tool) => [
-        cleanLine(`${tool.server}/${tool.tool}`, 60),
-        ...[tool.hits, tool.shared, tool.misses].map(formatCount),
-        formatBytes(tool.savedBytes),
-        output.format === "pretty" ? barOf(tool.hits + tool.shared, most, 10) : "",
-      ]),
-    ], "lrrrr"),
+    ...tableLines(
+      [
+        ["tool", "hits", "shared", "misses", "saved"],
+        ...tools.map((tool) => [
+          cleanLine(`${tool.server}/${tool.tool}`, 60),
+          ...[tool.hits, tool.shared, tool.misses].map(formatCount),
+          formatBytes(tool.savedBytes),
+          output.format === "pretty" ? barOf(tool.hits + tool.shared, most, 10) : "",
+        ]),
+      ],
+      "lrrrr",
+      { width: output.width, namesFirst: true },
+    ),
   ].join("\n"));
 }
 
@@ -398,7 +406,7 @@ function showRuns({ output, log }: Invocation, view: View): void {
     });
   }
   if (runs.length === 0) return sayNothing(log, view);
-  output.print(summaryLines(runs, view.now).join("\n"));
+  output.print(summaryLines(runs, { nowMs: view.now, width: output.width }).join("\n"));
 }
 
 function showRun({ output }: Invocation, view: View, id: string): void {
