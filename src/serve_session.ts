@@ -60,6 +60,8 @@ export interface Serving {
 
 /** The variable that tells a process how deep it stands below another one of its kind. */
 export const DEPTH_VARIABLE = "MCP_EXEC_DEPTH";
+/** The variable with what clients have to show over HTTP. */
+const TOKEN_VARIABLE = "MCP_EXEC_SERVE_TOKEN";
 /** Servers are often listed at the same time. */
 const CHANGE_MS = 200;
 
@@ -177,7 +179,7 @@ const HOME_FOLDERS = [".local/bin", ".deno/bin", ".bun/bin", ".cargo/bin", ".vol
 
 /**
  * The environment of servers: what a program that was started from a desktop finds too little of on
- * its PATH is added behind it, and how deep they stand.
+ * its PATH is added behind it, and how deep they stand. What clients have to show is not for them.
  */
 export function serveEnvironment(
   { env, paths, platform }: Pick<Context, "env" | "paths" | "platform">,
@@ -194,7 +196,10 @@ export function serveEnvironment(
     added.set("PATH", [...new Set([...path, ...usual])].join(":"));
   }
   return {
-    get: (name) => added.get(name) ?? env.get(name),
-    toObject: () => ({ ...env.toObject(), ...Object.fromEntries(added) }),
+    get: (name) => name === TOKEN_VARIABLE ? undefined : added.get(name) ?? env.get(name),
+    toObject() {
+      const { [TOKEN_VARIABLE]: _, ...others } = env.toObject();
+      return { ...others, ...Object.fromEntries(added) };
+    },
   };
 }

@@ -81,7 +81,11 @@ Deno.test("createLineReader skips a line over the bound and goes on behind it", 
 });
 
 Deno.test("serveEnvironment adds the usual folders behind the PATH and says how deep it is", () => {
-  const variables: Record<string, string> = { PATH: "/usr/bin:/own", HOME: "/home/a" };
+  const variables: Record<string, string> = {
+    PATH: "/usr/bin:/own",
+    HOME: "/home/a",
+    MCP_EXEC_SERVE_TOKEN: "canary",
+  };
   const env = serveEnvironment({
     env: { get: (name) => variables[name], toObject: () => variables },
     paths: { home: "/home/a", config: "", data: undefined },
@@ -94,6 +98,8 @@ Deno.test("serveEnvironment adds the usual folders behind the PATH and says how 
   assert.equal(env.get("PATH")!.split(":").filter((folder) => folder === "/usr/bin").length, 1);
   assert.equal(env.toObject()["MCP_EXEC_DEPTH"], "2");
   assert.equal(env.toObject()["HOME"], "/home/a");
+  assert.equal(env.get("MCP_EXEC_SERVE_TOKEN"), undefined);
+  assert.ok(!JSON.stringify(env.toObject()).includes("canary"));
 });
 
 for (const way of WAYS) {
