@@ -146,10 +146,11 @@ async function describe(misfit: Misfit, value: unknown): Promise<readonly string
   return describeProblems(misfit.errors, { ...misfit, value });
 }
 
-// The signature without what the tool gives back.
+// The signature without what the tool gives back, which would take the room of the parameters.
 async function parametersOf({ server, tool }: CheckedTool): Promise<string> {
   const { planServer } = await import("./plan.ts");
-  const info = { name: server, tools: [tool], warnings: [] };
+  const { outputSchema: _, ...asked } = tool;
+  const info = { name: server, tools: [asked], warnings: [] };
   const identity = { name: server, version: "" };
   const { tools } = planServer({ ...info, identity, protocolVersion: "", capabilities: {} });
   return tools[0]!.signature.replace(/\): Promise<.*$/s, ")");

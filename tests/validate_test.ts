@@ -110,8 +110,13 @@ Deno.test("checkArguments gives the nearest valid name for a misspelt one", asyn
 
 Deno.test("checkArguments names several problems at once, and shows the signature", async () => {
   const checker = createSchemaChecker({ warn: assert.fail });
+  // However much the tool gives back.
+  const columns = Array.from({ length: 100 }, (_, at) => [`column_${at}`, { type: "string" }]);
   await assert.rejects(
-    checker.checkArguments(tool(ISSUE), { titel: "x", state: 1, count: "2" }),
+    checker.checkArguments(
+      tool(ISSUE, object(Object.fromEntries(columns))),
+      { titel: "x", state: 1, count: "2" },
+    ),
     (error) => {
       assert.ok(error instanceof AppError);
       assert.deepEqual(error.detail, [
