@@ -168,13 +168,12 @@ async function mediaOf(
   for (const block of blocks.slice(0, MAX_MEDIA_BLOCKS)) {
     const id = String(block["handle"]);
     const handle = handles.isOf(owner, id) ? handles.find(id) : undefined;
-    if (handle === undefined || (bytes += handle.bytes) > MAX_MEDIA_BYTES) continue;
-    const data = await handles.read(handle.id);
-    media.push({
-      type: block["type"] as "image" | "audio",
-      mimeType: String(block["mimeType"]),
-      data: data.toBase64(),
-    });
+    // By what was kept: the block itself may say anything.
+    const type = /^(image|audio)\//.exec(handle?.type ?? "")?.[1] as "image" | "audio" | undefined;
+    if (handle === undefined || type === undefined) continue;
+    if ((bytes += handle.bytes) > MAX_MEDIA_BYTES) continue;
+    const data = (await handles.read(handle.id)).toBase64();
+    media.push({ type, mimeType: handle.type, data });
   }
   return media;
 }

@@ -176,6 +176,12 @@ for (const way of WAYS) {
       });
       assert.deepEqual(picture.blocks[0]!.type, "image");
       assert.match(picture.blocks[0]!.data!, /^iVBOR/);
+      const said = await call("execute_code", {
+        code: `const [block] = await callTool("honest", "image", {});
+          return { ...block, type: "audio", mimeType: "audio/x\\r\\nX: y" }`,
+      });
+      const shown = said.blocks.find(({ type }) => type !== "text")!;
+      assert.deepEqual([shown.type, shown.mimeType], ["image", "image/png"], said.text);
     }, { specs: [HONEST] });
   });
 
