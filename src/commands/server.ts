@@ -338,12 +338,18 @@ EXAMPLES
     positional: {
       kind: "array",
       parameter: argument("Name, then URL or command", "name"),
-      minimum: 2,
+      minimum: 1,
     },
   },
   async func({ env, header, force }, given, target, ...args) {
     const name = toServerName(given!);
-    const isUrl = isServerUrl(target!);
+    if (target === undefined) {
+      const { addCommand } = await import("../well_known.ts");
+      throw new AppError("usage", `Server "${name}" needs a URL, or a command behind "--"`, {
+        hint: addCommand(name) ?? "mcp-exec server add --help shows examples",
+      });
+    }
+    const isUrl = isServerUrl(target);
     if (isUrl && args.length > 0) {
       throw new AppError("usage", "A URL stands alone", { hint: "headers are given by --header" });
     }
