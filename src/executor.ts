@@ -2,7 +2,6 @@
 // little, so that a worker can start while everything else is still being loaded.
 
 import { type Context, dataFile } from "./context.ts";
-import { writeFileAtomic } from "./disk.ts";
 import { type CodeExecutor, createExecutor, type ExecutorOptions } from "./sandbox.ts";
 
 let ahead: CodeExecutor | undefined;
@@ -33,7 +32,8 @@ export function startExecutor(
     ...options,
     engine: {
       load: () => Deno.readFile(path).catch(() => undefined),
-      save: (bytes) => writeFileAtomic(path, bytes),
+      // A bundle has nothing to save: its worker does not wait for what writes files.
+      save: async (bytes) => await (await import("./disk.ts")).writeFileAtomic(path, bytes),
     },
   });
 }

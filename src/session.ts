@@ -285,8 +285,10 @@ interface RunParts {
 async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutcome> {
   const { bridge, journal, executor, limits, signal } = parts;
   const only = request.servers === undefined ? undefined : new Set(request.servers);
-  // The worker reads it meanwhile.
-  const reading = executor.imports(request.source, request.path);
+  // The worker reads it meanwhile, unless there is nothing to find.
+  const reading = /import|from/.test(request.source)
+    ? executor.imports(request.source, request.path)
+    : Promise.resolve([]);
   reading.catch(() => {});
   const run = journal.startRun({
     code: request.source,
