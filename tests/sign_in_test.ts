@@ -105,7 +105,17 @@ async function withProvider(
             serverInfo: { name: "signed", version: "1" },
             instructions: `You sent ${token}`,
           }
-          : { tools: [{ name: "look", inputSchema: { type: "object" } }] };
+          : method === "tools/call"
+          ? params.name === "look"
+            ? { content: [{ type: "text", text: "seen" }] }
+            : { content: [{ type: "text", text: `Failed with ${token}` }], isError: true }
+          : {
+            tools: ["look", "fail"].map((name) => ({
+              name,
+              description: `Tells ${token}`,
+              inputSchema: { type: "object" },
+            })),
+          };
         return Response.json({ jsonrpc: "2.0", id, result });
       }
       default:
@@ -139,6 +149,8 @@ interface Person {
   /** Signs in; `answer` gets the address and gives what is typed in. */
   logIn(answer: (url: string) => Promise<string>, ...flags: string[]): Promise<Ended>;
   readonly data: string;
+  /** All that the person has: configuration, data, skills. */
+  readonly root: string;
 }
 
 /** A person who has configured the server as `signed`. */
@@ -159,6 +171,7 @@ async function withPerson(url: string, work: (person: Person) => Promise<void>):
   try {
     await work({
       data: `${env["XDG_DATA_HOME"]}/mcp-exec`,
+      root: folder.replace(/\/work$/, ""),
       async run(...args) {
         const child = start(args);
         await child.stdin.close();
@@ -229,6 +242,64 @@ Deno.test("server login signs in by an address that is pasted, and shows no toke
     });
   });
 });
+
+Deno.test("no command shows or keeps a token of a sign-in, but for the file of that (X2)", async () => {
+  await withProvider(async ({ url }) => {
+    await withPerson(url, async ({ run, logIn, data, root }) => {
+      const signed = await logIn(async (address) => `${await redirectOf(address)}\n`);
+      assert.equal(signed.code, 0, signed.stderr);
+      const program =
+        `const failed = await callTool("signed", "fail").catch((error) => error.message);
+        return [await callTool("signed", "look"), failed, await searchTools("tells")]`;
+      const lines = [
+        ["config", "set", "journal.payloads", "true"],
+        ["introspect", "signed", "--detailed", "--refresh", "--verbose"],
+        ["introspect", "signed", "--tool", "look", "--format", "json"],
+        ["call", "signed", "fail", "--verbose"],
+        ["call", "signed", "fail", "--raw", "--format", "json"],
+        ["execute", "-e", program, "--trace", "--verbose"],
+        ["skill", "save", "kept", "--run", "last", "--format", "json"],
+        ["generate", "signed"],
+        ["search", "tells", "--detail", "full", "--format", "json"],
+        ["server", "info", "signed"],
+        ["server", "validate", "signed", "--format", "json"],
+        ["stats", "runs", "last"],
+        ["stats", "runs", "--format", "json"],
+        ["debug", "connections", "--format", "json"],
+        ["debug", "doctor"],
+      ];
+      const texts: string[] = [];
+      for (const args of lines) {
+        const { code, stdout, stderr } = await run(...args);
+        assert.ok([0, 1, 3].includes(code), stderr);
+        assert.ok(!/canary/.test(stdout + stderr), `${args.join(" ")}: ${stdout}${stderr}`);
+        texts.push(stdout + stderr);
+      }
+      for (const text of [/You sent \*\*\*/, /Failed with \*\*\*/]) {
+        assert.match(texts.join(""), text);
+      }
+      assert.match(texts.join(""), /Tells \*\*\*/);
+      const found = (await filesWith("canary", root)).filter((path) =>
+        !path.startsWith(`${data}/sign-ins/`)
+      );
+      assert.deepEqual(found, []);
+      assert.equal((await filesWith("canary", `${data}/sign-ins`)).length, 1);
+    });
+  });
+});
+
+/** The files below `folder` that hold `text`. */
+async function filesWith(text: string, folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) found.push(...await filesWith(text, path));
+    else if (new TextDecoder("latin1").decode(await Deno.readFile(path)).includes(text)) {
+      found.push(path);
+    }
+  }
+  return found;
+}
 
 Deno.test("server login takes the browser that comes back to this machine", async () => {
   const open: Deno.Conn[] = [];
