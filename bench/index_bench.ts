@@ -3,6 +3,7 @@
 // whole process, medians, beside an empty Deno script and `--help` in the same run.
 //   deno task bench index
 
+import { BUNDLE_FLAGS, PERMISSION_FLAGS } from "../scripts/build.ts";
 import { RUN_FLAGS } from "../scripts/test.ts";
 import { createCatalog } from "../src/catalog.ts";
 import { openDatabase } from "../src/database.ts";
@@ -75,19 +76,13 @@ async function prepare(): Promise<void> {
 // The bundle where one was built: what people run.
 const bundle = new URL("../dist/main.js", import.meta.url).pathname;
 const isBuilt = await Deno.stat(bundle).then(() => true, () => false);
-const program = isBuilt
-  ? [
-    ...["--no-config", "--no-npm", "--no-remote", "--cached-only", "--no-lock"],
-    ...["--unstable-lazy-dynamic-imports", ...RUN_FLAGS, bundle],
-  ]
-  : [
-    `--config=${new URL("../deno.json", import.meta.url).pathname}`,
-    ...RUN_FLAGS,
-    new URL("../main.ts", import.meta.url).pathname,
-  ];
+const program = isBuilt ? [...BUNDLE_FLAGS, ...PERMISSION_FLAGS, bundle] : [
+  ...["-A", `--config=${new URL("../deno.json", import.meta.url).pathname}`],
+  ...[...RUN_FLAGS, new URL("../main.ts", import.meta.url).pathname],
+];
 console.log(isBuilt ? "the bundle in dist" : "from source: run the task build first");
 const CASES: readonly (readonly [title: string, args: readonly string[]])[] = [
-  ["empty Deno script", ["--no-config", `${folder}/empty.ts`]],
+  ["empty Deno script", ["-A", "--no-config", `${folder}/empty.ts`]],
   ["--help", [...program, "--help"]],
   ["search merge pull request", [...program, "search", "merge", "pull", "request"]],
   ["introspect --tool", [...program, "introspect", "server7", "--tool", "merge_milestone_6"]],
@@ -99,7 +94,7 @@ const CASES: readonly (readonly [title: string, args: readonly string[]])[] = [
 async function measure(args: readonly string[]): Promise<number> {
   const start = performance.now();
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", ...args],
+    args: ["run", ...args],
     cwd: folder,
     env,
     stdin: "null",

@@ -151,7 +151,11 @@ async function importMap(folder: string, swapped: Iterable<string>): Promise<str
 const TOGETHER: readonly { readonly parts: readonly string[]; readonly lean: readonly string[] }[] =
   [
     { parts: ["cli"], lean: [] },
-    { parts: ["servers", "catalog", "database"], lean: ["executor", "process"] },
+    {
+      // What commands need that start no server.
+      parts: ["servers", "catalog", "database", "tool_index", "search"],
+      lean: ["executor", "process"],
+    },
     { parts: ["call", "execute", "session"], lean: ["complete", "executor", "process"] },
   ];
 
