@@ -41,6 +41,8 @@ export interface PolicyLayer {
   readonly default: Effect;
   /** Whether servers given by flag, and trust without a terminal, are ruled out. */
   readonly isLocked: boolean;
+  /** Whether nothing may run that the journal cannot show, which a file of the machine may say. */
+  readonly requiresJournal?: true;
 }
 
 /** A call to be judged. */

@@ -8,6 +8,7 @@ import { MAX_CONFIG_BYTES } from "./limits.ts";
 import { nearestHint } from "./names.ts";
 import { fits, flagPolicy, lockingLayer, parsePolicy, type PolicyLayer } from "./policy.ts";
 import { readTextFile } from "./read.ts";
+import { isObject } from "./server.ts";
 import { quoteText } from "./text.ts";
 
 const PROJECT_FILE = ".mcp-exec.json";
@@ -67,13 +68,17 @@ async function readLayer(
 ): Promise<PolicyLayer | undefined> {
   if (!isThere(path)) return undefined;
   const text = await readTextFile(path, { maxBytes: MAX_CONFIG_BYTES });
-  const { policy } = await parseDocument(text, shown);
-  if (policy === undefined) return undefined;
-  return parsePolicy(policy, {
+  const { policy, journal } = await parseDocument(text, shown);
+  // What is not understood must not let anything run unseen.
+  const isRequired = name === "managed" && isObject(journal) &&
+    (journal["required"] ?? false) !== false;
+  if (policy === undefined && !isRequired) return undefined;
+  const layer = parsePolicy(policy ?? {}, {
     name,
     file: shown,
     warn: (message) => warn(`${shown}: ${message}`),
   });
+  return isRequired ? { ...layer, requiresJournal: true } : layer;
 }
 
 // Asked at once: a thread for the question takes longer than the answer.

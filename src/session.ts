@@ -141,6 +141,8 @@ export async function openSession(
     warn,
     now: context.now,
     ...servers.config.journal,
+    required: servers.config.journal.required ||
+      servers.policy.some(({ requiresJournal }) => requiresJournal),
     mask: createSecretMask(servers.specs.values(), context.env),
   });
   const handles = createHandleStore(database, {

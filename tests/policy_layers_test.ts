@@ -119,6 +119,17 @@ Deno.test("loadPolicy fails for a file of the machine it cannot read, not for a 
   assert.equal(warnings.length, 1);
 });
 
+Deno.test("loadPolicy heeds a required journal of the machine's file, and of no project's", async () => {
+  const required = (value: unknown) => JSON.stringify({ journal: { required: value } });
+  for (const value of [true, "yes"]) {
+    const { layers } = await layersOf({ managed: required(value) });
+    assert.deepEqual(layers.map(({ requiresJournal }) => requiresJournal), [true]);
+    assert.equal(effect(layers, "x/y"), "allow");
+  }
+  const { layers } = await layersOf({ managed: required(false), project: required(true) });
+  assert.deepEqual(layers, []);
+});
+
 Deno.test("requireServers refuses a flag that fits no server, with the nearest name", () => {
   const servers = ["github", "slack"];
   const check = (flags: Parameters<typeof flagPolicy>[0]) =>

@@ -499,6 +499,18 @@ Deno.test("run works without a data folder, at the price of a warning", async ()
   }, { data: "/dev/null/data" });
 });
 
+Deno.test("run is refused without a journal where the machine's policy requires one", async () => {
+  const place = { name: "managed", file: "machine.json", warn: assert.fail } as const;
+  await withSession(async ({ run }) => {
+    const { kind, message } = await failure(run("return 1"));
+    assert.equal(kind, "denied");
+    assert.match(message, /the journal is required and cannot be written/);
+  }, {
+    servers: { policy: [{ ...parsePolicy({}, place), requiresJournal: true }] },
+    data: "/dev/null/data",
+  });
+});
+
 Deno.test("run keeps payloads in the journal only when the configuration says so", async () => {
   const source = `return await callTool("honest", "echo", { text: "sesame" })`;
   await withSession(async ({ session, value }) => {
