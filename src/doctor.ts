@@ -91,7 +91,7 @@ async function examineServers(
   }
   for (const [name, error] of servers.unusable) {
     // The configuration's own faults are told with it.
-    if (servers.config.unusable.has(name)) continue;
+    if (servers.config.unusable.has(name) || servers.config.disabled.has(name)) continue;
     findings.push({
       area,
       state: "problem",

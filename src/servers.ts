@@ -126,6 +126,10 @@ export async function loadServers(
     open: options.embedded,
   });
   for (const [name, reason] of config.unusable) unusable.set(name, reason);
+  for (const name of config.disabled) {
+    const message = `Server "${name}" is disabled in ${quoteText(config.file ?? "")}`;
+    unusable.set(name, new AppError("usage", message, { hint: "take that out of its entry" }));
+  }
   return { specs, adHoc, unnamed, unusable, found, config, policy };
 }
 
