@@ -184,6 +184,13 @@ export function openInBrowser(
   }
 }
 
+/** Flags with which Deno heeds no file but the bundle's own, in its folder or above; none for source. */
+export function bundleFlags(entry: string): string[] {
+  return entry.endsWith(".ts")
+    ? []
+    : ["--no-config", "--no-npm", "--no-remote", "--cached-only", "--no-lock"];
+}
+
 /**
  * Starts this program once more with `args`, on its own: it stays when this process ends, belongs to
  * no terminal and gets a short environment, with `env` on top. Settles when it has ended; throws
@@ -195,6 +202,7 @@ export function startSelf(
 ): Promise<unknown> {
   const program = Deno.build.standalone ? [] : [
     ...["run", "--no-prompt", "--unstable-worker-options", "--v8-flags=--stack-size=3400"],
+    ...bundleFlags(Deno.mainModule),
     ...["--allow-read", "--allow-write", "--allow-net"],
     ...["--allow-env", "--allow-run", "--allow-sys"],
     Deno.mainModule,

@@ -9,6 +9,7 @@ import { ensureFolder, writeFileAtomic } from "./disk.ts";
 import { AppError } from "./errors.ts";
 import { MAX_CLIENT_FILE_BYTES } from "./limits.ts";
 import { nearestHint } from "./names.ts";
+import { bundleFlags } from "./process.ts";
 import { readTextFile } from "./read.ts";
 import type { JsonObject } from "./server.ts";
 import { maskHome, quoteText } from "./text.ts";
@@ -158,6 +159,7 @@ export async function stableProgram(
     command: executable,
     args: [
       ...["run", "-A", "--unstable-worker-options", "--v8-flags=--stack-size=3400"],
+      ...bundleFlags(entry),
       ...[entry, "serve"],
     ],
   };

@@ -144,5 +144,8 @@ Deno.test("stableProgram names the link on the PATH and never where the program 
     assert.equal((await given(relative, bundled)).args.at(-2), "/main.js");
     const source = await given(`${home}/bin`, { ...bundled, entry: "/src/main.ts" });
     assert.deepEqual([source.command, source.args.at(-2)], ["/bin/deno", "/src/main.ts"]);
+    // A configuration in a folder above would put its own modules in place of the runtime's.
+    assert.ok((await given("", bundled)).args.includes("--no-config"));
+    assert.ok(!source.args.includes("--no-config"));
   });
 });
