@@ -177,12 +177,11 @@ Deno.test("Warm keeps no connection that a call was withdrawn from, late or lost
 Deno.test("Warm tells the next user of tools that changed while nobody listened", async () => {
   await withWarm(async ({ open }) => {
     const first = await open();
-    await ask(first, "announce", { count: 1, afterMs: 0 });
     const told: string[] = [];
-    first.onNotification((method) => told.push(method));
+    first.onNotification(() => told.push("the first user"));
+    await ask(first, "announce", { count: 1, afterMs: 100 });
     await first.close();
-    // Any answer comes behind the announcement.
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, 200));
     const second = await open();
     second.onNotification((method) => told.push(method));
     await until(() => told.length > 0);
