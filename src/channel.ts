@@ -359,7 +359,7 @@ export class Channel implements Transport {
       }`,
       {
         limit: { name: method, limit: timeoutMs },
-        ...(method === "tools/call" && { hint: TIMEOUT_HINT }),
+        ...(method === "tools/call" && { hint: `${TIMEOUT_HINT} or of "limits.callTimeouts"` }),
       },
     );
   }
