@@ -120,7 +120,9 @@ async function makeImage(engine: Uint8Array<ArrayBuffer>): Promise<Uint8Array<Ar
 
 async function prepared(image: Uint8Array<ArrayBuffer>): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", image));
-  return `export const IMAGE_SHA256 = "${digest.toHex()}";\n`;
+  return `export const IMAGE_SHA256 = "${digest.toHex()}";
+export const V8_FLAGS = "${v8Flags()}";
+`;
 }
 
 async function importMap(folder: string, swapped: Iterable<string>): Promise<string> {

@@ -4,6 +4,7 @@
 import type { Environment } from "./context.ts";
 import { AppError } from "./errors.ts";
 import { CLOSE_GRACE_MS } from "./limits.ts";
+import { V8_FLAGS } from "./prepared.ts";
 import { quoteText, type Secret } from "./text.ts";
 
 /** A running child with its descendants, and its three pipes. */
@@ -201,7 +202,7 @@ export function startSelf(
   { source, env }: { readonly source: Environment; readonly env: Readonly<Record<string, string>> },
 ): Promise<unknown> {
   const program = Deno.build.standalone ? [] : [
-    ...["run", "--no-prompt", "--unstable-worker-options", "--v8-flags=--stack-size=3400"],
+    ...["run", "--no-prompt", "--unstable-worker-options", `--v8-flags=${V8_FLAGS}`],
     ...bundleFlags(Deno.mainModule),
     ...["--allow-read", "--allow-write", "--allow-net"],
     ...["--allow-env", "--allow-run", "--allow-sys"],

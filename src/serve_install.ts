@@ -9,6 +9,7 @@ import { ensureFolder, writeFileAtomic } from "./disk.ts";
 import { AppError } from "./errors.ts";
 import { MAX_CLIENT_FILE_BYTES } from "./limits.ts";
 import { nearestHint } from "./names.ts";
+import { V8_FLAGS } from "./prepared.ts";
 import { bundleFlags } from "./process.ts";
 import { readTextFile } from "./read.ts";
 import type { JsonObject } from "./server.ts";
@@ -158,7 +159,7 @@ export async function stableProgram(
   return {
     command: executable,
     args: [
-      ...["run", "-A", "--unstable-worker-options", "--v8-flags=--stack-size=3400"],
+      ...["run", "-A", "--unstable-worker-options", `--v8-flags=${V8_FLAGS}`],
       ...bundleFlags(entry),
       ...[entry, "serve"],
     ],
