@@ -18,9 +18,9 @@ const server = [
   ...["--env", `DENO_DIR=${cache}`],
 ];
 
-async function run(args: readonly string[], { from = dist, flags = [] as string[] } = {}) {
+async function start(args: readonly string[], { from = dist, flags = [] as string[] } = {}) {
   const place = await Deno.makeTempDir({ dir: base });
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+  return new Deno.Command(Deno.execPath(), {
     args: ["run", ...BUNDLE_FLAGS, ...PERMISSION_FLAGS, ...flags, `${from}/main.js`, ...args],
     cwd: place,
     clearEnv: true,
@@ -30,8 +30,16 @@ async function run(args: readonly string[], { from = dist, flags = [] as string[
       DENO_DIR: `${place}/cache`,
       DENO_NO_UPDATE_CHECK: "1",
     },
-    stdin: "null",
-  }).output();
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+async function run(args: readonly string[], options: Parameters<typeof start>[1] = {}) {
+  const child = await start(args, options);
+  await child.stdin.close();
+  const { code, stdout, stderr } = await child.output();
   const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, stdout: decode(stdout), stderr: decode(stderr) };
 }
@@ -73,6 +81,41 @@ for (const [args, stdout] of commands) {
     assert.match(outcome.stdout, stdout);
   });
 }
+
+Deno.test('build makes a bundle that runs "serve" in an empty folder', async () => {
+  const messages = [
+    {
+      id: 1,
+      method: "initialize",
+      params: {
+        protocolVersion: "2025-11-25",
+        capabilities: {},
+        clientInfo: { name: "test", version: "1" },
+      },
+    },
+    { method: "notifications/initialized" },
+    {
+      id: 2,
+      method: "tools/call",
+      params: { name: "execute_code", arguments: { code: "return 6 * 7" } },
+    },
+  ].map((message) => `${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
+  const child = await start(["serve"]);
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(messages.join("")));
+  let shown = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    shown += text;
+    const answer = shown.split("\n").slice(0, -1).find((line) => line.includes('"id":2'));
+    if (answer === undefined) continue;
+    assert.equal(JSON.parse(answer).result?.content?.[0]?.text, "42", answer);
+    break;
+  }
+  await writer.close();
+  const said = await new Response(child.stderr).text();
+  assert.equal((await child.status).code, 0, said);
+  assert.match(shown, /"id":2/);
+});
 
 // What it may still do is asked when it ends.
 const PROBE = `addEventListener("unload", () => {
