@@ -296,7 +296,7 @@ async function callValues(place: Place): Promise<readonly Candidate[]> {
   });
 }
 
-const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
+const SILENT: Log = { debug() {}, info() {}, warn() {} };
 
 /** The servers there are; the files of other clients are read only where `wanted` is not ours. */
 async function openServers({ context, line }: Place, wanted?: string): Promise<ServerSet> {

@@ -14,8 +14,6 @@ export interface Log {
   info(message: string): void;
   /** `warning: ...`, each distinct one once; dropped when `quiet`. */
   warn(message: string): void;
-  /** `error: ...`, always shown. */
-  error(message: string): void;
 }
 
 /** What of the log is shown, and whether its prefixes are coloured. */
@@ -46,9 +44,6 @@ export function createLog(write: (text: string) => void, options: LogOptions = {
       warned.add(message);
       const last = warned.size > MAX_WARNINGS;
       line("warning:", 33, last ? "Further warnings are not shown" : message);
-    },
-    error(message) {
-      line("error:", 31, message);
     },
   };
 }

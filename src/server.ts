@@ -14,12 +14,6 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A server as a person names it: a configured name, a URL, or ad hoc with its own name or none. */
-export type ServerTarget =
-  | { readonly kind: "configured"; readonly name: ServerName }
-  | { readonly kind: "http"; readonly name?: ServerName; readonly url: string }
-  | { readonly kind: "stdio"; readonly name?: ServerName; readonly command: readonly string[] };
-
 /** Where an entry was found: decides whether it may start without being trusted first. */
 export type Origin = "user" | "project" | "flag" | "built-in";
 

@@ -6,7 +6,7 @@ import { AppError } from "./errors.ts";
 import { codeBlock, codeSpan, jsonText, markdownText, shellWord, yamlString } from "./escape.ts";
 import { identifiersOf } from "./identifiers.ts";
 import { DEFAULT_RUN_LIMITS, type RunLimits } from "./limits.ts";
-import { type ServerName, type SkillName, type ToolName, toSkillName } from "./names.ts";
+import { type SkillName, type ToolName, toSkillName } from "./names.ts";
 import { toTypeModel } from "./schema.ts";
 import type { JsonObject, ServerInfo, ServerSpec, ToolDefinition } from "./server.ts";
 import { foreignImport, MODULE_FILE } from "./skill_code.ts";
@@ -258,9 +258,4 @@ export function checkServer(
         `mcp-exec skill save ${skill.name} --run last --force`,
     },
   );
-}
-
-/** The servers that a program was kept with. */
-export function serversOf(skill: Pick<Skill, "metadata">): ServerName[] {
-  return skill.metadata.servers.map((server) => server.name);
 }
