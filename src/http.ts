@@ -164,7 +164,7 @@ async function fetchBounded(
     await response.body?.cancel();
     throw refusal;
   }
-  return await boundResponse(response, { server: spec, onEnd });
+  return await boundResponse(response, { server: spec, onEnd, signal: init?.signal ?? undefined });
 }
 
 function withToken(init: RequestInit | undefined, token: Secret | undefined) {

@@ -250,11 +250,16 @@ export type StreamEnd = (problem?: AppError) => void;
 /**
  * `response` with a body that can be read safely: an event stream checked event by event as it
  * arrives, anything else read here. `onEnd` is told when an event stream is over, and the problem
- * if one ended it. Throws a `protocol` error naming `server` for a body that is too large.
+ * if one ended it. Once `signal` is aborted nothing more is read and the connection is given up.
+ * Throws a `protocol` error naming `server` for a body that is too large.
  */
 export async function boundResponse(
   response: Response,
-  { server, onEnd }: { server: Named; onEnd: StreamEnd },
+  { server, onEnd, signal }: {
+    server: Named;
+    onEnd: StreamEnd;
+    signal?: AbortSignal | undefined;
+  },
 ): Promise<Response> {
   const init = {
     status: response.status,
@@ -263,14 +268,16 @@ export async function boundResponse(
   };
   const type = (response.headers.get("content-type") ?? "").split(";", 1)[0]!.trim().toLowerCase();
   if (response.body === null) return response;
+  // The signal of its request no longer ends the body of a response that nobody holds.
+  const piping = signal === undefined ? {} : { signal };
   if (response.ok && type === "text/event-stream") {
     return new Response(
-      response.body.pipeThrough(new TextDecoderStream())
+      response.body.pipeThrough(new TextDecoderStream(), piping)
         .pipeThrough(createEventFilter(server, onEnd)).pipeThrough(new TextEncoderStream()),
       init,
     );
   }
-  const text = await readBody(response.body, {
+  const text = await readBody(response.body.pipeThrough(new TransformStream(), piping), {
     server,
     maxBytes: response.ok ? MAX_LINE_BYTES : MAX_ERROR_BODY_BYTES,
     cut: !response.ok,

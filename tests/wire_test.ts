@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { AppError } from "../src/errors.ts";
 import { MAX_JSON_DEPTH, MAX_LINE_BYTES } from "../src/limits.ts";
 import { boundResponse, createLineSplitter, readFrame, REFUSED_CODE } from "../src/wire.ts";
@@ -210,6 +212,38 @@ Deno.test("boundResponse ends an event without end (H27)", async () => {
     (problems[0] as AppError).message,
     'Server "x" sent an event over the limit of 32 MiB',
   );
+});
+
+Deno.test("boundResponse lets go of a stream whose request was given up", async () => {
+  const ping = `{"jsonrpc":"2.0","method":"ping"}`;
+  const gone = Promise.withResolvers<void>();
+  const body = () =>
+    new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(new TextEncoder().encode(`data: ${ping}\n\n`)),
+      cancel: () => gone.resolve(),
+    });
+  const headers = { "content-type": "text/event-stream" };
+  await using server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    () => new Response(body(), { headers }),
+  );
+  const giving = new AbortController();
+  const { signal } = giving;
+  // Nobody holds the response itself any more: only the stream made of it is read.
+  async function open(): Promise<{ reading: Promise<unknown> }> {
+    const response = await fetch(`http://127.0.0.1:${server.addr.port}/`, { signal });
+    const bounded = await boundResponse(response, { server: { name: "x" }, onEnd() {}, signal });
+    const reader = bounded.body!.getReader();
+    await reader.read();
+    return { reading: reader.read() };
+  }
+  const { reading } = await open();
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  giving.abort();
+  await assert.rejects(reading, { name: "AbortError" });
+  await gone.promise;
 });
 
 Deno.test("boundResponse bounds a body and cuts that of an error (H27)", async () => {
