@@ -3,6 +3,7 @@
 
 import { AppError, toAppError } from "./errors.ts";
 import { formatBytes } from "./limits.ts";
+import { joinBytes } from "./text.ts";
 
 /** The ways of printing: `pretty` on a terminal, `text` in a pipe, `json` for programs. */
 export type OutputFormat = "json" | "text" | "pretty";
@@ -281,11 +282,5 @@ async function readInput(maxBytes: number, signal: AbortSignal): Promise<Uint8Ar
     }
     chunks.push(value);
   }
-  const all = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return all;
+  return joinBytes(chunks, length);
 }

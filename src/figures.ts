@@ -151,6 +151,24 @@ function toCounts(row: CountRow): CallFigures {
   };
 }
 
+/** How a column of the calls spreads, over those of the runs that fit and of `where`. */
+function callSpread(
+  database: Database,
+  { of, where, values }: { of: "ms" | "waited"; where: string; values: readonly SqlValue[] },
+): Spread | undefined {
+  return toSpread(
+    database.get<SpreadRow>(
+      `with ordered as (
+         select calls.${of} as value, row_number() over (order by calls.${of}) as place,
+           count(*) over () as size
+         from calls join runs on runs.id = calls.run
+         where ${OF_RUNS} and ${where}
+       ) select ${SPREAD} from ordered`,
+      ...values,
+    )!,
+  );
+}
+
 /** The figures of all calls of the runs that fit. */
 export function callFigures(database: Database, filter: FigureFilter): CallFigures {
   const values = valuesOf(filter);
@@ -158,17 +176,7 @@ export function callFigures(database: Database, filter: FigureFilter): CallFigur
     `select ${COUNTS} from calls join runs on runs.id = calls.run where ${OF_RUNS}`,
     ...values,
   )!;
-  const ms = toSpread(
-    database.get<SpreadRow>(
-      `with ordered as (
-       select calls.ms as value, row_number() over (order by calls.ms) as place,
-         count(*) over () as size
-       from calls join runs on runs.id = calls.run
-       where ${OF_RUNS} and calls.decision not like 'deny%'
-     ) select ${SPREAD} from ordered`,
-      ...values,
-    )!,
-  );
+  const ms = callSpread(database, { of: "ms", where: "calls.decision not like 'deny%'", values });
   return { ...toCounts(counts), ...(ms && { ms }) };
 }
 
@@ -258,17 +266,7 @@ export function rateFigures(database: Database, filter: FigureFilter): RateFigur
      from calls join runs on runs.id = calls.run where ${OF_RUNS}`,
     ...values,
   )!;
-  const ms = toSpread(
-    database.get<SpreadRow>(
-      `with ordered as (
-         select calls.waited as value, row_number() over (order by calls.waited) as place,
-           count(*) over () as size
-         from calls join runs on runs.id = calls.run
-         where ${OF_RUNS} and calls.waited is not null
-       ) select ${SPREAD} from ordered`,
-      ...values,
-    )!,
-  );
+  const ms = callSpread(database, { of: "waited", where: "calls.waited is not null", values });
   return { waited, refused, ...(ms && { ms }) };
 }
 

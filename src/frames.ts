@@ -2,6 +2,7 @@
 // length, and JSON or bytes. It knows nothing of what they mean, and takes none beyond a bound.
 
 import { AppError } from "./errors.ts";
+import { joinBytes } from "./text.ts";
 
 /** What a message is about. Numbers stay what they are: the other end may be of another version. */
 export const Kind = {
@@ -66,7 +67,7 @@ export function createFrameLink(link: ByteLink): FrameLink {
       parts.push(buffer.slice(0, count));
       held += count;
     }
-    const all = parts.length === 1 ? parts[0]! : joined(parts, held);
+    const all = joinBytes(parts, held);
     parts = all.length > length ? [all.subarray(length)] : [];
     held -= length;
     return all.subarray(0, length);
@@ -120,14 +121,4 @@ export function objectIn<Content extends object>({ bytes }: Frame): Partial<Cont
 /** The text in a message. */
 export function textIn({ bytes }: Pick<Frame, "bytes">): string {
   return new TextDecoder().decode(bytes);
-}
-
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const all = new Uint8Array(length);
-  let offset = 0;
-  for (const part of parts) {
-    all.set(part, offset);
-    offset += part.length;
-  }
-  return all;
 }

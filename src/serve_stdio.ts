@@ -4,7 +4,7 @@
 import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/server";
 import { toAppError } from "./errors.ts";
 import { MAX_JSON_DEPTH, MAX_REQUEST_BYTES } from "./limits.ts";
-import { isMessage, scanJson } from "./wire.ts";
+import { createLineSplitter, isMessage, scanJson } from "./wire.ts";
 
 /** The two ends of a connection as bytes. */
 export interface ByteStreams {
@@ -93,12 +93,13 @@ export class StreamTransport implements Transport {
   }
 
   async #read(): Promise<void> {
-    const lines = createLineReader(MAX_REQUEST_BYTES);
+    const split = createLineSplitter(MAX_REQUEST_BYTES);
+    const decoder = new TextDecoder();
     try {
       for (;;) {
         const { value, done } = await this.#reader.read();
         if (done || this.#isClosed) break;
-        for (const line of lines(value)) this.#take(line);
+        for (const line of split(value)) this.#take(line && decoder.decode(line));
       }
       await this.#lastAnswers();
     } catch (error) {
@@ -148,41 +149,4 @@ function parse(line: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** Takes chunks and gives whole lines; `undefined` in place of one that was longer than allowed. */
-export function createLineReader(maxBytes: number): (chunk: Uint8Array) => (string | undefined)[] {
-  const decoder = new TextDecoder();
-  let parts: Uint8Array[] = [];
-  let size = 0;
-  const keep = (part: Uint8Array) => {
-    size += part.length;
-    if (size <= maxBytes) parts.push(part);
-    else parts = [];
-  };
-  return (chunk) => {
-    const lines: (string | undefined)[] = [];
-    let start = 0;
-    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
-      keep(chunk.subarray(start, end));
-      lines.push(size > maxBytes ? undefined : decoder.decode(concat(parts, size)));
-      parts = [];
-      size = 0;
-      start = end + 1;
-    }
-    // A copy: the runtime may use the chunk's memory again.
-    if (start < chunk.length) keep(chunk.slice(start));
-    return lines;
-  };
-}
-
-function concat(parts: readonly Uint8Array[], size: number): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -15,7 +15,7 @@ import {
 } from "./process.ts";
 import type { StdioSpec } from "./server.ts";
 import { cleanLine, quoteText } from "./text.ts";
-import { createLineSplitter, readFrame, tooMuchJunk } from "./wire.ts";
+import { createServerSplitter, readFrame, tooMuchJunk } from "./wire.ts";
 
 /** What a transport over standard streams needs besides the spec. */
 export interface StdioOptions {
@@ -155,7 +155,7 @@ export class StdioTransport implements Transport {
   }
 
   async #readOutput(stream: ReadableStream<Uint8Array>): Promise<void> {
-    const split = createLineSplitter(this.#spec);
+    const split = createServerSplitter(this.#spec);
     try {
       for await (const chunk of this.#chunksOf(stream)) {
         for (const line of split(chunk)) this.#takeLine(line);

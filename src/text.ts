@@ -140,3 +140,15 @@ export function maskHome(text: string, home: string | undefined): string {
   const name = String.raw`[\p{L}\p{N}_.-]`;
   return text.replace(new RegExp(`(?<!${name})${RegExp.escape(folder)}(?!${name})`, "gu"), "~");
 }
+
+/** `parts` one after the other, `size` bytes in all; a lone part is given as it is. */
+export function joinBytes(parts: readonly Uint8Array[], size: number): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -11,7 +11,7 @@ import {
   MIN_RECONNECT_MS,
 } from "./limits.ts";
 import { isObject } from "./server.ts";
-import { quoteText } from "./text.ts";
+import { joinBytes, quoteText } from "./text.ts";
 
 /** The id of a request, as JSON-RPC has it. */
 export type MessageId = string | number;
@@ -180,26 +180,31 @@ export interface Named {
 }
 
 /**
- * A function that takes a stream's chunks and gives the whole lines so far, without their ends.
- * It throws a `protocol` error naming `server` when a line grows over `maxBytes`.
+ * A function that takes a stream's chunks and gives the whole lines so far, without their ends;
+ * undefined in place of one over `maxBytes`, of which no more is kept. `onTooLong` is called, and
+ * may throw, as soon as a line grows over the bound.
  */
 export function createLineSplitter(
-  server: Named,
-  maxBytes = MAX_LINE_BYTES,
-): (chunk: Uint8Array) => Uint8Array[] {
+  maxBytes: number,
+  onTooLong: () => void = () => {},
+): (chunk: Uint8Array) => (Uint8Array | undefined)[] {
   let parts: Uint8Array[] = [];
   let size = 0;
   const grow = (part: Uint8Array) => {
+    const wasWhole = size <= maxBytes;
     size += part.length;
-    if (size > maxBytes) throw tooLarge(server, "line", maxBytes);
-    parts.push(part);
+    if (size <= maxBytes) parts.push(part);
+    else if (wasWhole) {
+      parts = [];
+      onTooLong();
+    }
   };
   return (chunk) => {
-    const lines: Uint8Array[] = [];
+    const lines: (Uint8Array | undefined)[] = [];
     let start = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
       grow(chunk.subarray(start, end));
-      lines.push(joinBytes(parts, size));
+      lines.push(size > maxBytes ? undefined : joinBytes(parts, size));
       parts = [];
       size = 0;
       start = end + 1;
@@ -210,15 +215,15 @@ export function createLineSplitter(
   };
 }
 
-function joinBytes(parts: readonly Uint8Array[], size: number): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+/** The same for lines of a server: throws a `protocol` error naming it for one over the bound. */
+export function createServerSplitter(
+  server: Named,
+  maxBytes = MAX_LINE_BYTES,
+): (chunk: Uint8Array) => Uint8Array[] {
+  const split = createLineSplitter(maxBytes, () => {
+    throw tooLarge(server, "line", maxBytes);
+  });
+  return (chunk) => split(chunk) as Uint8Array[];
 }
 
 function tooLarge(server: Named, what: "line" | "event" | "body", limit: number): AppError {

@@ -7,7 +7,13 @@ import { parseTools } from "../src/introspect.ts";
 import { MAX_JSON_DEPTH } from "../src/limits.ts";
 import { toServerName, toToolName } from "../src/names.ts";
 import { checkResult } from "../src/payloads.ts";
-import { boundResponse, createLineSplitter, isMessage, readFrame, scanJson } from "../src/wire.ts";
+import {
+  boundResponse,
+  createServerSplitter,
+  isMessage,
+  readFrame,
+  scanJson,
+} from "../src/wire.ts";
 
 const NAME = toServerName("fuzzed");
 const ROUNDS = 4_000;
@@ -134,15 +140,15 @@ function* split(bytes: Uint8Array, random: (below: number) => number): Generator
   }
 }
 
-Deno.test("createLineSplitter gives the same lines however they are cut (H6)", () => {
+Deno.test("createServerSplitter gives the same lines however they are cut (H6)", () => {
   const random = createRandom(2);
   const encoder = new TextEncoder();
   for (let round = 0; round < 1_000; round++) {
     const text = Array.from({ length: 3 }, () =>
       mutate(MESSAGES[random(MESSAGES.length)]!, random)).join("\n") + "\n";
     const bytes = encoder.encode(text);
-    const whole = createLineSplitter({ name: NAME })(bytes);
-    const splitter = createLineSplitter({ name: NAME });
+    const whole = createServerSplitter({ name: NAME })(bytes);
+    const splitter = createServerSplitter({ name: NAME });
     const parts = [...split(bytes, random)].flatMap((part) =>
       splitter(part)
     );

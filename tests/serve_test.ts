@@ -11,7 +11,7 @@ import { digestOf } from "../src/hash.ts";
 import { catalogHint, servedTools } from "../src/serve_texts.ts";
 import { createSessionKeys } from "../src/serve_keys.ts";
 import { serveEnvironment } from "../src/serve_session.ts";
-import { createLineReader, StreamTransport } from "../src/serve_stdio.ts";
+import { StreamTransport } from "../src/serve_stdio.ts";
 import { countTokens } from "../src/stats.ts";
 import {
   connectedTo,
@@ -69,15 +69,6 @@ Deno.test("SessionKeys accept only what was given with the same key (C2)", () =>
   }
   assert.equal(createSessionKeys("another").accept(session), undefined);
   assert.equal(createSessionKeys().accept(session), undefined);
-});
-
-Deno.test("createLineReader skips a line over the bound and goes on behind it", () => {
-  const read = createLineReader(8);
-  const bytes = (text: string) => new TextEncoder().encode(text);
-  assert.deepEqual(read(bytes("one\ntw")), ["one"]);
-  assert.deepEqual(read(bytes("o\n123456789")), ["two"]);
-  assert.deepEqual(read(bytes("0".repeat(100))), []);
-  assert.deepEqual(read(bytes("0\n\nthree\n12345678\n")), [undefined, "", "three", "12345678"]);
 });
 
 Deno.test("serveEnvironment adds the usual folders behind the PATH and says how deep it is", () => {

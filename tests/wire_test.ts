@@ -3,7 +3,13 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { AppError } from "../src/errors.ts";
 import { MAX_JSON_DEPTH, MAX_LINE_BYTES } from "../src/limits.ts";
-import { boundResponse, createLineSplitter, readFrame, REFUSED_CODE } from "../src/wire.ts";
+import {
+  boundResponse,
+  createLineSplitter,
+  createServerSplitter,
+  readFrame,
+  REFUSED_CODE,
+} from "../src/wire.ts";
 
 const MIB = 1 << 20;
 
@@ -110,11 +116,11 @@ Deno.test("readFrame takes time in proportion to the text", () => {
   }
 });
 
-Deno.test("createLineSplitter gives whole lines whatever the chunks are", () => {
+Deno.test("createServerSplitter gives whole lines whatever the chunks are", () => {
   const text = "one\n\ntwo ✓\r\nthree";
   const bytes = new TextEncoder().encode(text);
   for (let size = 1; size <= bytes.length; size++) {
-    const split = createLineSplitter({ name: "x" });
+    const split = createServerSplitter({ name: "x" });
     const lines: string[] = [];
     for (let at = 0; at < bytes.length; at += size) {
       // The memory of a chunk is used again, as a runtime may do.
@@ -126,8 +132,8 @@ Deno.test("createLineSplitter gives whole lines whatever the chunks are", () => 
   }
 });
 
-Deno.test("createLineSplitter refuses a line over its bound (H7)", () => {
-  const split = createLineSplitter({ name: "x" }, 10);
+Deno.test("createServerSplitter refuses a line over its bound (H7)", () => {
+  const split = createServerSplitter({ name: "x" }, 10);
   assert.equal(split(new Uint8Array(10)).length, 0);
   assert.throws(() => split(new Uint8Array(1)), (error: AppError) => {
     assert.equal(error.kind, "protocol");
@@ -136,9 +142,19 @@ Deno.test("createLineSplitter refuses a line over its bound (H7)", () => {
   });
 });
 
-Deno.test("createLineSplitter takes time in proportion to a line's chunks", () => {
+Deno.test("createLineSplitter skips a line over its bound and goes on behind it", () => {
+  const split = createLineSplitter(8);
+  const read = (text: string) =>
+    split(new TextEncoder().encode(text)).map((line) => line && new TextDecoder().decode(line));
+  assert.deepEqual(read("one\ntw"), ["one"]);
+  assert.deepEqual(read("o\n123456789"), ["two"]);
+  assert.deepEqual(read("0".repeat(100)), []);
+  assert.deepEqual(read("0\n\nthree\n12345678\n"), [undefined, "", "three", "12345678"]);
+});
+
+Deno.test("createServerSplitter takes time in proportion to a line's chunks", () => {
   const growth = growthOf((size) => {
-    const split = createLineSplitter({ name: "x" });
+    const split = createServerSplitter({ name: "x" });
     for (let at = 0; at < size; at++) split(new Uint8Array(16).fill(65));
     split(new Uint8Array([10]));
   }, [20_000, 160_000]);
