@@ -165,6 +165,9 @@ export async function startDaemon(
   });
 }
 
+/** How much of a result waits for its exit code; a larger one is shown as it comes. */
+const HELD_OUTPUT_BYTES = 1024 * 1024;
+
 async function runOver(link: FrameLink, context: Context): Promise<ExitCode> {
   const { args, env, cwd, isTerminal, columns, signal } = context;
   const canAsk = context.confirm !== undefined;
@@ -174,17 +177,37 @@ async function runOver(link: FrameLink, context: Context): Promise<ExitCode> {
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
   let isOutOpen = true;
+  // A result is shown once it is certain how the command ended: what a daemon that was killed had
+  // sent of it by then would contradict the exit code.
+  let held: Frame[] = [];
+  let heldBytes = 0;
+  const show = () => {
+    for (const frame of held) {
+      if (frame.kind === Kind.error) {
+        context.writeError(textIn(frame));
+        continue;
+      }
+      const isOpen = context.writeOut(frame.bytes);
+      if (!isOpen && isOutOpen) link.send(Kind.outClosed, {});
+      isOutOpen = isOpen;
+    }
+    held = [];
+    heldBytes = 0;
+  };
   try {
     for (;;) {
       const frame = await link.next(MAX_DAEMON_OUTPUT_BYTES);
       if (frame === undefined) throw lost();
-      if (frame.kind === Kind.out) {
-        const isOpen = context.writeOut(frame.bytes);
-        if (!isOpen && isOutOpen) link.send(Kind.outClosed, {});
-        isOutOpen = isOpen;
-      } else if (frame.kind === Kind.error) context.writeError(textIn(frame));
-      else if (frame.kind === Kind.ask) answer(link, context, frame);
-      else if (frame.kind === Kind.exit) {
+      if (frame.kind === Kind.out || frame.kind === Kind.error) {
+        held.push(frame);
+        heldBytes += frame.bytes.length;
+        // Messages before a result are shown as they come.
+        if (held[0]!.kind === Kind.error || heldBytes > HELD_OUTPUT_BYTES) show();
+      } else if (frame.kind === Kind.ask) {
+        show();
+        answer(link, context, frame);
+      } else if (frame.kind === Kind.exit) {
+        show();
         return objectIn<{ code: ExitCode }>(frame).code ?? ExitCode.failure;
       }
     }
