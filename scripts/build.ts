@@ -155,10 +155,10 @@ const TOGETHER: readonly { readonly parts: readonly string[]; readonly lean: rea
     { parts: ["cli"], lean: [] },
     {
       // What commands need that start no server.
-      parts: ["servers", "catalog", "database", "tool_index", "search"],
-      lean: ["executor", "process"],
+      parts: ["command_run", "servers", "search"],
+      lean: ["executor"],
     },
-    { parts: ["call", "execute", "session"], lean: ["complete", "executor", "process"] },
+    { parts: ["call", "execute", "session"], lean: ["complete", "executor"] },
   ];
 
 /**

@@ -44,7 +44,7 @@ const ROWS: readonly (readonly string[])[] = [
     ...words("daemon serve serve_catalog serve_keys serve_protocol serve_results serve_session"),
     ...words("serve_install serve_skills serve_stdio serve_texts serve_tools"),
   ],
-  words("cli command_table commands/*"),
+  words("cli command_run command_table commands/*"),
   words("main"),
 ];
 

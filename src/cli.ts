@@ -1,16 +1,16 @@
 // The command line: global options, the table of commands, and how failures are shown. Knows no
 // command's arguments; a command's module is loaded only when it was named.
 
-import type { ApplicationText, Command } from "@stricli/core";
+import type { Command } from "@stricli/core";
 import { type Context, createContext, daemonFolder, type ProcessView } from "./context.ts";
 import type { RemoteRun } from "./daemon_client.ts";
-import { AppError, changeTexts, ExitCode, prefixError, toAppError } from "./errors.ts";
+import { AppError, changeTexts, ExitCode, toAppError } from "./errors.ts";
 import { COMMANDS, unused, type Use } from "./command_table.ts";
 import type { CommandGroup, Invocation } from "./flags.ts";
 import { configWith, GLOBAL_FLAGS, type Globals, readGlobals, withConfigured } from "./globals.ts";
 import { INTERRUPT_GRACE_MS } from "./limits.ts";
 import { createLog, type Log } from "./log.ts";
-import { nearestHint } from "./names.ts";
+import { unknownError } from "./names.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { createOutput, createStyle, errorLines, type Output } from "./render.ts";
 import { quoteText } from "./text.ts";
@@ -79,10 +79,7 @@ export async function main(view: ProcessView): Promise<ExitCode> {
   };
   globalThis.addEventListener("unhandledrejection", onStray);
   globalThis.addEventListener("error", onStray);
-  const code = await runCli(context, { stray, remote, ...(view.drop && { drop: view.drop }) });
-  const { killAllGroups } = await import("./process.ts");
-  killAllGroups();
-  return code;
+  return await runCli(context, { stray, remote, ...(view.drop && { drop: view.drop }) });
 }
 
 /** What a process adds to a command line. */
@@ -167,7 +164,7 @@ async function dispatch(parts: DispatchParts): Promise<ExitCode> {
   const { command: name, rest } = globals;
   if (name === undefined) return show(output, "help", ROOT_HELP + GLOBAL_HELP);
   if (!Object.hasOwn(COMMANDS, name)) {
-    throw unknown(`Command ${quoteText(name)}`, name, {
+    throw unknownError(`Command ${quoteText(name)}`, name, {
       known: Object.keys(COMMANDS),
       otherwise: "mcp-exec --help lists the commands",
     });
@@ -186,7 +183,7 @@ async function dispatch(parts: DispatchParts): Promise<ExitCode> {
     throw new AppError("usage", `Command "${name}" is not whole`, { hint });
   }
   if (!known.includes(word)) {
-    throw unknown(`Command ${quoteText(`${name} ${word}`)}`, word, {
+    throw unknownError(`Command ${quoteText(`${name} ${word}`)}`, word, {
       known,
       otherwise: `"${name}" is followed by ${known.join(", ")}`,
     });
@@ -211,29 +208,10 @@ async function runCommand(
   },
   { context, globals, output, progress, warm }: DispatchParts,
 ): Promise<ExitCode> {
-  const stricli = await import("@stricli/core");
-  const help = () => helpOf(name, command, stricli.text_en);
-  if (globals.help) return show(output, "help", help() + GLOBAL_HELP);
-
-  // Each failure is kept as it is; what stricli would print about it is dropped.
-  let failure: unknown;
-  const keep = (error: unknown) => {
-    failure ??= error;
-    return "";
-  };
-  const text: ApplicationText = {
-    ...stricli.text_en,
-    exceptionWhileParsingArguments: (error) =>
-      keep(argumentError(error, { stricli, name, command, usage: help().split("\n")[1]!.trim() })),
-    exceptionWhileRunningCommand: keep,
-  };
-  const application = stricli.buildApplication(command, {
-    name: `mcp-exec ${name}`,
-    scanner: { caseStyle: "allow-kebab-for-camel", allowArgumentEscapeSequence: true },
-    localization: { text },
-  });
+  const { helpOf, runParsed } = await import("./command_run.ts");
+  if (globals.help) return show(output, "help", helpOf(name, command) + GLOBAL_HELP);
   const silent = { write: () => {} };
-  const invocation = {
+  await runParsed(name, command, rest, {
     process: { stdout: silent, stderr: silent },
     context,
     output,
@@ -245,9 +223,7 @@ async function runCommand(
     note(lines: readonly string[]) {
       if (!globals.quiet) context.writeError(lines.map((line) => `${line}\n`).join(""));
     },
-  };
-  await stricli.run(application, rest, invocation);
-  if (failure !== undefined) throw failure;
+  });
   return ExitCode.ok;
 }
 
@@ -270,34 +246,6 @@ function groupHelp(name: string, { description, commands }: CommandGroup): strin
   );
   return `USAGE\n  mcp-exec ${name} <command> [arguments] [options]\n\n${description}\n\n` +
     `COMMANDS\n${lines.join("\n")}\n  mcp-exec ${name} <command> --help\n`;
-}
-
-/** A command's usage, description and flags; stricli's own list leaves out what flags take. */
-function helpOf(name: string, command: Command<Invocation>, text: ApplicationText): string {
-  const whole = command.formatHelp({
-    prefix: ["mcp-exec", name],
-    config: {
-      caseStyle: "convert-camel-to-kebab",
-      onlyRequiredInUsageLine: false,
-      useAliasInUsageLine: false,
-    },
-    text,
-    additionalFlags: [],
-    includeArgumentEscapeSequenceFlag: false,
-    includeHidden: false,
-    ansiColor: false,
-  });
-  const { flags = {}, aliases = {} } = command.parameters;
-  const rows = Object.entries(flags).map(([key, flag]) => {
-    const alias = Object.entries(aliases).find(([, target]) => target === key)?.[0];
-    const names = alias === undefined ? flagName(key) : `-${alias}, ${flagName(key)}`;
-    const repeats = "variadic" in flag && flag.variadic ? " (may be repeated)" : "";
-    return [`${names} ${flag.placeholder ?? ""}`.trimEnd(), flag.brief + repeats] as const;
-  });
-  const width = Math.max(...rows.map(([names]) => names.length));
-  const lines = rows.map(([names, brief]) => `  ${names.padEnd(width)}  ${brief}`);
-  const body = whole.split("\nFLAGS\n", 1)[0]!.replace(/ +$/gm, "");
-  return lines.length === 0 ? body : `${body}\nFLAGS\n${lines.join("\n")}\n`;
 }
 
 function show(output: Output, kind: "help" | "version", text: string): ExitCode {
@@ -335,69 +283,4 @@ function hasDaemonFolder(context: Context): boolean {
   } catch (error) {
     return !(error instanceof Deno.errors.NotFound);
   }
-}
-
-interface CommandLine {
-  readonly stricli: typeof import("@stricli/core");
-  readonly name: string;
-  readonly command: Command<Invocation>;
-  readonly usage: string;
-}
-
-/** What is wrong with a command's arguments, as an error that names the argument. */
-function argumentError(error: unknown, line: CommandLine): AppError {
-  const { stricli } = line;
-  const usage = (message: string) =>
-    new AppError("usage", message, { hint: `usage: ${line.usage}` });
-  if (error instanceof stricli.FlagNotFoundError || error instanceof stricli.AliasNotFoundError) {
-    const isAlias = error instanceof stricli.AliasNotFoundError;
-    const flag = `${isAlias ? "-" : "--"}${error.input}`;
-    return unknown(`Flag ${quoteText(flag)} of "mcp-exec ${line.name}"`, flag, {
-      known: isAlias ? [] : [...flagNames(line.command), ...GLOBAL_FLAGS],
-      otherwise: `mcp-exec ${line.name} --help lists the flags`,
-    });
-  }
-  if (error instanceof stricli.ArgumentParseError) {
-    const cause = toAppError(error.exception);
-    // A positional argument's own error says all there is to say.
-    if (!flagNames(line.command).includes(`--${error.externalFlagNameOrPlaceholder}`)) return cause;
-    return prefixError(`Flag "--${error.externalFlagNameOrPlaceholder}" is not usable`, cause);
-  }
-  if (error instanceof stricli.EnumValidationError) {
-    return new AppError(
-      "usage",
-      `Value ${quoteText(error.input)} of --${error.externalFlagName} is not known`,
-      { hint: `it is one of ${error.values.join(", ")}` },
-    );
-  }
-  if (error instanceof stricli.UnsatisfiedFlagError) {
-    return usage(`Flag "--${error.externalFlagName}" needs a value`);
-  }
-  if (error instanceof stricli.UnexpectedFlagError) {
-    return usage(`Flag "--${error.externalFlagName}" is given twice`);
-  }
-  if (error instanceof stricli.UnsatisfiedPositionalError) {
-    return usage(`Argument <${error.placeholder}> of "mcp-exec ${line.name}" is missing`);
-  }
-  if (error instanceof stricli.UnexpectedPositionalError) {
-    // It may be half of a header or variable that was not quoted: its text is not repeated.
-    return usage(`Too many arguments for "mcp-exec ${line.name}"`);
-  }
-  return toAppError(error);
-}
-
-function flagNames(command: Command<Invocation>): string[] {
-  return Object.keys(command.parameters.flags ?? {}).map(flagName);
-}
-
-function flagName(key: string): string {
-  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-}
-
-function unknown(
-  what: string,
-  wanted: string,
-  names: { known: readonly string[]; otherwise: string },
-): AppError {
-  return new AppError("usage", `${what} is not known`, { hint: nearestHint(wanted, names) });
 }

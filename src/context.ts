@@ -140,7 +140,7 @@ export function createContext(view: ProcessView): Context {
         /^y(?:es)?$/i.test(await askTerminal(`${question} [y/N] `, writeError, interrupt.signal)),
       ask: (question) => askTerminal(question, writeError, interrupt.signal),
     }),
-    columns: terminalColumns(),
+    columns: Object.values(isTerminal).includes(true) ? terminalColumns() : DEFAULT_COLUMNS,
     signal: interrupt.signal,
     now: () => Date.now(),
   };

@@ -3,7 +3,7 @@
 
 import { AppError, type ErrorKind } from "./errors.ts";
 import { MAX_TOOL_NAME_BYTES } from "./limits.ts";
-import { byteLength, quoteText } from "./text.ts";
+import { byteLength, isPlain, quoteText } from "./text.ts";
 
 declare const brand: unique symbol;
 
@@ -27,6 +27,10 @@ const DEVICE_NAME = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)/i;
 // A control, format, private or otherwise invisible character, or a lone surrogate: not text.
 // deno-lint-ignore no-control-regex
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f]|\p{DI}|\p{Cf}|\p{Cs}|\p{Co}|\p{Zl}|\p{Zp}/u;
+
+function isUnprintable(text: string): boolean {
+  return isPlain(text) ? /[\t\n]/.test(text) : UNPRINTABLE.test(text);
+}
 
 /** `text` as a server name; throws an error of `kind` that says what is allowed. */
 export function toServerName(text: string, kind: ErrorKind = "usage"): ServerName {
@@ -55,7 +59,7 @@ export function slugServerName(text: string, fallback = "server"): ServerName {
 /** `text` as a tool name; throws an error of `kind` for empty, oversized or unprintable names. */
 export function toToolName(text: string, kind: ErrorKind = "usage"): ToolName {
   const bytes = byteLength(text);
-  if (bytes === 0 || bytes > MAX_TOOL_NAME_BYTES || UNPRINTABLE.test(text)) {
+  if (bytes === 0 || bytes > MAX_TOOL_NAME_BYTES || isUnprintable(text)) {
     throw new AppError(
       kind,
       `Tool name ${quoteText(text)} is not valid: 1 to ${MAX_TOOL_NAME_BYTES} printable bytes`,
@@ -95,7 +99,7 @@ export function toSessionId(text: string): SessionId {
  */
 export function isPathSegment(segment: string): boolean {
   return segment.length > 0 && byteLength(segment) <= 255 &&
-    !/[\\/:*?"<>|]|%[0-9a-f]{2}|^ |[. ]$/i.test(segment) && !UNPRINTABLE.test(segment) &&
+    !/[\\/:*?"<>|]|%[0-9a-f]{2}|^ |[. ]$/i.test(segment) && !isUnprintable(segment) &&
     !DEVICE_NAME.test(segment) && segment.normalize("NFC") === segment;
 }
 
@@ -124,6 +128,15 @@ export function nearestHint(
 ): string {
   const near = nearestNames(wanted, known).map((name) => quoteText(name));
   return near.length > 0 ? `did you mean ${near.join(" or ")}?` : otherwise;
+}
+
+/** The `usage` error for `what`, a word that is none of `known`. */
+export function unknownError(
+  what: string,
+  wanted: string,
+  names: { known: Iterable<string>; otherwise: string },
+): AppError {
+  return new AppError("usage", `${what} is not known`, { hint: nearestHint(wanted, names) });
 }
 
 // Optimal string alignment distance: insert, delete, replace and swap of neighbours cost one.

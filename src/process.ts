@@ -83,6 +83,7 @@ export function childEnvironment(
 }
 
 const live = new Map<number, Deno.ChildProcess>();
+globalThis.addEventListener("unload", () => killAllGroups());
 
 // Hears of each group that starts and ends. When this process ends, however it does, so does its
 // input: groups that are left then have the time to end by themselves, and are ended as `stop` does.
@@ -155,7 +156,7 @@ export function spawnGroup(options: SpawnOptions): ChildGroup {
   };
 }
 
-/** Kills every group that is still alive, at once and without waiting: for the exit path. */
+/** Kills every group that is still alive, at once and without waiting; the end of the process does. */
 export function killAllGroups(): void {
   for (const child of live.values()) signalGroup(child, "SIGKILL");
   live.clear();

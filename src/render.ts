@@ -8,7 +8,7 @@ import { formatBytes, formatCount, MAX_LOG_BYTES } from "./limits.ts";
 import type { LogEntry } from "./sandbox.ts";
 import type { ServerInfo, ToolDefinition } from "./server.ts";
 import type { RunOutcome } from "./session.ts";
-import { cleanLine, cleanText, maskHome } from "./text.ts";
+import { cleanLine, cleanText, isPlain, maskHome } from "./text.ts";
 
 /** Ways to set off a piece of text; each gives its text unchanged where colour is off. */
 export interface Style {
@@ -69,7 +69,8 @@ export function createStyle(color: boolean): Style {
 
 /** JSON text in which characters that a terminal obeys or hides are written as escapes. */
 export function toJson(value: unknown, indent = 0): string {
-  return (JSON.stringify(value, null, indent) ?? "null").replace(
+  const text = JSON.stringify(value, null, indent) ?? "null";
+  return isPlain(text) ? text : text.replace(
     /[\u007f-\u009f]|\p{Cf}|\p{Co}|\p{Zl}|\p{Zp}/gu,
     (char) => {
       const units = Array.from({ length: char.length }, (_, index) => char.charCodeAt(index));

@@ -2,6 +2,7 @@
 
 import { MAX_QUERY_CHARS } from "./limits.ts";
 import type { ServerName, ToolName } from "./names.ts";
+import { isPlain } from "./text.ts";
 
 /** A tool as search sees it. */
 export interface SearchableTool {
@@ -76,18 +77,23 @@ export function rankTools<Tool extends SearchableTool>(
 ): Tool[] {
   const wanted = [...words, ...synonyms];
   const documents = tools.map((tool) => {
-    const counts = new Map<string, number>();
+    const counts = new Map<string, number>(wanted.map((word) => [word, 0]));
+    let length = 0;
     const add = (text: string, weight: number) => {
-      for (const word of wordsOf(text)) counts.set(word, (counts.get(word) ?? 0) + weight);
+      for (const word of wordsOf(text)) {
+        length += weight;
+        const count = counts.get(word);
+        if (count !== undefined) counts.set(word, count + weight);
+      }
     };
     add(`${tool.server} ${tool.tool}`, NAME_WEIGHT);
     add(tool.summary, 1);
-    return { tool, counts, length: [...counts.values()].reduce((sum, count) => sum + count, 0) };
+    return { tool, counts, length };
   });
   const meanLength = documents.reduce((sum, item) => sum + item.length, 0) / (tools.length || 1);
   const size = corpus?.size ?? tools.length;
   const holdersOf = corpus?.holders ??
-    ((word: string) => documents.filter((item) => item.counts.has(word)).length);
+    ((word: string) => documents.filter((item) => item.counts.get(word)! > 0).length);
   const rarity = wanted.map((word, at) => {
     const holders = holdersOf(word);
     const weight = at < words.length ? 1 : SYNONYM_WEIGHT;
@@ -98,10 +104,12 @@ export function rankTools<Tool extends SearchableTool>(
     let score = 0;
     for (const [at, word] of wanted.entries()) {
       // A verb stands in for the one that was asked for, and adds nothing where that one is there.
-      if (at >= words.length && words.some((other) => counts.has(other) && isSame(other, word))) {
+      if (
+        at >= words.length && words.some((other) => counts.get(other)! > 0 && isSame(other, word))
+      ) {
         continue;
       }
-      const count = counts.get(word) ?? 0;
+      const count = counts.get(word)!;
       score += rarity[at]! * count * (SATURATION + 1) / (count + scale);
     }
     return { tool, score };
@@ -122,8 +130,10 @@ function compare(a: SearchableTool, b: SearchableTool): number {
 
 /** Lower-case words of a text; names are split at `_`, `-`, `.` and at changes of case. */
 export function wordsOf(text: string): string[] {
-  const words = text.replace(/([\p{Ll}\d])(\p{Lu})/gu, "$1 $2").toLowerCase()
-    .match(/[\p{L}\p{N}]+/gu) ?? [];
+  const [hump, word] = isPlain(text)
+    ? [/([a-z\d])([A-Z])/g, /[a-z\d]+/g]
+    : [/([\p{Ll}\d])(\p{Lu})/gu, /[\p{L}\p{N}]+/gu];
+  const words = text.replace(hump, "$1 $2").toLowerCase().match(word) ?? [];
   // A plural finds its singular and the other way round.
   return words.map((word) => word.length > 3 && word.endsWith("s") ? word.slice(0, -1) : word);
 }

@@ -16,11 +16,19 @@ const UNSAFE =
  */
 export function cleanText(text: string, maxChars = 10_000): SafeText {
   const kept = startOf(text, maxChars);
-  const safe = kept.replaceAll("\r\n", "\n").replace(
+  const safe = isPlain(kept) ? kept : kept.replaceAll("\r\n", "\n").replace(
     UNSAFE,
     (char) => `\\u{${char.codePointAt(0)!.toString(16)}}`,
   );
   return kept.length < text.length ? `${safe}... (${text.length - kept.length} more)` : safe;
+}
+
+/**
+ * Whether `text` is printable ASCII, tabs and line feeds alone. Most is, and to ask is a tenth of the
+ * work of the first look for characters by their Unicode properties.
+ */
+export function isPlain(text: string): boolean {
+  return /^[\t\n\x20-\x7e]*$/.test(text);
 }
 
 /** `cleanText` on one line: line feeds and runs of white space become one space. */
@@ -137,8 +145,18 @@ export function maskArguments(args: readonly string[]): string[] {
 export function maskHome(text: string, home: string | undefined): string {
   const folder = home?.replace(/[\\/]+$/, "") ?? "";
   if (folder === "") return text;
-  const name = String.raw`[\p{L}\p{N}_.-]`;
-  return text.replace(new RegExp(`(?<!${name})${RegExp.escape(folder)}(?!${name})`, "gu"), "~");
+  const [start = "", ...rest] = text.split(folder);
+  let masked = start;
+  let before = start.at(-1);
+  for (const part of rest) {
+    masked += (isOfName(before) || isOfName(part[0]) ? folder : "~") + part;
+    before = part.at(-1) ?? folder.at(-1);
+  }
+  return masked;
+}
+
+function isOfName(char = ""): boolean {
+  return isPlain(char) ? /[\w.-]/.test(char) : /[\p{L}\p{N}]/u.test(char);
 }
 
 /** `parts` one after the other, `size` bytes in all; a lone part is given as it is. */

@@ -13,11 +13,11 @@ export interface IndexedTool extends SearchableTool {
 }
 
 // Of the form of the rows: others are made anew.
-const ROWS_VERSION = 1;
+const ROWS_VERSION = 2;
 // How many tools are ranked together.
 const RANKED_AT_ONCE = 50;
-// How many hits are looked at before those of other servers are.
-const MAX_HITS = 500;
+// The mark of how many tools there are: to count thousands takes longer than to find one.
+const SIZE = "indexed tools";
 
 /**
  * Brings the rows of `specs` up to date with what `catalog` holds of them; gives those of which it
@@ -29,14 +29,14 @@ export async function fillToolIndex(
   catalog: Catalog,
 ): Promise<ServerSpec[]> {
   const states = new Map(
-    database.all<{ name: string; fingerprint: string; indexed: number | null }>(
-      "select name, fingerprint, indexed from servers",
+    database.all<Place & { indexed: number | null }>(
+      "select name as server, fingerprint, indexed from servers",
     ).map((row) => [keyOf(row), row.indexed]),
   );
   const missing: ServerSpec[] = [];
   const stale: ServerSpec[] = [];
   for (const spec of specs) {
-    const state = states.get(keyOf({ name: spec.name, fingerprint: fingerprintOf(spec) }));
+    const state = states.get(keyOf(placeOf(spec)));
     if (state === undefined) missing.push(spec);
     else if (state !== ROWS_VERSION) stale.push(spec);
   }
@@ -54,12 +54,26 @@ export async function fillToolIndex(
       `not exists (select 1 from servers where servers.name = indexed_tools.server
          and servers.fingerprint = indexed_tools.fingerprint)`,
     );
+    database.run(
+      "insert or replace into marks (name, value) select ?, count(*) from indexed_tools",
+      SIZE,
+    );
   });
   return missing;
 }
 
-function keyOf({ name, fingerprint }: { name: string; fingerprint: string }): string {
-  return `${name}\n${fingerprint}`;
+/** Where rows come from. */
+interface Place {
+  readonly server: string;
+  readonly fingerprint: string;
+}
+
+function placeOf(spec: ServerSpec): Place {
+  return { server: spec.name, fingerprint: fingerprintOf(spec) };
+}
+
+function keyOf({ server, fingerprint }: Place): string {
+  return `${server}\n${fingerprint}`;
 }
 
 type Row = Pick<IndexedTool, "tool" | "functionName" | "signature" | "summary">;
@@ -104,7 +118,7 @@ export function listToolIndex(
   specs: readonly ServerSpec[],
   { offset, limit }: { readonly offset: number; readonly limit: number },
 ): IndexedTool[] {
-  const keys = specs.map((spec) => keyOf({ ...spec, fingerprint: fingerprintOf(spec) }));
+  const keys = specs.map((spec) => keyOf(placeOf(spec)));
   return database.all<IndexedTool>(
     `select server, tool, function as functionName, signature, summary from indexed_tools
      where server || char(10) || fingerprint in (select value from json_each(?))
@@ -131,34 +145,17 @@ export function searchToolIndex(
   const wanted = queryWords(query);
   const words = [...wanted.words, ...wanted.synonyms].map((word) => `"${word}"`);
   if (words.length === 0) return [];
-  // The database's own rank chooses whom to rank: it takes common words of a small index for nothing.
-  const sql = `with hits as materialized (
-      select rowid as id, bm25(tool_words, ${NAME_WEIGHT}.0, 1.0) as score
-      from tool_words where tool_words match ? order by score limit ?
-    )
-    select server, tool, function as functionName, signature, summary
-    from hits join indexed_tools using (id)
-    where server || char(10) || fingerprint in (select value from json_each(?))
-    order by score, tool, server limit ?`;
-  const keys = specs.map((spec) => keyOf({ ...spec, fingerprint: fingerprintOf(spec) }));
   const end = Math.min(offset + limit, MAX_RANKED_TOOLS);
   const needed = Math.ceil(end / RANKED_AT_ONCE) * RANKED_AT_ONCE;
-  const candidatesOf = (hits: number) =>
-    database.all<IndexedTool>(
-      sql,
-      words.join(" OR "),
-      hits,
-      JSON.stringify(keys),
-      needed,
-    ).map((row) => ({ ...row }));
-  const first = candidatesOf(MAX_HITS);
-  // Other servers may have taken the places: then every hit is looked at.
-  const candidates = first.length < needed ? candidatesOf(-1) : first;
-  const count = (sql: string, ...values: string[]) =>
-    database.get<{ count: number }>(`select count(*) as count from ${sql}`, ...values)!.count;
+  const candidates = candidatesOf(database, specs, { query: words.join(" OR "), needed });
   const corpus = {
-    size: count("indexed_tools"),
-    holders: (word: string) => count("tool_words where tool_words match ?", `"${word}"`),
+    size: database.get<{ value: number }>("select value from marks where name = ?", SIZE)?.value ??
+      0,
+    holders: (word: string) =>
+      database.get<{ count: number }>(
+        "select count(*) as count from tool_words where tool_words match ?",
+        `"${word}"`,
+      )!.count,
   };
   // Always the same ones are ranked together, so that no page repeats or skips a tool.
   const from = Math.floor(offset / RANKED_AT_ONCE) * RANKED_AT_ONCE;
@@ -168,4 +165,45 @@ export function searchToolIndex(
     ranked.push(...rankTools(group, wanted, { limit: RANKED_AT_ONCE, corpus }));
   }
   return ranked.slice(offset - from, end - from);
+}
+
+/**
+ * The first `needed` tools of `specs` that hold a word. The database's own rank only chooses whom to
+ * rank: it takes common words of a small index for nothing.
+ */
+function candidatesOf(
+  database: Database,
+  specs: readonly ServerSpec[],
+  { query, needed }: { readonly query: string; readonly needed: number },
+): IndexedTool[] {
+  const places = specs.map(placeOf);
+  // Of equal ranks the older row comes first, however many are asked for.
+  const hits = `hits as materialized (
+      select rowid as id, bm25(tool_words, ${NAME_WEIGHT}.0, 1.0) as score
+      from tool_words where tool_words match ? order by score, id limit ?
+    )`;
+  const rows = "server, fingerprint, tool, function as functionName, signature, summary " +
+    "from hits join indexed_tools using (id)";
+  const most = needed * 2;
+  const best = database.all<IndexedTool & Place>(
+    `with ${hits} select ${rows} order by score, id`,
+    query,
+    most,
+  );
+  const keys = new Set(places.map(keyOf));
+  let found = best.filter((row) => keys.has(keyOf(row)));
+  // Other servers may have taken the places: then every hit is looked at.
+  if (found.length < needed && best.length === most) {
+    found = database.all<IndexedTool & Place>(
+      `with wanted as materialized (
+         select value ->> 'server', value ->> 'fingerprint' from json_each(?)
+       ), ${hits}
+       select ${rows} where (server, fingerprint) in wanted order by score, id limit ?`,
+      JSON.stringify(places),
+      query,
+      -1,
+      needed,
+    );
+  }
+  return found.slice(0, needed).map(({ fingerprint: _, ...tool }) => tool);
 }

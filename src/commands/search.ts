@@ -2,7 +2,9 @@
 // index alone: nothing is connected to and no server is started, but the built-in one looked into.
 
 import { buildCommand } from "@stricli/core";
+import { createCatalog } from "../catalog.ts";
 import { dataFile } from "../context.ts";
+import { openDatabase } from "../database.ts";
 import { AppError } from "../errors.ts";
 import {
   argument,
@@ -22,7 +24,7 @@ import type { ServerInfo, ServerSpec } from "../server.ts";
 import { findServer, type ServerSet } from "../servers.ts";
 import type { Session } from "../session.ts";
 import { cleanLine, quoteText } from "../text.ts";
-import type { IndexedTool } from "../tool_index.ts";
+import { fillToolIndex, type IndexedTool, searchToolIndex } from "../tool_index.ts";
 
 const DETAILS = ["name", "signature", "full"] as const;
 type Detail = (typeof DETAILS)[number];
@@ -162,8 +164,6 @@ async function findTools(
   },
 ): Promise<Found> {
   const { context, log } = invocation;
-  const [{ openDatabase }, { createCatalog }, { fillToolIndex, searchToolIndex }] = await Promise
-    .all([import("../database.ts"), import("../catalog.ts"), import("../tool_index.ts")]);
   const warn = (message: string) => log.warn(message);
   const database = openDatabase(dataFile(context.paths, "mcp-exec.db"), { warn });
   try {
