@@ -2,6 +2,7 @@
 // Makes the bundle that is shipped: split and minified modules, the worker's entry, and the engine
 // with its metering done. Fails when a file would not run elsewhere or the budgets are overspent.
 
+import ts from "typescript";
 import { prepareEngine, readStockEngine } from "../src/asset.ts";
 import { captureImage } from "../src/engine.ts";
 import { encodeImage } from "../src/engine_image.ts";
@@ -80,6 +81,7 @@ export async function build(options: { out?: string } = {}): Promise<{ files: Bu
       cwd: work,
       flags: [...flags, "--outdir", `${work}/dist/src`],
     });
+    await loadDirectly(`${work}/dist`);
     await Deno.writeFile(`${work}/dist/quickjs.wasm`, engine);
     await Deno.writeFile(`${work}/dist/prelude.bin`, image);
     const texts = await readTexts(`${work}/dist`);
@@ -198,6 +200,63 @@ async function layOut(folder: string): Promise<void> {
   await Deno.remove(folder, { recursive: true });
   await Deno.mkdir(`${folder}/src`, { recursive: true });
   for (const [path, text] of renamed) await Deno.writeTextFile(`${folder}/${path}`, text);
+}
+
+// What the bundler makes of a module that shares its file with others: names to hand on, nothing else.
+const FACADE =
+  /^import\{([^}]*)\}from"\.\/([\w-]+\.js)";((?:import"[^"]+";)*)export\{([^}]*)\};\s*$/;
+
+/**
+ * Has the files of `folder` load nothing for nothing, because to read a file is much of a start:
+ * neither one for effects that it has not, nor a facade instead of what stands behind it.
+ */
+async function loadDirectly(folder: string): Promise<void> {
+  const texts = await readTexts(folder);
+  const idle = [...texts].filter(([, text]) => onlyDeclares(text)).map(([path]) => path);
+  const direct = new Map<string, string>();
+  for (const [path, text] of texts) {
+    const plain = text.replace(
+      /\bimport"\.{1,2}\/([^"]+)";/g,
+      (load, file) => idle.includes(file) ? "" : load,
+    );
+    texts.set(path, plain);
+    const [, bound, file, bare, exported] = FACADE.exec(plain) ?? [];
+    if (file === undefined) continue;
+    const behind = loadedBy([file], texts);
+    if (!importsOf(bare!, "first").every((other) => behind.includes(other))) continue;
+    const names = new Map(pairsOf(bound!).map(([name, local]) => [local, name]));
+    const members = pairsOf(exported!).map(([local, name]) => `${name}:e.${names.get(local)}`);
+    direct.set(path, `import("./${file}").then(e=>({${members.join()}}))`);
+  }
+  for (const path of direct.keys()) await Deno.remove(`${folder}/${path}`);
+  for (const [path, text] of texts) {
+    if (direct.has(path)) continue;
+    const changed = text.replace(
+      /\bimport\("\.\/([^"]+)"\)/g,
+      (load, file) => direct.get(file) ?? load,
+    );
+    await Deno.writeTextFile(`${folder}/${path}`, changed);
+  }
+}
+
+/** Whether a module has no effect but what it exports, as far as its statements show. */
+function onlyDeclares(text: string): boolean {
+  const isInert = (value: ts.Expression | undefined): boolean =>
+    value === undefined || ts.isLiteralExpression(value) || ts.isArrowFunction(value) ||
+    ts.isIdentifier(value) || (ts.isPropertyAccessExpression(value) && isInert(value.expression));
+  return ts.createSourceFile("chunk.js", text, ts.ScriptTarget.Latest).statements.every((item) =>
+    ts.isExportDeclaration(item) ||
+    (ts.isVariableStatement(item) &&
+      item.declarationList.declarations.every(({ initializer }) => isInert(initializer)))
+  );
+}
+
+/** `a as b` as a pair, and `a` as the pair of itself. */
+function pairsOf(list: string): (readonly [string, string])[] {
+  return list.split(",").map((item) => {
+    const [first = "", second = first] = item.split(" as ");
+    return [first, second];
+  });
 }
 
 const SPECIFIER = /((?:\bfrom|\bimport)\s*\(?\s*)"(\.{1,2}\/)([^"\n]+)"/g;

@@ -7,7 +7,7 @@ import { AppError, toAppError } from "./errors.ts";
 import { type Digest, digestOfJson } from "./hash.ts";
 import { MAX_CLIENT_FILE_BYTES, MAX_CLIENT_SERVERS, MAX_JSON_DEPTH } from "./limits.ts";
 import { DEMO_SERVER, isServerName, type ServerName, slugServerName } from "./names.ts";
-import { readTextFile } from "./read.ts";
+import { isThere, readTextFile } from "./read.ts";
 import type { JsonObject, ServerSpec } from "./server.ts";
 import { maskHome, quoteText } from "./text.ts";
 import { depthOf } from "./wire.ts";
@@ -47,7 +47,7 @@ export const NOTHING_FOUND: Discovery = { entries: [], warnings: [] };
 /** Reads every file of the table that is there. An entry that starts this program is left out. */
 export async function discoverServers(place: ClientPlace): Promise<Discovery> {
   const files = await Promise.all(
-    clientFiles(place).map(async (file) => {
+    clientFiles(place).filter(({ path }) => isThere(path)).map(async (file) => {
       const shownPath = file.path.startsWith(`${place.cwd}/`) && file.scope === "project"
         ? file.path.slice(place.cwd.length + 1)
         : maskHome(file.path, place.paths.home);
@@ -90,12 +90,11 @@ async function readClientFile(
   return entries as [string, JsonObject][];
 }
 
-// Asked at once: most are not there, and a thread for each question takes longer than all answers.
 function statFile(path: string, shownPath: string): Deno.FileInfo | undefined {
   try {
     return Deno.statSync(path);
   } catch (error) {
-    // A home that is a file, or a folder nobody may look into: nothing there is ours to report.
+    // A link to nothing is nothing.
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return;
     throw new AppError("invalid", `File ${quoteText(shownPath)} cannot be read`);
   }

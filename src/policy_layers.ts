@@ -7,7 +7,7 @@ import { AppError } from "./errors.ts";
 import { MAX_CONFIG_BYTES } from "./limits.ts";
 import { nearestHint } from "./names.ts";
 import { fits, flagPolicy, lockingLayer, parsePolicy, type PolicyLayer } from "./policy.ts";
-import { readTextFile } from "./read.ts";
+import { isThere, readTextFile } from "./read.ts";
 import { isObject } from "./server.ts";
 import { quoteText } from "./text.ts";
 
@@ -79,16 +79,6 @@ async function readLayer(
     warn: (message) => warn(`${shown}: ${message}`),
   });
   return isRequired ? { ...layer, requiresJournal: true } : layer;
-}
-
-// Asked at once: a thread for the question takes longer than the answer.
-function isThere(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    return !(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory);
-  }
 }
 
 /** Throws a `usage` error for a rule of `--allow` or `--deny` that none of `servers` fits. */

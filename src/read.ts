@@ -201,6 +201,22 @@ export async function listNames(path: string, operations: FileOperations): Promi
   return names.sort();
 }
 
+/**
+ * Whether something stands at `path`; true where only reading it can tell. Asked at once: a thread
+ * for the question takes longer than the answer.
+ */
+export function isThere(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    // Without a home a path runs through a device, which Deno lets be asked about only with all
+    // permissions.
+    const { NotCapable, NotADirectory, NotFound } = Deno.errors;
+    return ![NotCapable, NotADirectory, NotFound].some((absent) => error instanceof absent);
+  }
+}
+
 /** What stands at `path`, a link as itself; undefined when nothing does. */
 export async function lstatIfAny(
   path: string,

@@ -22,6 +22,7 @@ import {
 } from "./names.ts";
 import { lockingLayer, type PolicyLayer } from "./policy.ts";
 import { loadPolicy, refuseLocked, refuseUnattended } from "./policy_layers.ts";
+import { isThere } from "./read.ts";
 import type { ServerSpec, StdioSpec } from "./server.ts";
 import { maskHome, quoteText, Secret } from "./text.ts";
 import type { TrustStore } from "./trust.ts";
@@ -252,20 +253,6 @@ export async function readOwnConfig(
   // Only a file that was asked for has to be there.
   if (!isAsked && !isThere(path)) return EMPTY_CONFIG;
   return await readConfig(path, { origin: "user", shownPath, from: context.cwd });
-}
-
-// Asked at once: a thread for the question takes longer than the answer.
-function isThere(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    // Without a home the path runs through a device, which Deno lets be asked about only with all
-    // permissions; anything else is there and reading it says why.
-    const { NotADirectory, NotCapable } = Deno.errors;
-    return !(error instanceof NotADirectory || error instanceof NotCapable);
-  }
 }
 
 function addFlagServers(
