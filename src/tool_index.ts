@@ -143,11 +143,10 @@ export function searchToolIndex(
   },
 ): IndexedTool[] {
   const wanted = queryWords(query);
-  const words = [...wanted.words, ...wanted.synonyms].map((word) => `"${word}"`);
-  if (words.length === 0) return [];
+  if (wanted.words.length === 0) return [];
   const end = Math.min(offset + limit, MAX_RANKED_TOOLS);
   const needed = Math.ceil(end / RANKED_AT_ONCE) * RANKED_AT_ONCE;
-  const candidates = candidatesOf(database, specs, { query: words.join(" OR "), needed });
+  const candidates = candidatesOf(database, specs, { ...wanted, needed });
   const corpus = {
     size: database.get<{ value: number }>("select value from marks where name = ?", SIZE)?.value ??
       0,
@@ -168,42 +167,65 @@ export function searchToolIndex(
 }
 
 /**
- * The first `needed` tools of `specs` that hold a word. The database's own rank only chooses whom to
- * rank: it takes common words of a small index for nothing.
+ * The first `needed` tools of `specs` that hold every word, then those that hold one or a synonym.
+ * The database's own rank only chooses whom to rank: it takes common words of a small index for
+ * nothing.
  */
 function candidatesOf(
   database: Database,
   specs: readonly ServerSpec[],
-  { query, needed }: { readonly query: string; readonly needed: number },
+  { words, synonyms, needed }: ReturnType<typeof queryWords> & { readonly needed: number },
 ): IndexedTool[] {
+  const quoted = [...words, ...synonyms].map((word) => `"${word}"`);
+  const best = hitsOf(database, specs, {
+    query: quoted.slice(0, words.length).join(" AND "),
+    needed,
+  });
+  if (best.length < needed) {
+    const known = new Set(best.map(({ id }) => id));
+    const query = quoted.join(" OR ");
+    best.push(
+      ...hitsOf(database, specs, { query, needed: needed + known.size })
+        .filter(({ id }) => !known.has(id)),
+    );
+  }
+  return best.slice(0, needed).map(({ id: _, fingerprint: __, ...tool }) => tool);
+}
+
+type Hit = IndexedTool & Place & { readonly id: number };
+
+/** The first `needed` tools of `specs` that fit `query`, by the database's rank. */
+function hitsOf(
+  database: Database,
+  specs: readonly ServerSpec[],
+  { query, needed }: { readonly query: string; readonly needed: number },
+): Hit[] {
   const places = specs.map(placeOf);
   // Of equal ranks the older row comes first, however many are asked for.
   const hits = `hits as materialized (
       select rowid as id, bm25(tool_words, ${NAME_WEIGHT}.0, 1.0) as score
       from tool_words where tool_words match ? order by score, id limit ?
     )`;
-  const rows = "server, fingerprint, tool, function as functionName, signature, summary " +
+  const rows = "id, server, fingerprint, tool, function as functionName, signature, summary " +
     "from hits join indexed_tools using (id)";
   const most = needed * 2;
-  const best = database.all<IndexedTool & Place>(
+  const found = database.all<Hit>(
     `with ${hits} select ${rows} order by score, id`,
     query,
     most,
   );
   const keys = new Set(places.map(keyOf));
-  let found = best.filter((row) => keys.has(keyOf(row)));
-  // Other servers may have taken the places: then every hit is looked at.
-  if (found.length < needed && best.length === most) {
-    found = database.all<IndexedTool & Place>(
-      `with wanted as materialized (
-         select value ->> 'server', value ->> 'fingerprint' from json_each(?)
-       ), ${hits}
-       select ${rows} where (server, fingerprint) in wanted order by score, id limit ?`,
-      JSON.stringify(places),
-      query,
-      -1,
-      needed,
-    );
-  }
-  return found.slice(0, needed).map(({ fingerprint: _, ...tool }) => tool);
+  const fitting = found.filter((row) => keys.has(keyOf(row)));
+  if (fitting.length >= needed || found.length < most) return fitting;
+  // Other servers have taken the places: then every hit is looked at.
+  return database.all<Hit>(
+    `with wanted as materialized (
+       select value ->> 'server', value ->> 'fingerprint' from json_each(?)
+     ), ${hits}
+     select ${rows} where (server, fingerprint) in wanted order by score, id limit ?`,
+    JSON.stringify(places),
+    query,
+    -1,
+    needed,
+  );
 }
