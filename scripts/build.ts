@@ -158,9 +158,9 @@ const TOGETHER: readonly { readonly parts: readonly string[]; readonly lean: rea
     {
       // What commands need that start no server.
       parts: ["command_run", "servers", "search"],
-      lean: ["executor"],
+      lean: ["executor", "daemon_client"],
     },
-    { parts: ["call", "execute", "session"], lean: ["complete", "executor"] },
+    { parts: ["call", "execute", "session"], lean: ["complete", "executor", "daemon_client"] },
   ];
 
 /**

@@ -183,14 +183,18 @@ Deno.test("build leaves little to read before the version is shown, and before a
   }
   assert.ok(loadedBy(["main.js"], texts).length <= 2);
   assert.deepEqual(loadedBy(["src/guest.js"], texts), ["src/guest.js"]);
-  // A text that each of them has, and no other module.
-  const entries = [
+  // A text that one module has and no other.
+  const fileWith = (known: string) => [...texts].find(([, text]) => text.includes(known))![0];
+  const [commandLine, execute, parser, client] = [
     "turns MCP servers into code",
     "Runs a program and prints its result",
     "exceptionWhileParsing",
-  ]
-    .map((known) => [...texts].find(([, text]) => text.includes(known))![0]);
-  assert.ok(loadedBy(["main.js", ...entries], texts).length <= 12);
+    "No daemon is used",
+  ].map(fileWith);
+  assert.ok(loadedBy(["main.js", commandLine!, execute!, parser!], texts).length <= 12);
+  // What a daemon does is not loaded beside it.
+  const bytes = loadedBy([client!], texts).reduce((sum, path) => sum + texts.get(path)!.length, 0);
+  assert.ok(bytes < 50_000, `${bytes}`);
 });
 
 Deno.test("checkTexts refuses what would not run elsewhere, and paths of this machine", () => {
