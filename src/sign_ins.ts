@@ -3,7 +3,7 @@
 
 import { ensureFolder, removeFile, withLock, writeFileAtomic } from "./disk.ts";
 import { AppError } from "./errors.ts";
-import { digestOf } from "./hash.ts";
+import { type Digest, digestOf } from "./hash.ts";
 import { MAX_SIGN_IN_BYTES, RENEW_BEFORE_MS } from "./limits.ts";
 import type { SignInState } from "./oauth.ts";
 import { readTextFile } from "./read.ts";
@@ -16,6 +16,8 @@ export interface ServerSignIn {
   token(): Promise<Secret | undefined>;
   /** Another token than `used`, which the server refused; undefined where there is none to get. */
   renewed(used: Secret): Promise<Secret | undefined>;
+  /** Tells the sign-in that is kept now from any other one; undefined without one. */
+  identity(): Promise<Digest | undefined>;
 }
 
 /** The sign-ins of this user. */
@@ -105,6 +107,10 @@ export function createSignIns(
           return isOld ? await renewed(url, token) ?? new Secret(token) : new Secret(token);
         },
         renewed: (used) => renewed(url, used.reveal()),
+        async identity() {
+          const token = accessOf(await read(url));
+          return token === undefined ? undefined : digestOf(token);
+        },
       };
     },
     save: (secret, state) => write(addressOf(secret), state),

@@ -309,6 +309,7 @@ function watched(signIn: ServerSignIn, add: (token: Secret) => void): ServerSign
     return token;
   };
   return {
+    ...signIn,
     token: async () => tell(await signIn.token()),
     renewed: async (used) => tell(await signIn.renewed(used)),
   };

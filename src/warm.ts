@@ -1,8 +1,9 @@
 // What a process that stays keeps for the commands it runs: connections that one of them has ended
 // with and the next may use, and a started sandbox. A connection has one user at a time, and is only
-// given to who would have opened exactly the same one: same command or URL, secrets, variables, folder.
+// given to who would have opened exactly the same one: same command or URL, sign-in, secrets, variables,
+// folder.
 
-import type { Context, Environment } from "./context.ts";
+import type { Context } from "./context.ts";
 import { toAppError } from "./errors.ts";
 import { startExecutor } from "./executor.ts";
 import { type Digest, digestOfJson } from "./hash.ts";
@@ -19,7 +20,7 @@ import { childEnvironment } from "./process.ts";
 import type { CodeExecutor } from "./sandbox.ts";
 import { credentialsOf } from "./secrets.ts";
 import type { ServerSpec } from "./server.ts";
-import { connect, type Connection } from "./transport.ts";
+import { connect, type Connection, type ConnectOptions } from "./transport.ts";
 import { type Clock, MACHINE_CLOCK } from "./waiting.ts";
 
 /** What outlives a command. */
@@ -135,7 +136,7 @@ export function createWarm(
       if (wanted.transport === "embedded" || isClosed) return await connect(wanted, options);
       const spec = wanted.transport === "stdio" ? inFolder(wanted, cwd) : wanted;
       const user: User = { warn: options.warn, listeners: [] };
-      const key = keyOf(spec, options.env);
+      const key = await keyOf(spec, options);
       let kept = await takeKept(key, user);
       if (kept === undefined) {
         const opened: { kept?: Kept } = {};
@@ -217,8 +218,13 @@ function inFolder<Spec extends ServerSpec & { cwd?: string }>(spec: Spec, cwd: s
 }
 
 /** Tells all apart that would not have been opened the same way. */
-function keyOf(spec: ServerSpec, env: Environment): Digest {
+async function keyOf(
+  spec: ServerSpec,
+  { env, signIns }: Pick<ConnectOptions, "env" | "signIns">,
+): Promise<Digest> {
   const parts = [credentialsOf(spec), spec.timeoutMs ?? null];
+  // Whoever has signed in anew since is somebody else to the server.
+  if (spec.transport === "http") parts.push(await signIns?.of(spec.url).identity() ?? null);
   if (spec.transport !== "stdio") return digestOfJson(parts);
   const { cwd, inheritEnv = false } = spec;
   return digestOfJson([...parts, cwd!, inheritEnv, childEnvironment(env, {}, inheritEnv)]);

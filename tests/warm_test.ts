@@ -3,11 +3,12 @@ import { AppError } from "../src/errors.ts";
 import { CHECK_AFTER_MS, IDLE_CONNECTION_MS } from "../src/limits.ts";
 import type { ServerName } from "../src/names.ts";
 import type { JsonObject, StdioSpec } from "../src/server.ts";
+import { createSignIns } from "../src/sign_ins.ts";
 import { Secret } from "../src/text.ts";
 import type { Connection } from "../src/transport.ts";
 import type { Clock } from "../src/waiting.ts";
 import { createWarm, type Warm } from "../src/warm.ts";
-import { ENVIRONMENT, isRunning } from "./servers/start.ts";
+import { ENVIRONMENT, httpSpec, isRunning } from "./servers/start.ts";
 
 const COUNTING = new URL("./servers/counting.ts", import.meta.url).pathname;
 
@@ -218,4 +219,72 @@ Deno.test("Warm ends a connection that nobody used for long, and asks one before
     assert.notEqual(await pidOf(fourth), dead);
     await fourth.close();
   });
+});
+
+/** A server over HTTP that tells who each session was opened by. */
+async function withSessions(
+  work: (server: { readonly url: string; readonly opened: string[] }) => Promise<void>,
+): Promise<void> {
+  const opened: string[] = [];
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    if (request.method !== "POST") return new Response(null, { status: 405 });
+    const { id, method, params } = await request.json();
+    if (id === undefined) return new Response(null, { status: 202 });
+    if (method !== "initialize") {
+      const error = { code: -32601, message: "Method not found" };
+      return Response.json({ jsonrpc: "2.0", id, error });
+    }
+    const by = request.headers.get("authorization")?.replace("Bearer ", "") ?? "nobody";
+    const session = `session-${opened.push(by)}`;
+    const result = {
+      protocolVersion: params.protocolVersion,
+      capabilities: {},
+      serverInfo: { name: "sessions", version: "1" },
+    };
+    return Response.json({ jsonrpc: "2.0", id, result }, {
+      headers: { "mcp-session-id": session },
+    });
+  });
+  try {
+    await work({ url: `http://127.0.0.1:${server.addr.port}/mcp`, opened });
+  } finally {
+    await server.shutdown();
+  }
+}
+
+Deno.test("Warm gives a connection to nobody who has signed in anew, or out, since (C8)", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await withSessions(async ({ url, opened }) => {
+      await withWarm(async ({ warm }) => {
+        const signIns = createSignIns({ folder, now: () => 0 });
+        const spec = httpSpec(url);
+        const use = async () => {
+          const connection = await warm.connectIn("/")(spec, {
+            env: ENVIRONMENT,
+            warn: (message) => assert.fail(`unexpected warning: ${message}`),
+            clientVersion: "0",
+            era: "legacy",
+            signIns,
+          });
+          await connection.close();
+        };
+        const signIn = (token: string) =>
+          signIns.save(spec.url, { redirectUrl: "", tokens: { access_token: token } });
+        await signIn("of-ana");
+        await use();
+        await use();
+        assert.deepEqual(opened, ["of-ana"]);
+        await signIns.remove(spec.url);
+        await use();
+        assert.deepEqual(opened, ["of-ana", "nobody"]);
+        await signIn("of-ben");
+        await use();
+        await use();
+        assert.deepEqual(opened, ["of-ana", "nobody", "of-ben"]);
+      });
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
