@@ -74,17 +74,18 @@ export async function build(options: { out?: string } = {}): Promise<{ files: Bu
       flags: ["--import-map", `${work}/import_map.json`, "--outdir", `${work}/whole`],
     });
     await layOut(`${work}/whole`);
-    const flags = MINIFY;
-    await bundle(["whole/main.js"], { cwd: work, flags: [...flags, "--outdir", `${work}/dist`] });
+    await bundle(["whole/main.js"], { cwd: work, flags: [...MINIFY, "--outdir", `${work}/dist`] });
     // Apart, so that the worker reads one file.
     await bundle(["whole/src/guest.js"], {
       cwd: work,
-      flags: [...flags, "--outdir", `${work}/dist/src`],
+      flags: [...MINIFY, "--outdir", `${work}/dist/src`],
     });
-    await loadDirectly(`${work}/dist`);
+    const texts = loadDirectly(await readTexts(`${work}/dist`));
+    // Throws where one asks for a file that is not there.
+    for (const entry of ENTRIES) reachableFrom(entry, texts);
+    await writeTexts(`${work}/dist`, texts);
     await Deno.writeFile(`${work}/dist/quickjs.wasm`, engine);
     await Deno.writeFile(`${work}/dist/prelude.bin`, image);
-    const texts = await readTexts(`${work}/dist`);
     checkTexts(texts, [work, ...await machinePaths()]);
     const files = await listFiles(`${work}/dist`);
     checkBudgets(files, texts);
@@ -197,57 +198,71 @@ async function layOut(folder: string): Promise<void> {
     }
     for (const file of whole) joined.add(file);
   }
-  await Deno.remove(folder, { recursive: true });
-  await Deno.mkdir(`${folder}/src`, { recursive: true });
-  for (const [path, text] of renamed) await Deno.writeTextFile(`${folder}/${path}`, text);
+  await writeTexts(folder, renamed);
 }
 
 // What the bundler makes of a module that shares its file with others: names to hand on, nothing else.
 const FACADE =
-  /^import\{([^}]*)\}from"\.\/([\w-]+\.js)";((?:import"[^"]+";)*)export\{([^}]*)\};\s*$/;
+  /^import\{([\w$, ]+)\}from"\.\/([\w-]+\.js)";((?:import"[^"]+";)*)export\{([\w$, ]+)\};\s*$/;
 
 /**
- * Has the files of `folder` load nothing for nothing, because to read a file is much of a start:
- * neither one for effects that it has not, nor a facade instead of what stands behind it.
+ * The files of a minified bundle, made to load nothing for nothing, because to read a file is much
+ * of a start: neither one for effects that it has not, nor a facade instead of what stands behind it.
  */
-async function loadDirectly(folder: string): Promise<void> {
-  const texts = await readTexts(folder);
-  const idle = [...texts].filter(([, text]) => onlyDeclares(text)).map(([path]) => path);
+export function loadDirectly(texts: ReadonlyMap<string, string>): Map<string, string> {
+  const idle = new Set([...texts].filter(([, text]) => onlyDeclares(text)).map(([path]) => path));
+  const plain = new Map(
+    [...texts].map(([path, text]) => [
+      path,
+      text.replace(
+        /\bimport"(\.{1,2}\/[^"]+)";/g,
+        (load, specifier) => idle.has(resolved(specifier, path)) ? "" : load,
+      ),
+    ]),
+  );
+  // Only what nobody needs by its own name can go.
+  const needed = new Set(ENTRIES);
+  for (const [path, text] of plain) {
+    for (const file of importsOf(text, "first", path)) needed.add(file);
+  }
   const direct = new Map<string, string>();
-  for (const [path, text] of texts) {
-    const plain = text.replace(
-      /\bimport"\.{1,2}\/([^"]+)";/g,
-      (load, file) => idle.includes(file) ? "" : load,
-    );
-    texts.set(path, plain);
-    const [, bound, file, bare, exported] = FACADE.exec(plain) ?? [];
-    if (file === undefined) continue;
-    const behind = loadedBy([file], texts);
+  for (const [path, text] of plain) {
+    const [, bound, file, bare, exported] = FACADE.exec(text) ?? [];
+    if (file === undefined || needed.has(path)) continue;
+    const behind = loadedBy([file], plain);
     if (!importsOf(bare!, "first").every((other) => behind.includes(other))) continue;
     const names = new Map(pairsOf(bound!).map(([name, local]) => [local, name]));
-    const members = pairsOf(exported!).map(([local, name]) => `${name}:e.${names.get(local)}`);
+    // Read when they are asked for: what a module exports may change while it runs.
+    const members = pairsOf(exported!).map(([local, name]) =>
+      `get ${name}(){return e.${names.get(local)}}`
+    );
     direct.set(path, `import("./${file}").then(e=>({${members.join()}}))`);
   }
-  for (const path of direct.keys()) await Deno.remove(`${folder}/${path}`);
-  for (const [path, text] of texts) {
+  const changed = new Map<string, string>();
+  for (const [path, text] of plain) {
     if (direct.has(path)) continue;
-    const changed = text.replace(
-      /\bimport\("\.\/([^"]+)"\)/g,
-      (load, file) => direct.get(file) ?? load,
+    changed.set(
+      path,
+      text.replace(/\bimport\("\.\/([^"]+)"\)/g, (load, file) => direct.get(file) ?? load),
     );
-    await Deno.writeTextFile(`${folder}/${path}`, changed);
   }
+  return changed;
 }
 
-/** Whether a module has no effect but what it exports, as far as its statements show. */
+/** Whether a module only gives names to literals, to functions, and to what `Object` has. */
 function onlyDeclares(text: string): boolean {
-  const isInert = (value: ts.Expression | undefined): boolean =>
+  const source = ts.createSourceFile("chunk.js", text, ts.ScriptTarget.Latest);
+  const isInert = (value: ts.Expression | undefined) =>
     value === undefined || ts.isLiteralExpression(value) || ts.isArrowFunction(value) ||
-    ts.isIdentifier(value) || (ts.isPropertyAccessExpression(value) && isInert(value.expression));
-  return ts.createSourceFile("chunk.js", text, ts.ScriptTarget.Latest).statements.every((item) =>
-    ts.isExportDeclaration(item) ||
+    // To read anything else may run code, or fail.
+    /^Object(?:\.\w+)*$/.test(value.getText(source));
+  return source.statements.every((item) =>
+    (ts.isExportDeclaration(item) && item.moduleSpecifier === undefined) ||
+    ts.isFunctionDeclaration(item) ||
     (ts.isVariableStatement(item) &&
-      item.declarationList.declarations.every(({ initializer }) => isInert(initializer)))
+      item.declarationList.declarations.every(({ name, initializer }) =>
+        ts.isIdentifier(name) && isInert(initializer)
+      ))
   );
 }
 
@@ -326,6 +341,13 @@ async function readTexts(folder: string): Promise<Map<string, string>> {
   );
 }
 
+/** Has the folder hold these files alone. */
+async function writeTexts(folder: string, texts: ReadonlyMap<string, string>): Promise<void> {
+  await Deno.remove(folder, { recursive: true });
+  await Deno.mkdir(`${folder}/src`, { recursive: true });
+  for (const [path, text] of texts) await Deno.writeTextFile(`${folder}/${path}`, text);
+}
+
 /** Folders whose paths must not get out: they would name this machine's person or not be found. */
 async function machinePaths(): Promise<string[]> {
   const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
@@ -354,7 +376,8 @@ export function loadedBy(entries: readonly string[], texts: ReadonlyMap<string, 
   return closure(entries, (path) => importsOf(textOf(path, texts), "first", path));
 }
 
-function reachableFrom(entry: string, texts: ReadonlyMap<string, string>): string[] {
+/** The file `entry` and those that it imports at once or later, by path. */
+export function reachableFrom(entry: string, texts: ReadonlyMap<string, string>): string[] {
   return closure([entry], (path) => {
     const text = textOf(path, texts);
     return [...importsOf(text, "first", path), ...importsOf(text, "later", path)];
@@ -379,9 +402,11 @@ function importsOf(text: string, when: "first" | "later", path = "main.js"): str
   const pattern = when === "first"
     ? /(?:\bfrom|\bimport)\s*"(\.{1,2}\/[\w./-]+\.js)"/g
     : /\bimport\("(\.{1,2}\/[\w./-]+\.js)"\)/g;
-  return [...text.matchAll(pattern)].map(([, specifier]) =>
-    new URL(specifier!, `file:///${path}`).pathname.slice(1)
-  );
+  return [...text.matchAll(pattern)].map(([, specifier]) => resolved(specifier!, path));
+}
+
+function resolved(specifier: string, path: string): string {
+  return new URL(specifier, `file:///${path}`).pathname.slice(1);
 }
 
 function checkBudgets(files: readonly BuiltFile[], texts: ReadonlyMap<string, string>): void {

@@ -1,7 +1,15 @@
 // The bundle as people get it: built once, run in an empty folder with an empty cache.
 
 import assert from "node:assert/strict";
-import { build, BUNDLE_FLAGS, checkTexts, loadedBy, PERMISSION_FLAGS } from "../scripts/build.ts";
+import {
+  build,
+  BUNDLE_FLAGS,
+  checkTexts,
+  loadDirectly,
+  loadedBy,
+  PERMISSION_FLAGS,
+  reachableFrom,
+} from "../scripts/build.ts";
 import { VERSION } from "../src/version.ts";
 import { ROOT } from "./specs/run.ts";
 
@@ -47,7 +55,7 @@ async function run(args: readonly string[], options: Parameters<typeof start>[1]
 const commands: readonly (readonly [args: readonly string[], stdout: RegExp])[] = [
   [["--version"], new RegExp(`^${VERSION.replaceAll(".", "\\.")}\n$`)],
   [["--help"], /COMMANDS\n {2}introspect/],
-  [["demo"], /./],
+  [["demo"], /\n {2}saved +\d\d\.\d %\n$/],
   [["introspect", "demo"], /createIssue\(params: /],
   [["introspect", ...server], /addNumbers\(params: /],
   [["call", "add_numbers", "a:=2", "b:=3", ...server], /5/],
@@ -64,7 +72,7 @@ const commands: readonly (readonly [args: readonly string[], stdout: RegExp])[] 
     /^listUsers\n$/,
   ],
   [["search", "issue"], /create_issue/],
-  [["skill", "list"], /^/],
+  [["skill", "list"], /^$/],
   [["stats"], /^runs +\d/],
   [["config", "show"], /limits\.timeout/],
   [["server", "list"], /demo/],
@@ -176,11 +184,16 @@ for (const name of ["quickjs.wasm", "prelude.bin"]) {
   });
 }
 
-Deno.test("build leaves little to read before the version is shown, and before a program runs", async () => {
+async function readTexts(): Promise<Map<string, string>> {
   const texts = new Map<string, string>();
   for (const { path } of files) {
     if (path.endsWith(".js")) texts.set(path, await Deno.readTextFile(`${dist}/${path}`));
   }
+  return texts;
+}
+
+Deno.test("build leaves little to read before the version is shown, and before a program runs", async () => {
+  const texts = await readTexts();
   assert.ok(loadedBy(["main.js"], texts).length <= 2);
   assert.deepEqual(loadedBy(["src/guest.js"], texts), ["src/guest.js"]);
   // A text that one module has and no other.
@@ -195,6 +208,99 @@ Deno.test("build leaves little to read before the version is shown, and before a
   // What a daemon does is not loaded beside it.
   const bytes = loadedBy([client!], texts).reduce((sum, path) => sum + texts.get(path)!.length, 0);
   assert.ok(bytes < 50_000, `${bytes}`);
+});
+
+Deno.test("build leaves no file that nothing loads, and takes from files only what they export", async () => {
+  const texts = await readTexts();
+  const loaded = ["main.js", "src/guest.js"].flatMap((entry) => reachableFrom(entry, texts));
+  assert.deepEqual([...new Set(loaded)].sort(), [...texts.keys()].sort());
+  const exportsOf = (file: string) =>
+    [...texts.get(file)!.matchAll(/\bexport\{([^}]*)\}/g)].flatMap(([, list]) =>
+      list!.split(",").map((item) => item.split(" as ").at(-1)!)
+    );
+  const direct = [...texts.values()].flatMap((text) => [
+    ...text.matchAll(/\bimport\("\.\/([^"]+)"\)\.then\(e=>\(\{((?:get [^}]*\},?)+)\}\)\)/g),
+  ]);
+  assert.ok(direct.length > 20, `${direct.length}`);
+  for (const [, file, members] of direct) {
+    const taken = [...members!.matchAll(/return e\.([\w$]+)/g)].map(([, name]) => name!);
+    const known = exportsOf(file!);
+    assert.deepEqual(taken.filter((name) => !known.includes(name)), [], file);
+  }
+});
+
+/** A bundle with everything in it that can go wrong when modules are loaded by another way. */
+const CHUNKS: Readonly<Record<string, string>> = {
+  "main.js":
+    `import{a as l}from"./log.js";import"./idle.js";import"./busy.js";import"./again.js";` +
+    `let n=await import("./facade.js"),d=await import("./default.js"),s=await import("./both.js"),` +
+    `h=await import("./hasty.js");n.raise();l.push(n.count,n["default"](),d.default,` +
+    `Object.keys(s).sort().join(),Object.keys(n).sort().join(),h.k,(await import("./kept.js")).k);` +
+    `export{l as said};`,
+  "log.js": `var l=[];export{l as a};`,
+  "shared.js": `import{a as l}from"./log.js";l.push("shared");var n=0,f=()=>{n++},g=()=>"g"+n;` +
+    `export{n as a,f as b,g as c};`,
+  // Its exports change, are called "default" and go by other names than their own.
+  "facade.js": `import{a as t,b as e,c as r}from"./shared.js";import"./log.js";` +
+    `export{t as count,r as default,e as raise};\n`,
+  "default.js": `import{a as t}from"./shared.js";export{t as default};`,
+  "both.js": `import{b as e,c}from"./shared.js";import"./idle.js";export{e as one,c};`,
+  // What stands behind does not load all that it loads.
+  "hasty.js": `import{a as k}from"./kept.js";import"./late.js";export{k};`,
+  "late.js": `import{a as l}from"./log.js";l.push("late");`,
+  // A facade that is needed by its own name, too.
+  "kept.js": `import{c as a}from"./values.js";export{a,a as k};`,
+  "values.js": `var c="kept";export{c};`,
+  "idle.js":
+    `var a="x",b=1,c=()=>{},d=Object.prototype.hasOwnProperty,e;function f(){}export{a,b};`,
+  "busy.js": `import{a as l}from"./log.js";l.push("busy");`,
+  "again.js": `export{t}from"./effect.js";`,
+  "effect.js": `import{a as l}from"./log.js";l.push("effect");var t=1;export{t};`,
+};
+
+Deno.test("loadDirectly has modules do and give what they did, from fewer files", async () => {
+  const before = new Map(Object.entries(CHUNKS));
+  const after = loadDirectly(before);
+  const said: unknown[] = [];
+  for (const texts of [before, after]) {
+    const folder = await Deno.makeTempDir({ dir: base });
+    for (const [path, text] of texts) await Deno.writeTextFile(`${folder}/${path}`, text);
+    said.push((await import(new URL(`file://${folder}/main.js`).href)).said);
+  }
+  const wanted = ["busy", "effect", "shared", "late", 1, "g1", 1, "c,one", "count,default,raise"];
+  assert.deepEqual(said, [[...wanted, "kept", "kept"], [...wanted, "kept", "kept"]]);
+  const gone = [...before.keys()].filter((path) => !after.has(path));
+  assert.deepEqual(gone, ["facade.js", "default.js", "both.js"]);
+  assert.ok(!reachableFrom("main.js", after).includes("idle.js"), "for effects that it has not");
+});
+
+Deno.test("loadDirectly keeps what is loaded for its effects", () => {
+  for (
+    const text of [
+      ...[
+        "f();",
+        "var a=f();",
+        "var a=new f;",
+        "var a=b.c;",
+        "var{a=f()}=Object;",
+        "var a=`${b}`;",
+      ],
+      ...[
+        "class a{static b=c()}",
+        'import"./c.js";',
+        'export*from"./c.js";',
+        "export default f();",
+      ],
+    ]
+  ) {
+    const texts = new Map([["main.js", 'import"./b.js";a()'], ["b.js", text], ["c.js", "f()"]]);
+    assert.deepEqual(loadDirectly(texts), texts, text);
+  }
+});
+
+Deno.test("reachableFrom names a file that is asked for and not there", () => {
+  const texts = new Map([["main.js", 'import("./a.js")'], ["a.js", 'import"./b.js";']]);
+  assert.throws(() => reachableFrom("main.js", texts), /^Error: "b\.js" is not in the bundle$/);
 });
 
 Deno.test("checkTexts refuses what would not run elsewhere, and paths of this machine", () => {
