@@ -18,6 +18,7 @@ import type { ServerSpec, StdioSpec, ToolDefinition } from "../src/server.ts";
 import { StdioTransport } from "../src/stdio.ts";
 import { createSchemaChecker } from "../src/validate.ts";
 import { startWeb } from "../tests/servers/web.ts";
+import { median } from "./median.ts";
 
 const ROUNDS = 61;
 const CALLS = 60;
@@ -46,10 +47,6 @@ const rules = [
 const user = parsePolicy({ rules }, { name: "user", file: "config.json", warn });
 const policy = [user, flagPolicy({ allow: ["honest"], deny: ["*/remove_*"] })!];
 const params = { a: 2, b: 3 };
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
 
 /** Microseconds a call takes in each round of `calls` calls, by name; the rounds are interleaved. */
 async function measureRounds(

@@ -3,6 +3,7 @@
 // sandbox, against one such call, and how many processes ten calls start. `deno task bench calls`.
 
 import { RUN_FLAGS } from "../scripts/test.ts";
+import { median } from "./median.ts";
 
 const ROUNDS = 7;
 const root = new URL("../", import.meta.url);
@@ -30,10 +31,6 @@ async function run(calls: number): Promise<Report> {
     stderr: "null",
   }).output();
   return JSON.parse(new TextDecoder().decode(output.stdout));
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
 const one: number[] = [];

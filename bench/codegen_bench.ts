@@ -8,6 +8,7 @@ import { generateTypescript } from "../src/codegen.ts";
 import type { ServerName, ToolName } from "../src/names.ts";
 import type { ServerInfo } from "../src/server.ts";
 import { RUN_FLAGS } from "../scripts/test.ts";
+import { median } from "./median.ts";
 
 const SIZES = [10, 50, 1_000, 10_000];
 const FRESH_ROUNDS = 11;
@@ -94,10 +95,6 @@ if (Deno.args[0] === "first") {
   await generate(info);
   console.log(performance.now() - start);
   Deno.exit(0);
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
 /** The median of repeated calls, as many as fit into about a second, in milliseconds. */

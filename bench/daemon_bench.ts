@@ -4,6 +4,7 @@
 // of interleaved rounds. `deno task bench daemon`.
 
 import { build, BUNDLE_FLAGS, PERMISSION_FLAGS } from "../scripts/build.ts";
+import { median } from "./median.ts";
 
 const ROUNDS = 5;
 const SERVER = "npx -y @modelcontextprotocol/server-everything";
@@ -53,8 +54,6 @@ for (let round = 0; round <= ROUNDS; round++) {
 }
 await Deno.remove(folder, { recursive: true });
 
-const median = (values: readonly number[]) =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 const [cold, first, second] = [times.cold, times.first, times.second].map(median) as [
   number,
   number,

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 // Tokens that an agent reads before its first call: every definition of a server, as clients load
 // them, against its SKILL.md and the signatures of three tools. By recorded server, and for a person
-// who has them all. The recordings are read from ../shared/corpus or the folder given as argument.
+// who has them all. The recordings are read from ../shared/corpus.
 //   deno task bench disclosure
 
 import { disclosureOf, overallDisclosure } from "../tests/disclosure.ts";

@@ -10,6 +10,7 @@ import { openDatabase } from "../src/database.ts";
 import { digestOfJson } from "../src/hash.ts";
 import type { ServerName, ToolName } from "../src/names.ts";
 import type { StdioSpec, ToolDefinition } from "../src/server.ts";
+import { median } from "./median.ts";
 
 const ROUNDS = 21;
 const SERVERS = 50;
@@ -116,7 +117,6 @@ try {
       if (round >= 0) times.get(title)!.push(ms);
     }
   }
-  const median = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
   const bare = median(times.get("empty Deno script")!);
   const help = median(times.get("--help")!);
   for (const [title, values] of times) {

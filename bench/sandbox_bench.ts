@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 // What a run in the sandbox costs, as ratios against plain quickjs-emscripten, quickjs-wasi,
-// @sebastianwessel/quickjs and V8 in the same process. `deno task bench sandbox`; `--heavy` runs the
-// 200 heavy programs as well. Neighbours are fetched for this bench only and stand in no lock file.
+// @sebastianwessel/quickjs and V8 in the same process. Neighbours are fetched for this bench only and
+// stand in no lock file. `deno task bench sandbox`
 
 import { prepareEngine, readStockEngine } from "../src/asset.ts";
 import { createEngineMaker, type EngineHost } from "../src/engine.ts";
@@ -9,8 +9,10 @@ import { DEFAULT_RUN_LIMITS, GUEST_STACK_BYTES } from "../src/limits.ts";
 import { loadGlue } from "../src/loader.ts";
 import { BUILT_INS, ENTRY_MODULE, PRELUDE, PRELUDE_NAME, ToGuest, ToHost } from "../src/prelude.ts";
 import { createExecutor } from "../src/sandbox.ts";
+import { median, quantile } from "./median.ts";
 
 const ROUNDS = 40;
+const HEAVY_RUNS = 20;
 
 // About 2 KB: what an agent writes to sum up some records.
 const SCRIPT = `
@@ -43,10 +45,7 @@ interface Figure {
 }
 
 function figure(values: readonly number[]): Figure {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (part: number) =>
-    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]!;
-  return { median: at(0.5), p95: at(0.95) };
+  return { median: median(values), p95: quantile(values, 0.95) };
 }
 
 /** Times `work` in turns with nothing else; the first turns do not count. */
@@ -116,11 +115,10 @@ async function runEngine(code: string): Promise<string | undefined> {
 
 // First, while nothing of the neighbours stands in memory.
 console.log("memory of heavy runs (200 MB each)");
-const rounds = Deno.args.includes("--heavy") ? 200 : 20;
 const nobody = { call: () => Promise.resolve("1") };
 const heavy = createExecutor({ concurrency: 2 });
 let peak = 0;
-for (let round = 0; round < rounds; round++) {
+for (let round = 0; round < HEAVY_RUNS; round++) {
   await heavy.execute({
     source:
       "const kept = []; for (let i = 0; i < 10; i++) kept.push(new Uint8Array(20 << 20).fill(1)); return kept.length",
@@ -139,7 +137,7 @@ await heavy.execute({
 }, nobody);
 const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
 console.log(
-  `  ${rounds} runs: at most ${mib(peak)}, afterwards ${mib(Deno.memoryUsage().rss)} (aim 200)`,
+  `  ${HEAVY_RUNS} runs: at most ${mib(peak)}, afterwards ${mib(Deno.memoryUsage().rss)} (aim 200)`,
 );
 await heavy.close();
 

@@ -3,9 +3,10 @@
 // state and its own answers, then 200 clients of both revisions for a minute; errors, latencies by
 // kind of request against a ping, and memory over time. On Linux. Run with:
 //   deno task bench serve_load
-//   deno run -A --unstable-worker-options bench/serve_load_bench.ts SECONDS CLIENTS RUNS
+//   deno run -A bench/serve_load_bench.ts SECONDS CLIENTS RUNS
 
 import { RUN_FLAGS } from "../scripts/test.ts";
+import { median, quantile } from "./median.ts";
 
 const [seconds = 60, clients = 200, runs = 10_000] = Deno.args.map(Number);
 const SESSIONS = 50;
@@ -102,9 +103,6 @@ async function memory(): Promise<number> {
   return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024;
 }
 
-const quantile = (values: readonly number[], share: number) =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length * share)] ?? NaN;
-
 async function interleave(): Promise<void> {
   const code = `export default async ({ mark, before }) => {
     const said = await callTool("honest", "echo", { text: mark });
@@ -197,7 +195,7 @@ async function load(): Promise<void> {
   );
   console.log(`memory by tenths of the time: ${tenths.join(" ")} MiB`);
   const part = (from: number, to: number) =>
-    quantile(sizes.slice(sizes.length * from, sizes.length * to), 0.5);
+    median(sizes.slice(sizes.length * from, sizes.length * to));
   const [warm, last] = [part(0.5, 0.75), part(0.75, 1)];
   console.log(
     `memory: ${warm.toFixed(0)} MiB in the third quarter, ${last.toFixed(0)} in the last, ` +

@@ -15,6 +15,7 @@ import { skillServer } from "../src/skill_metadata.ts";
 import { createSkillRoots } from "../src/skill_roots.ts";
 import { completeSkill, createSkillStore, type SkillDraft } from "../src/skills.ts";
 import { estimateTokens } from "../src/stats.ts";
+import { median } from "./median.ts";
 
 const ROUNDS = 61;
 const LIST_ROUNDS = 15;
@@ -28,10 +29,6 @@ const store = createSkillStore({
   roots: () => Promise.resolve(roots),
   now: Date.now,
 });
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();

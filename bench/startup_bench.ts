@@ -5,6 +5,7 @@
 // variables such as NODE_EXTRA_CA_CERTS cost it more than its start. `deno task bench startup`.
 
 import { build, BUNDLE_FLAGS, PERMISSION_FLAGS } from "../scripts/build.ts";
+import { median } from "./median.ts";
 
 const ROUNDS = 31;
 const NEIGHBOUR = "mcporter";
@@ -62,10 +63,6 @@ function run(words: readonly string[], variables: Record<string, string> = env) 
     stdout: "null",
     stderr: "null",
   }).output();
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
 const times = new Map([...commands.keys()].map((name) => [name, [] as number[]]));

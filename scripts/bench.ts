@@ -5,15 +5,16 @@
 import { RUN_FLAGS } from "./test.ts";
 
 const folder = new URL("../bench/", import.meta.url);
-const names: string[] = [];
+const known: string[] = [];
 for await (const entry of Deno.readDir(folder)) {
-  const name = /^(.+)_bench\.ts$/.exec(entry.name)?.[1];
-  if (name !== undefined && (Deno.args.length === 0 || Deno.args.includes(name))) names.push(name);
+  known.push(.../^(.+)_bench\.ts$/.exec(entry.name)?.slice(1) ?? []);
 }
-if (names.length === 0) {
-  console.error(`No bench named ${Deno.args.map((name) => JSON.stringify(name)).join(", ")}`);
+const unknown = Deno.args.filter((name) => !known.includes(name));
+if (unknown.length > 0) {
+  console.error(`No bench named ${unknown.map((name) => JSON.stringify(name)).join(", ")}`);
   Deno.exit(2);
 }
+const names = known.filter((name) => Deno.args.length === 0 || Deno.args.includes(name));
 // No bench finds what the user keeps, nor leaves runs in the user's journal.
 const home = await Deno.makeTempDir({ prefix: "mcp-exec-bench-" });
 let failed = 0;
