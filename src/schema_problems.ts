@@ -5,6 +5,7 @@ import type { ErrorObject } from "ajv";
 import { nearestNames } from "./names.ts";
 import { toTypeModel } from "./schema.ts";
 import type { PlainSchema } from "./schema_plain.ts";
+import { pointerParts } from "./schema_reference.ts";
 import type { JsonObject } from "./server.ts";
 import { cleanLine, quoteText } from "./text.ts";
 import { printType } from "./type_text.ts";
@@ -20,6 +21,10 @@ export interface ProblemContext {
 }
 
 const MAX_PROBLEMS = 5;
+// Problems that are put into words, to see which are the same, and names that one may be a slip of:
+// there may be thousands of both.
+const MAX_DESCRIBED = 20;
+const MAX_NEAR = 1_000;
 const MAX_TYPE_CHARS = 200;
 
 /** At least one line for what `errors` say of the value, each safe to show; at most five. */
@@ -28,36 +33,42 @@ export function describeProblems(
   context: ProblemContext,
 ): readonly string[] {
   const main = mainErrors(errors);
+  const missing = main.filter(({ keyword }) => keyword === "required");
   const explained = new Set<string>();
-  const lines = main.filter(({ keyword }) => keyword === "required").map((error) =>
+  const lines = missing.slice(0, MAX_DESCRIBED).map((error) =>
     describeMissing(error, { ...context, explained })
   );
-  for (const error of main) {
-    if (error.keyword === "required") continue;
+  const others = main.filter((error) => {
     const extra = extraName(error);
-    if (extra !== undefined && explained.has(`${error.instancePath}/${extra}`)) continue;
-    lines.push(describe(error, context));
-  }
+    return error.keyword !== "required" &&
+      (extra === undefined || !explained.has(`${error.instancePath}/${extra}`));
+  });
+  const room = MAX_DESCRIBED - lines.length;
+  lines.push(...others.slice(0, room).map((error) => describe(error, context)));
   const unique = [...new Set(lines)];
-  const more = unique.length - MAX_PROBLEMS;
+  const more = missing.length + others.length - lines.length + unique.length - MAX_PROBLEMS;
   return more > 0 ? [...unique.slice(0, MAX_PROBLEMS), `and ${more} more`] : unique;
 }
 
 // A choice says all that its alternatives say; a condition says nothing.
 function mainErrors(errors: readonly ErrorObject[]): ErrorObject[] {
-  let kept: ErrorObject[] = [];
-  for (const error of errors) {
-    const { instancePath, keyword, propertyName } = error;
-    if (propertyName !== undefined) continue;
-    if (keyword === "anyOf" || keyword === "oneOf") {
-      kept = kept.filter((other) =>
-        other.instancePath !== instancePath && !other.instancePath.startsWith(`${instancePath}/`)
-      );
-    }
-    kept.push(error);
+  const choices = new Map<string, number>();
+  for (const [at, { instancePath, keyword, propertyName }] of errors.entries()) {
+    const isChoice = keyword === "anyOf" || keyword === "oneOf";
+    if (isChoice && propertyName === undefined) choices.set(instancePath, at);
   }
+  const kept = errors.filter(({ instancePath, propertyName }, at) =>
+    propertyName === undefined &&
+    !pathsTo(instancePath).some((path) => (choices.get(path) ?? -1) > at)
+  );
   const telling = kept.filter(({ keyword }) => keyword !== "if");
   return telling.length > 0 ? telling : kept;
+}
+
+/** A pointer and those to whatever holds what it points to. */
+function pathsTo(pointer: string): string[] {
+  const parts = pointer.split("/");
+  return parts.map((_, at) => parts.slice(0, at + 1).join("/"));
 }
 
 function extraName({ keyword, params }: ErrorObject): string | undefined {
@@ -75,16 +86,16 @@ function describeMissing(
   const properties = propertiesOf(parentSchema);
   const schema = Object.hasOwn(properties, name) ? properties[name] : undefined;
   const type = schema === undefined ? "" : ` (${typeText(schema, context)})`;
-  const unknown = Object.keys(at(context.value, partsOf(instancePath)) ?? {})
-    .filter((key) => !Object.hasOwn(properties, key));
+  const unknown = Object.keys(at(context.value, pointerParts(instancePath)) ?? {})
+    .filter((key) => !Object.hasOwn(properties, key)).slice(0, MAX_NEAR);
   const [near] = nearestNames(name, unknown);
   if (near !== undefined) context.explained.add(`${instancePath}/${near}`);
-  return `${nameOf([...partsOf(instancePath), name], context)}${type} is missing` +
+  return `${nameOf([...pointerParts(instancePath), name], context)}${type} is missing` +
     (near === undefined ? "" : `, ${quoteText(near)} is not known`);
 }
 
 function describe(error: ErrorObject, context: ProblemContext): string {
-  const parts = partsOf(error.instancePath);
+  const parts = pointerParts(error.instancePath);
   const extra = extraName(error);
   if (extra !== undefined) {
     const known = Object.keys(propertiesOf(error.parentSchema));
@@ -97,7 +108,7 @@ function describe(error: ErrorObject, context: ProblemContext): string {
 
 function complaint(error: ErrorObject, context: ProblemContext): string {
   const { keyword, params, parentSchema } = error;
-  const value = at(context.value, partsOf(error.instancePath));
+  const value = at(context.value, pointerParts(error.instancePath));
   const size = `got ${sizeOf(value)}`;
   const wanted = (schema: JsonObject, isAnother = false) => {
     const type = typeText(schema, context);
@@ -189,12 +200,6 @@ function kindOf(value: unknown, article: "a" | "another"): string {
 function sizeOf(value: unknown): number {
   if (typeof value === "string") return [...value].length;
   return Object.keys(value ?? {}).length;
-}
-
-function partsOf(pointer: string): string[] {
-  return pointer.split("/").slice(1).map((part) =>
-    part.replaceAll("~1", "/").replaceAll("~0", "~")
-  );
 }
 
 function at(value: unknown, parts: readonly string[]): unknown {

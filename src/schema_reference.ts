@@ -35,6 +35,12 @@ export function dialectOf(uri: unknown): Dialect | undefined {
   return /^https?:\/\/json-schema\.org\/draft-07\/schema#?$/.test(uri) ? "draft-07" : undefined;
 }
 
+/** The keys on the way that a JSON pointer (RFC 6901) leads. */
+export function pointerParts(pointer: string): string[] {
+  return pointer.split("/").slice(1)
+    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+}
+
 /** The references of one document. */
 export class References {
   /** The scope of the document itself. */
@@ -129,8 +135,7 @@ export class References {
 // Follows a JSON pointer; a resource that begins on the way changes the scope.
 function walk(references: References, from: Target, pointer: string): Target | undefined {
   let { schema, scope, hint } = from;
-  for (const part of pointer.split("/").slice(1)) {
-    const key = part.replaceAll("~1", "/").replaceAll("~0", "~");
+  for (const key of pointerParts(pointer)) {
     if (typeof schema !== "object" || schema === null || !Object.hasOwn(schema, key)) {
       return undefined;
     }

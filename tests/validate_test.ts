@@ -134,6 +134,22 @@ Deno.test("checkArguments names several problems at once, and shows the signatur
   assert.equal(problems[5], "and 4 more");
 });
 
+// With each problem put into words and held against each name this takes most of a minute.
+Deno.test("checkArguments counts problems beyond the first few without a look at each (H14)", async () => {
+  const names = Array.from({ length: 500 }, (_, at) => `wanted_name_${at}`);
+  const schema = object(Object.fromEntries(names.map((name) => [name, { type: "string" }])), {
+    required: names,
+  });
+  const sent = Array.from({ length: 40_000 }, (_, at) => [`something_else_${at}`, 1]);
+  const problems = await problemsOf(schema, Object.fromEntries(sent));
+  assert.equal(problems[4], 'parameter "wanted_name_4" (string) is missing');
+  assert.equal(problems[5], "and 495 more");
+  const choice = object({ a: { type: "array", items: { anyOf: [{ type: "string" }] } } });
+  const unfit = await problemsOf(choice, { a: Array(3_000).fill(true) });
+  assert.equal(unfit[4], 'parameter "a[4]" must be string, got a boolean');
+  assert.equal(unfit[5], "and 2995 more");
+});
+
 Deno.test("checkArguments repeats no value: it may be a secret", async () => {
   const canary = "canary-5309";
   const schema = object({
