@@ -63,7 +63,13 @@ export async function writeFileAtomic(
     const temporary = siblingOf(place, "tmp");
     try {
       const mode = options.mode ?? (before?.mode ?? FILE_MODE) & 0o777;
-      await writeNew(temporary, data, mode, place.operations);
+      const file = await openNew(temporary, mode, place.operations);
+      try {
+        await writeAll(file, data);
+        await file.sync();
+      } finally {
+        file.close();
+      }
       await checkUnmoved(place);
       await place.operations.rename(temporary, place.path);
     } catch (error) {
@@ -220,8 +226,9 @@ async function tryLock(
 ): Promise<Deno.FsFile | undefined> {
   let file: Deno.FsFile | undefined;
   try {
-    if ((await lstatIfAny(path, operations))?.isSymlink) {
-      throw new AppError("denied", `Lock ${quotePath(path)} is a symbolic link`);
+    // To open a pipe would wait for who reads it.
+    if ((await lstatIfAny(path, operations))?.isFile === false) {
+      throw new AppError("denied", `Lock ${quotePath(path)} is no regular file`);
     }
     file = await operations.open(path, { write: true, create: true, mode: FILE_MODE });
     if (await file.tryLock(true)) {
@@ -306,10 +313,16 @@ async function makeFolder(path: string, options: WriteOptions): Promise<string> 
       throw new AppError("denied", `${quotePath(current)} is not a folder, or is a link to one`);
     }
   }
-  if (await operations.realPath(path) !== current) {
+  const real = await operations.realPath(current);
+  if (toComparable(real) !== toComparable(current)) {
     throw new AppError("denied", `${quotePath(path)} passes through a symbolic link`);
   }
-  return current;
+  return real;
+}
+
+// A disk may ignore the case of letters, and Windows says its paths with `\`.
+function toComparable(path: string): string {
+  return path.replaceAll("\\", "/").toLowerCase();
 }
 
 function siblingOf(place: Place, kind: "new" | "old" | "tmp" | "gone"): string {
@@ -345,8 +358,8 @@ async function checkUnmoved(place: Place): Promise<void> {
 
 // Replacing the folder one works in, or one above it, is never what was meant.
 async function refuseWorkingFolder(place: Place): Promise<void> {
-  const working = await place.operations.realPath(".").catch(() => "");
-  if (working === place.path || working.startsWith(`${place.path}/`)) {
+  const working = toComparable(await place.operations.realPath(".").catch(() => ""));
+  if (`${working}/`.startsWith(`${toComparable(place.path)}/`)) {
     throw new AppError("usage", `${quotePath(place.path)} holds the working folder`);
   }
 }
@@ -390,21 +403,6 @@ async function stage(path: string, files: FolderFiles, operations: FileOperation
 async function allEnded(work: readonly Promise<unknown>[]): Promise<void> {
   const failed = (await Promise.allSettled(work)).find((item) => item.status === "rejected");
   if (failed !== undefined) throw failed.reason;
-}
-
-async function writeNew(
-  path: string,
-  data: string | Uint8Array,
-  mode: number,
-  operations: FileOperations,
-): Promise<void> {
-  const file = await openNew(path, mode, operations);
-  try {
-    await writeAll(file, data);
-    await file.sync();
-  } finally {
-    file.close();
-  }
 }
 
 async function openNew(
@@ -463,7 +461,7 @@ function checkFiles(files: FolderFiles): void {
     }
   }
   if (bytes > MAX_VFS_BYTES) {
-    tooMany("bytes", MAX_VFS_BYTES, bytes, `${formatBytes(bytes)}`);
+    tooMany("bytes", MAX_VFS_BYTES, bytes, formatBytes(bytes));
   }
 }
 
@@ -486,13 +484,10 @@ async function holdsExactly(
     if (error instanceof AppError && error.kind === "integrity") return false;
     throw error;
   }
-  if (found.size !== wanted.size) return false;
-  for (const [name, bytes] of wanted) {
+  return found.size === wanted.size && [...wanted].every(([name, bytes]) => {
     const other = found.get(name);
-    if (other?.length !== bytes.length) return false;
-    if (!bytes.every((byte, index) => byte === other[index])) return false;
-  }
-  return true;
+    return other?.length === bytes.length && bytes.every((byte, at) => byte === other[at]);
+  });
 }
 
 function toBytes(data: string | Uint8Array): Uint8Array {

@@ -73,6 +73,9 @@ export async function readFolder(
   const files = new Map<string, Uint8Array>();
   let left = options.maxBytes ?? MAX_VFS_BYTES;
   let count = 0;
+  // More than these are not needed for so many files: what is empty has to end, too.
+  const maxFolders = maxFiles * MAX_VFS_DEPTH;
+  let folders = 0;
   const refuse = (relative: string, why: string): never => {
     throw new AppError("integrity", `${quotePath(relative)} in ${quotePath(path)} ${why}`);
   };
@@ -106,7 +109,10 @@ export async function readFolder(
   }
   function check(relative: string, info: Deno.FileInfo): void {
     onEntry?.(relative, info);
-    if (info.isDirectory) return;
+    if (info.isDirectory) {
+      if (folders++ >= maxFolders) refuse(relative, `is beyond ${maxFolders} folders`);
+      return;
+    }
     if (!info.isFile) refuse(relative, "is a link or a special file");
     if ((info.nlink ?? 1) > 1) refuse(relative, "is a hard link");
     if (count++ >= maxFiles) refuse(relative, `is beyond ${maxFiles} files`);

@@ -5,9 +5,10 @@
 import type { Context } from "./context.ts";
 import { AppError, toAppError } from "./errors.ts";
 import { readFrontMatter } from "./front_matter.ts";
+import { CHECKSUM_FILE } from "./integrity.ts";
 import { MAX_FRONT_MATTER_BYTES, MAX_SKILL_METADATA_BYTES } from "./limits.ts";
 import { toSkillName } from "./names.ts";
-import { quotePath } from "./read.ts";
+import { isThere, quotePath } from "./read.ts";
 import { METADATA_FILE, readMetadata, type SkillMetadata } from "./skill_metadata.ts";
 import { quoteText } from "./text.ts";
 
@@ -161,8 +162,9 @@ export function lookAt(
     const { description } = readFrontMatter(skill, `${name}/${SKILL_FILE}`);
     return { ...entry, kind: "document", description };
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    return broken(toAppError(error).message);
+    // What has none of these is no skill at all, and is not to be removed as one.
+    const isSkill = [SKILL_FILE, CHECKSUM_FILE].some((file) => isThere(`${folder}/${file}`));
+    return isSkill ? broken(toAppError(error).message) : undefined;
   }
 }
 

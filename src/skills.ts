@@ -114,6 +114,8 @@ export interface SkillStoreOptions {
   readonly maxSkills?: number;
 }
 
+/** How many skills are repaired at one look; for the others there will be another one. */
+const REPAIRS_AT_ONCE = 50;
 const FIXED_FILES = new Map([
   // A checkout that changed line ends would no longer be what was written.
   [".gitattributes", "* -text\n"],
@@ -182,29 +184,32 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
   }
 
   async function noteFolder(folder: string): Promise<void> {
-    const real = await Deno.realPath(folder).catch(() => undefined); // removed meanwhile
+    const real = await realPathIfAny(folder);
     if (real !== undefined) (await roots()).note(real);
   }
 
   // What was written where somebody said, as far as it is still there, the last written first.
   async function elsewhere(): Promise<SkillEntry[]> {
     const known = await roots();
+    // These are real paths; a place may be known by another one.
+    const listed = await Promise.all(places.map(({ folder }) => realPathIfAny(folder)));
     return known.folders().flatMap((folder) => {
-      if (places.some((place) => folder.startsWith(`${place.folder}/`))) return [];
-      const entry = lookAt(folder, { name: folder.split(/[/\\]/).at(-1)!, origin: "output" });
+      const { parent, name } = splitFolder(folder);
+      if (listed.includes(parent)) return [];
+      const entry = lookAt(folder, { name, origin: "output" });
       if (entry === undefined) known.forget(folder);
       return entry ?? [];
     });
   }
 
-  // What a process that died left behind; gives the names of skills that are whole again.
+  // What processes that died left behind; gives the names of skills that are whole again.
   async function repair(
     { folder, within }: SkillPlace,
     remains: readonly string[],
     known: readonly string[],
   ): Promise<string[]> {
     const back: string[] = [];
-    for (const name of remains) {
+    for (const name of remains.slice(0, REPAIRS_AT_ONCE)) {
       await repairFolder(`${folder}/${name}`, { within, ...onDisk }).catch(() => {});
       if (!known.includes(name) && exists(`${folder}/${name}`)) back.push(name);
     }
@@ -213,9 +218,9 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
 
   async function find(nameOrPath: string): Promise<SkillEntry> {
     if (/[/\\]/.test(nameOrPath)) {
-      const folder = nameOrPath.replace(/(?<=.)[/\\]+$/, "");
+      const folder = withoutSlash(nameOrPath);
       if (!exists(folder)) await repairFolder(folder, onDisk).catch(() => {});
-      const name = folder.split(/[/\\]/).at(-1)!;
+      const { name } = splitFolder(folder);
       const entry = lookAt(folder, { name, origin: "path" });
       if (entry !== undefined) return entry;
       throw new AppError("usage", `There is no skill in ${quotePath(folder)}`);
@@ -244,16 +249,21 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
 
   async function inspect(nameOrPath: string): Promise<Skill> {
     const entry = await find(nameOrPath);
-    const before = identityOf(entry.folder);
-    const isStill = () => before !== undefined && identityOf(entry.folder) === before;
+    return await steadily(entry.folder, () => read(entry));
+  }
+
+  // Another process may replace a folder while it is read, and half of each be taken for one: then
+  // it is read again while nobody may.
+  async function steadily<T>(folder: string, look: () => Promise<T>): Promise<T> {
+    const before = identityOf(folder);
+    const isStill = () => before !== undefined && identityOf(folder) === before;
     try {
-      const skill = await read(entry);
-      if (isStill()) return skill;
+      const found = await look();
+      if (isStill()) return found;
     } catch (error) {
       if (isStill()) throw error;
     }
-    // Another process replaced the folder meanwhile, and half of each may have been read.
-    return await whileUnchanged(entry.folder, () => read(entry), onDisk);
+    return await whileUnchanged(folder, look, onDisk);
   }
 
   async function read({ name, folder, kind }: SkillEntry): Promise<Skill> {
@@ -314,8 +324,8 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
 
   async function save(draft: SkillDraft, save: SaveOptions): Promise<SaveOutcome> {
     const { facts } = draft;
-    const folder = save.folder.replace(/(?<=.)[/\\]+$/, "");
-    if (folder.split(/[/\\]/).at(-1) !== facts.name) {
+    const folder = withoutSlash(save.folder);
+    if (splitFolder(folder).name !== facts.name) {
       throw new AppError(
         "usage",
         `Folder of skill ${quoteText(facts.name)} must have its name: ${quotePath(folder)}`,
@@ -344,8 +354,11 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
   }
 
   async function plan(draft: SkillDraft, folder: string): Promise<Plan> {
-    const identity = identityOf(folder);
-    const before = await readBefore(folder);
+    if (!exists(folder)) await repairFolder(folder, onDisk).catch(() => {});
+    const { identity, before } = !exists(folder) ? {} : await steadily(folder, async () => ({
+      identity: identityOf(folder),
+      before: await readBefore(folder),
+    }));
     const digests = new Map<string, Digest>();
     const old = completeSkill(draft, before?.writtenAt ?? "", digests);
     if (before?.checksum === old.get(CHECKSUM_FILE)) {
@@ -359,10 +372,7 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
   // What stands in the folder now. Only what is whole is ours to replace: who changed a file by hand
   // decides what becomes of it.
   async function readBefore(folder: string): Promise<Before | undefined> {
-    if (!exists(folder)) {
-      await repairFolder(folder, onDisk).catch(() => {});
-      if (!exists(folder)) return undefined;
-    }
+    if (!exists(folder)) return undefined;
     let files: Map<string, Uint8Array>;
     let isWhole = true;
     try {
@@ -413,6 +423,19 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
       throw new AppError("usage", `There is no skill in ${quotePath(folder)}`);
     },
   };
+}
+
+function withoutSlash(folder: string): string {
+  return folder.replace(/(?<=.)[/\\]+$/, "");
+}
+
+function splitFolder(folder: string): { parent: string; name: string } {
+  const name = /[^/\\]*$/.exec(folder)![0];
+  return { parent: folder.slice(0, -name.length - 1), name };
+}
+
+async function realPathIfAny(path: string): Promise<string | undefined> {
+  return await Deno.realPath(path).catch(() => undefined);
 }
 
 interface Plan {

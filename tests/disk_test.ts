@@ -170,6 +170,16 @@ Deno.test("readFolder refuses links, hard links and what is beyond its bounds (K
   });
 });
 
+Deno.test("readFolder refuses more folders than its files could need (K12)", async () => {
+  await withFolder(async (folder) => {
+    await Deno.mkdir(`${folder}/deep/er`, { recursive: true });
+    await Deno.writeTextFile(`${folder}/deep/er/a`, "");
+    strictEqual((await readFolder(folder, { maxFiles: 1 })).size, 1);
+    for (let at = 0; at < 32; at++) await Deno.mkdir(`${folder}/${at}`);
+    await fails(readFolder(folder, { maxFiles: 1 }), "integrity", /is beyond 32 folders$/);
+  });
+});
+
 Deno.test("writeFileAtomic replaces a file, for this user only, and leaves nothing else", async () => {
   await withFolder(async (folder) => {
     await writeFileAtomic(`${folder}/deep/er/x.json`, "one");
@@ -206,7 +216,7 @@ Deno.test("writeFileAtomic refuses links, folders and paths that name nothing (V
       await fails(writeFileAtomic(path, "x"), "usage", /does not name a file or folder$/);
     }
     await Deno.symlink(`${folder}/target`, `${folder}/.x.lock`);
-    await fails(writeFileAtomic(`${folder}/x`, "x"), "denied", /^Lock .* is a symbolic link$/);
+    await fails(writeFileAtomic(`${folder}/x`, "x"), "denied", /^Lock .* is no regular file$/);
     strictEqual(await Deno.readTextFile(`${folder}/target`), "kept");
     deepStrictEqual(await names(folder), [".x.lock", "dangling", "link", "sub", "target"]);
   });
@@ -393,6 +403,48 @@ Deno.test("replaceFolder keeps below `within` to real folders (V8)", async () =>
   });
 });
 
+// Deno's own operations on a disk that takes every `from` in a path for `to`, and says `to`.
+function spelling(from: string, to: string, back: (path: string) => string) {
+  const own = (path: string | URL) => back(String(path));
+  return {
+    lstat: (path) => Deno.lstat(own(path)),
+    mkdir: (path, options) => Deno.mkdir(own(path), options),
+    realPath: async (path) => (await Deno.realPath(own(path))).replaceAll(from, to),
+    remove: (path, options) => Deno.remove(own(path), options),
+    rename: (old, path) => Deno.rename(own(old as string), own(path as string)),
+    readDir: (path) => Deno.readDir(own(path)),
+    open: (path, options) => Deno.open(own(path), options),
+  } satisfies FileOperations;
+}
+
+Deno.test("replaceFolder writes below `within` whatever case a disk keeps and slash it says (V8, K18)", async () => {
+  await withFolder(async (folder) => {
+    await Deno.mkdir(`${folder}/Top`);
+    const ignoresCase = spelling("/top", "/Top", (path) => path.replace("/top", "/Top"));
+    const backslash = spelling("/", "\\", (path) => path.replaceAll("\\", "/"));
+    for (const [name, operations] of [["top", ignoresCase], ["Top", backslash]] as const) {
+      const options = { within: folder, operations };
+      await replaceFolder(`${folder}/${name}/x`, OLD, options);
+      deepStrictEqual(await texts(`${folder}/Top/x`), OLD);
+      await removeFolder(`${folder}/${name}/x`, options);
+      deepStrictEqual(await names(`${folder}/Top`), []);
+    }
+    const inside = {
+      ...backslash,
+      realPath: (path: string | URL) =>
+        String(path) === "."
+          ? Promise.resolve(`${folder}/Top/y/deep`.replaceAll("/", "\\"))
+          : backslash.realPath(path),
+    };
+    await Deno.mkdir(`${folder}/Top/y`);
+    await fails(
+      removeFolder(`${folder}/Top/y`, { operations: inside }),
+      "usage",
+      /holds the working/,
+    );
+  });
+});
+
 Deno.test("replaceFolder writes nothing elsewhere when a parent is exchanged at any moment (V8)", async () => {
   await withFolder(async (folder) => {
     const elsewhere = `${folder}/elsewhere`;
@@ -560,6 +612,21 @@ Deno.test("withLock is not content with a lock file that its last holder just re
     }, { operations: racing });
     strictEqual(opened, 2);
   });
+});
+
+Deno.test({
+  name: "withLock refuses a pipe in place of its file, and does not wait for a reader of it (K5)",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await withFolder(async (folder) => {
+      await new Deno.Command("mkfifo", { args: [`${folder}/lock`] }).output();
+      const work = withLock(`${folder}/lock`, () => Promise.resolve());
+      const reader = AbortSignal.timeout(5_000);
+      // Whoever waits for a reader gets one in the end, so that the test ends.
+      reader.onabort = () => void Deno.open(`${folder}/lock`, { read: true });
+      await fails(work, "denied", /^Lock ".*" is no regular file$/);
+    });
+  },
 });
 
 Deno.test("withLock waits for a live process up to its deadline and takes over from a dead one (K9)", async () => {

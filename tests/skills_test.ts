@@ -652,6 +652,31 @@ Deno.test({
   },
 });
 
+Deno.test("SkillStore.save looks again when another one replaces the skill while it is read (K8)", async () => {
+  await withPlace(async (place) => {
+    const folder = `${place.folder}/notes`;
+    const { promise: back, resolve } = Promise.withResolvers<void>();
+    let swapping: Promise<void> | undefined;
+    await place.store.save(draft("old"), { folder });
+    const saving = place.over(watched(async (count) => {
+      if (count !== 4) return;
+      // Between the two renames of another one's save there is no skill.
+      await new Promise<void>((moved) => {
+        swapping = withLock(`${place.folder}/.notes.lock`, async () => {
+          await Deno.rename(folder, `${place.base}/moved`);
+          moved();
+          await back;
+          await Deno.rename(`${place.base}/moved`, folder);
+        });
+      });
+    })).save(draft("new"), { folder });
+    setTimeout(resolve, 50);
+    await saving;
+    await swapping!;
+    strictEqual((await place.store.load("notes")).files.get("references/a.md"), "new");
+  });
+});
+
 Deno.test("SkillStore lets one of several saves win as a whole, whoever loads meanwhile (K8)", async () => {
   await withPlace(async (place) => {
     const folder = `${place.folder}/notes`;
@@ -740,6 +765,19 @@ Deno.test("SkillStore sweeps the remains of one skill and never those of another
   });
 });
 
+Deno.test("SkillStore.list ends what few processes left, and leaves the rest for the next time (K12)", async () => {
+  await withPlace(async (place) => {
+    await save(place);
+    for (let at = 0; at < 120; at++) await Deno.writeTextFile(`${place.folder}/.s${at}.lock`, "");
+    const left: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      await place.store.list();
+      left.push((await names(place.folder)).length - 1);
+    }
+    deepStrictEqual(left, [70, 20, 0]);
+  });
+});
+
 Deno.test("SkillStore.list waits for a save that is under way and takes nothing from it (K10)", async () => {
   await withPlace(async (place) => {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -804,6 +842,34 @@ Deno.test("SkillStore.list shows what was written elsewhere as long as it is the
     await store.remove(other!);
     strictEqual((await store.list()).skills.length, 1);
     deepStrictEqual(roots.folders(), []);
+  });
+});
+
+Deno.test("SkillStore.list shows once what was written into a place by another path", async () => {
+  await withPlace(async ({ base, folder, store }) => {
+    await Deno.symlink(`${base}/project`, `${base}/link`);
+    await store.save(draft(), { folder: `${base}/link/.claude/skills/notes` });
+    const nested = draft("x", { name: "nested" as SkillName });
+    await store.save(nested, { folder: `${folder}/team/nested` });
+    const { skills } = await store.list();
+    deepStrictEqual(skills.map(({ name, origin }) => `${name} ${origin}`), [
+      "notes project",
+      "nested output",
+    ]);
+  });
+});
+
+Deno.test("SkillStore.find takes no folder for a skill that holds none, so that none is removed (V9)", async () => {
+  await withPlace(async ({ base, folder, store }) => {
+    for (const name of ["Documents", "data"]) {
+      await Deno.mkdir(`${base}/${name}`);
+      await Deno.writeTextFile(`${base}/${name}/metadata.json`, "{}");
+      await fails(store.find(`${base}/${name}`), "usage", /^There is no skill in /);
+    }
+    await Deno.mkdir(`${folder}/Odd_Name`, { recursive: true });
+    deepStrictEqual((await store.list()).skills, []);
+    await Deno.writeTextFile(`${folder}/Odd_Name/SKILL.md`, "");
+    strictEqual((await store.list()).skills[0]!.kind, "broken");
   });
 });
 
