@@ -2,7 +2,7 @@
 // becomes a number or a boolean only where the tool's schema takes nothing else.
 
 import { AppError } from "./errors.ts";
-import { parseJsonText } from "./flags.ts";
+import { parseJsonText } from "./jsonc.ts";
 import { MAX_PARAMS_BYTES } from "./limits.ts";
 import { readTextFile } from "./read.ts";
 import type { JsonObject } from "./server.ts";

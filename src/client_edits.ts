@@ -2,10 +2,10 @@
 // text. A change that does anything else than that is refused; nothing is written here.
 
 import { type ClientFile, entriesOf, objectAt } from "./clients.ts";
-import { setInJson } from "./config_file.ts";
 import { type FoundEntry, parseClientText } from "./discovery.ts";
 import { AppError } from "./errors.ts";
 import { digestOfJson } from "./hash.ts";
+import { setInJson } from "./jsonc.ts";
 import { MAX_CLIENT_FILE_BYTES } from "./limits.ts";
 import { readTextFile } from "./read.ts";
 import type { JsonObject } from "./server.ts";

@@ -4,15 +4,9 @@
 import { type CacheSettings, DEFAULT_CACHE, parseCache } from "./cache.ts";
 import type { OutputFormat } from "./context.ts";
 import { AppError, prefixError, toAppError } from "./errors.ts";
+import { parseDocument } from "./jsonc.ts";
 import { parseRates, type RateRule } from "./limiter.ts";
-import {
-  MAX_CONFIG_BYTES,
-  MAX_JSON_DEPTH,
-  parseDuration,
-  parseSize,
-  toMemoryLimit,
-} from "./limits.ts";
-import type { RunLimits } from "./limits.ts";
+import { parseDuration, parseSize, type RunLimits, toMemoryLimit } from "./limits.ts";
 import { DEMO_SERVER, isServerName, type ServerName } from "./names.ts";
 import { parsePolicy, type PolicyLayer } from "./policy.ts";
 import { readTextFile } from "./read.ts";
@@ -26,7 +20,6 @@ import {
 } from "./server.ts";
 import { cleanLine, maskUrl, quoteText, Secret } from "./text.ts";
 import { parseTimeouts, type TimeoutRule } from "./timeouts.ts";
-import { scanJson } from "./wire.ts";
 
 /** A configuration file as far as it was valid. */
 export interface Config {
@@ -55,6 +48,8 @@ export interface Config {
   readonly journal: { readonly payloads: boolean; readonly required: boolean };
   /** How results are printed where neither flag nor variable says so. */
   readonly output: OutputSettings;
+  /** What validation leaves out: `[SERVER/]RULE[:TOOL]`, each of a rule there is. */
+  readonly ignoredFindings: readonly string[];
   /** One line for each part that was left out, safe to show. */
   readonly warnings: readonly string[];
 }
@@ -83,6 +78,7 @@ export const EMPTY_CONFIG: Config = {
   cache: DEFAULT_CACHE,
   journal: { payloads: false, required: false },
   output: {},
+  ignoredFindings: [],
   warnings: [],
 };
 
@@ -94,8 +90,8 @@ export async function readConfig(
   path: string,
   { from, ...options }: { origin: Origin; shownPath: string; from?: string },
 ): Promise<Config> {
-  const bounds = { maxBytes: MAX_CONFIG_BYTES, ...(from !== undefined && { from }) };
-  return await parseConfig(await readTextFile(path, bounds), options);
+  const place = from === undefined ? {} : { from };
+  return await parseConfig(await readTextFile(path, place), options);
 }
 
 /** The configuration in `text`; throws as `readConfig` does. */
@@ -111,90 +107,29 @@ export async function parseConfig(
       warn(`unknown key ${quoteText(key)} is not used`);
     }
   }
-  const { policy } = document;
+  const { policy, limits } = document;
+  const { rate, callTimeouts, idle } = asObject(limits) ?? {};
   const place = { name: "user", file: options.shownPath, warn } as const;
   return {
     file: options.shownPath,
     ...readServers(document["mcpServers"], { ...options, warn }),
-    limits: readLimits(document["limits"], warn),
+    limits: readLimits(limits, warn),
     ...(policy !== undefined && { policy: parsePolicy(policy, place) }),
-    rates: parseRates(asObject(document["limits"])?.["rate"], warn),
-    timeouts: parseTimeouts(asObject(document["limits"])?.["callTimeouts"], warn),
-    ...readIdle(asObject(document["limits"])?.["idle"], warn),
+    rates: parseRates(rate, warn),
+    timeouts: parseTimeouts(callTimeouts, warn),
+    ...readIdle(idle, "limits.idle", warn),
     daemon: readDaemon(document["daemon"], warn),
     cache: parseCache(document["cache"], warn),
     journal: readJournal(document["journal"], warn),
     output: readOutput(document["output"], warn),
+    ignoredFindings: await readValidate(document["validate"], warn),
     warnings,
   };
 }
 
 const CONFIG_KEYS = new Set(
-  ["$schema", "mcpServers", "limits", "policy", "cache", "journal", "output", "daemon"],
+  ["$schema", "mcpServers", "limits", "policy", "cache", "journal", "output", "daemon", "validate"],
 );
-
-/** JSON with comments as an object; an `invalid` error names `shownPath`, line and column. */
-export async function parseDocument(text: string, shownPath: string): Promise<JsonObject> {
-  const name = `Config ${quoteText(shownPath)}`;
-  const document = asObject(parsePlain(text) ?? await parseWithComments(text, name, shownPath));
-  if (document === undefined) throw new AppError("invalid", `${name} must hold a JSON object`);
-  return document;
-}
-
-// Most files are plain JSON, and the parser that takes comments costs more to load than a command.
-function parsePlain(text: string): unknown {
-  if (scanJson(text).depth > MAX_JSON_DEPTH) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-async function parseWithComments(text: string, name: string, file: string): Promise<unknown> {
-  await checkJson(text, { name, file, comments: true });
-  const { parse } = await import("jsonc-parser");
-  return parse(text, [], { allowTrailingComma: true });
-}
-
-/**
- * Throws an `invalid` error with the place in `file` of the first fault in JSON text: what is no
- * JSON, or nested too deep. With `comments`, these and trailing commas are none.
- */
-export async function checkJson(
-  text: string,
-  { name, file, comments = false }: { name: string; file: string; comments?: boolean },
-): Promise<void> {
-  const { printParseErrorCode, visit } = await import("jsonc-parser");
-  const fail = (what: string, offset: number): never => {
-    throw new AppError("invalid", `${name} ${what}`, { at: { file, ...positionAt(text, offset) } });
-  };
-  // The parser recurses, and how deep it may do so depends on the thread: a bound of our own first.
-  let depth = 0;
-  const open = (offset: number) => {
-    if (++depth > MAX_JSON_DEPTH) fail(`is nested deeper than ${MAX_JSON_DEPTH}`, offset);
-  };
-  const close = () => {
-    depth--;
-  };
-  visit(text, {
-    onObjectBegin: open,
-    onArrayBegin: open,
-    onObjectEnd: close,
-    onArrayEnd: close,
-    onError(error, offset) {
-      const words = printParseErrorCode(error).replace(/(?<=[a-z])(?=[A-Z])/g, " ");
-      fail(`is not valid JSON: ${words.toLowerCase()}`, offset);
-    },
-  }, { disallowComments: !comments, allowTrailingComma: comments });
-}
-
-/** Line and column of an offset, both from 1. */
-function positionAt(text: string, offset: number): { line: number; column: number } {
-  const before = text.slice(0, offset);
-  const lineStart = before.lastIndexOf("\n") + 1;
-  return { line: before.split("\n").length, column: offset - lineStart + 1 };
-}
 
 /** Where an entry stands, and who is told of what is odd in it. */
 export interface EntryPlace {
@@ -355,15 +290,30 @@ function wrapAll(values: Readonly<Record<string, string>>): Record<string, Secre
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, new Secret(value)]));
 }
 
-function readJournal(value: unknown, warn: (message: string) => void): Config["journal"] {
-  const entries = asObject(value);
-  if (value !== undefined && entries === undefined) warn(`"journal" must be an object`);
+/** Hears of what a file has that is not used. */
+type Warn = (message: string) => void;
+
+/** The members of a group of settings, none where there is no such group; warns of unknown ones. */
+function readGroup(
+  value: unknown,
+  { name, keys, warn }: { name: string; keys: readonly string[]; warn: Warn },
+): JsonObject {
+  const group = asObject(value);
+  if (value !== undefined && group === undefined) warn(`"${name}" must be an object`);
+  for (const key of Object.keys(group ?? {})) {
+    if (!keys.includes(key)) warn(`unknown key ${quoteText(`${name}.${key}`)} is not used`);
+  }
+  return group ?? {};
+}
+
+function readJournal(value: unknown, warn: Warn): Config["journal"] {
+  const keys = ["payloads", "required"] as const;
+  const group = readGroup(value, { name: "journal", keys, warn });
   const journal = { ...EMPTY_CONFIG.journal };
-  for (const [key, setting] of Object.entries(entries ?? {})) {
-    if (key !== "payloads" && key !== "required") {
-      warn(`unknown key ${quoteText(`journal.${key}`)} is not used`);
-    } else if (typeof setting === "boolean") journal[key] = setting;
-    else {
+  for (const key of keys) {
+    const setting = group[key];
+    if (typeof setting === "boolean") journal[key] = setting;
+    else if (setting !== undefined) {
       warn(`"journal.${key}" must be true or false`);
       // What is not understood must not let anything run unseen.
       journal[key] = key === "required";
@@ -372,13 +322,9 @@ function readJournal(value: unknown, warn: (message: string) => void): Config["j
   return journal;
 }
 
-function readOutput(value: unknown, warn: (message: string) => void): OutputSettings {
-  const entries = asObject(value);
-  if (value !== undefined && entries === undefined) warn(`"output" must be an object`);
-  const { format, color, ...others } = entries ?? {};
-  for (const key of Object.keys(others)) {
-    warn(`unknown key ${quoteText(`output.${key}`)} is not used`);
-  }
+function readOutput(value: unknown, warn: Warn): OutputSettings {
+  const keys = ["format", "color"];
+  const { format, color } = readGroup(value, { name: "output", keys, warn });
   const known = (["json", "text", "pretty"] as const).find((item) => item === format);
   if (format !== undefined && format !== "auto" && known === undefined) {
     warn(`"output.format" must be auto, json, text or pretty`);
@@ -392,47 +338,50 @@ function readOutput(value: unknown, warn: (message: string) => void): OutputSett
   };
 }
 
-// Read by whoever keeps to them.
-const OTHER_LIMITS = new Set(["rate", "callTimeouts", "idle"]);
+function readDaemon(value: unknown, warn: Warn): DaemonSettings {
+  const keys = ["keepWarm", "idle"];
+  const { keepWarm = false, idle } = readGroup(value, { name: "daemon", keys, warn });
+  if (typeof keepWarm !== "boolean") warn(`"daemon.keepWarm" must be true or false`);
+  return { keepWarm: keepWarm === true, ...readIdle(idle, "daemon.idle", warn) };
+}
 
-function readIdle(value: unknown, warn: (message: string) => void): Pick<Config, "idleMs"> {
+function readIdle(value: unknown, key: string, warn: Warn): { readonly idleMs?: number } {
   if (value === undefined) return {};
   try {
     return { idleMs: readDuration(value, "idle") };
   } catch (error) {
-    warn(`limits.idle: ${toAppError(error).message}`);
+    warn(`${key}: ${toAppError(error).message}`);
     return {};
   }
 }
 
-function readDaemon(value: unknown, warn: (message: string) => void): DaemonSettings {
-  const entries = asObject(value);
-  if (value !== undefined && entries === undefined) warn(`"daemon" must be an object`);
-  const { keepWarm = false, idle, ...others } = entries ?? {};
-  for (const key of Object.keys(others)) warn(`unknown key ${quoteText(key)} of "daemon"`);
-  if (typeof keepWarm !== "boolean") warn(`"daemon.keepWarm" must be true or false`);
-  let idleMs: number | undefined;
-  try {
-    if (idle !== undefined) idleMs = readDuration(idle, "idle");
-  } catch (error) {
-    warn(`daemon.idle: ${toAppError(error).message}`);
+async function readValidate(value: unknown, warn: Warn): Promise<readonly string[]> {
+  const { ignore = [] } = readGroup(value, { name: "validate", keys: ["ignore"], warn });
+  if (!Array.isArray(ignore) || !ignore.every((item) => typeof item === "string")) {
+    warn(`"validate.ignore" must be an array of strings`);
+    return [];
   }
-  return { keepWarm: keepWarm === true, ...(idleMs !== undefined && { idleMs }) };
+  if (ignore.length === 0) return ignore;
+  const { namesRule } = await import("./server_lint.ts");
+  return ignore.filter((item) => {
+    const isKnown = namesRule(item);
+    if (!isKnown) warn(`rule ${quoteText(item)} of "validate.ignore" is not known`);
+    return isKnown;
+  });
 }
 
-function readLimits(value: unknown, warn: (message: string) => void): Partial<RunLimits> {
-  const entries = asObject(value);
-  if (value !== undefined && entries === undefined) warn(`"limits" must be an object`);
+// `rate`, `callTimeouts` and `idle` are read by whoever keeps to them.
+const LIMIT_KEYS = ["timeout", "memory", "fuel", "calls", "rate", "callTimeouts", "idle"];
+
+function readLimits(value: unknown, warn: Warn): Partial<RunLimits> {
   const limits: { -readonly [K in keyof RunLimits]?: RunLimits[K] } = {};
-  for (const [key, setting] of Object.entries(entries ?? {})) {
+  const group = readGroup(value, { name: "limits", keys: LIMIT_KEYS, warn });
+  for (const [key, setting] of Object.entries(group)) {
     try {
       if (key === "timeout") limits.wallMs = readDuration(setting, key);
       else if (key === "memory") limits.memory = toMemoryLimit(readSize(setting));
       else if (key === "fuel") limits.fuel = readCount(setting, key);
       else if (key === "calls") limits.calls = readCount(setting, key);
-      else if (!OTHER_LIMITS.has(key)) {
-        warn(`unknown key ${quoteText(`limits.${key}`)} is not used`);
-      }
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       warn(`limits.${key}: ${error.message}`);

@@ -1,15 +1,14 @@
 // Changes our own configuration file: comments stay, the file is whole at every moment, and what
 // would not be read afterwards is refused. The table of settings that have a name is here, too.
 
-import { parseConfig, parseDocument } from "./config.ts";
+import { parseConfig } from "./config.ts";
 import { ensureFolder, withLock, writeFileAtomic, type WriteOptions } from "./disk.ts";
 import { AppError } from "./errors.ts";
-import { MAX_CONFIG_BYTES, MAX_JSON_DEPTH } from "./limits.ts";
+import { parseDocument, parsePlainJson } from "./jsonc.ts";
 import { nearestNames } from "./names.ts";
 import { readTextFile } from "./read.ts";
 import type { JsonObject } from "./server.ts";
 import { quoteText } from "./text.ts";
-import { scanJson } from "./wire.ts";
 
 /** A setting with a name. */
 export interface Setting {
@@ -122,6 +121,13 @@ export const SETTINGS: readonly Setting[] = [
     brief: "Whether a terminal gets colours",
     fallback: true,
   },
+  {
+    key: "validate.ignore",
+    kind: "patterns",
+    brief: "What server validate leaves out, as --ignore does",
+    fallback: [],
+    example: ["no-output-schema", "github/heavy-tool:search_code"],
+  },
 ];
 
 /** The setting named `key`; throws a `usage` error with the nearest names when there is none. */
@@ -165,11 +171,8 @@ export function parseSetting({ key, kind, values }: Setting, text: string): unkn
 }
 
 function parseJson(key: string, text: string): unknown {
-  try {
-    if (scanJson(text).depth <= MAX_JSON_DEPTH) return JSON.parse(text);
-  } catch {
-    // Said below.
-  }
+  const value = parsePlainJson(text);
+  if (value !== undefined) return value;
   throw new AppError("usage", `Value of "${key}" must be JSON, got ${quoteText(text)}`, {
     hint: `such as ${JSON.stringify(SETTINGS.find((item) => item.key === key)!.example)}`,
   });
@@ -199,7 +202,7 @@ export async function readConfigFile(
 ): Promise<{ text: string; document: JsonObject; exists: boolean }> {
   const exists = await Deno.lstat(path).then(() => true, () => false);
   if (!exists) return { text: "{}\n", document: {}, exists };
-  const text = await readTextFile(path, { maxBytes: MAX_CONFIG_BYTES });
+  const text = await readTextFile(path);
   return { text, document: await parseDocument(text, shownPath), exists };
 }
 
@@ -232,68 +235,4 @@ export async function editConfig(
     await writeFileAtomic(file.path, changed, options);
     return true;
   }, options);
-}
-
-/** JSON text with the value at `path` put in, replaced, or taken out (`undefined`); comments stay. */
-export async function setInJson(
-  text: string,
-  path: readonly string[],
-  value: unknown,
-): Promise<string> {
-  if (value === undefined) return await takeOutOfJson(text, path);
-  const { applyEdits, modify } = await import("jsonc-parser");
-  const indent = /^([ \t]+)\S/m.exec(text)?.[1] ?? "  ";
-  try {
-    return applyEdits(
-      text,
-      modify(text, [...path], value, {
-        formattingOptions: {
-          insertSpaces: !indent.includes("\t"),
-          tabSize: indent.includes("\t") ? 1 : indent.length,
-          eol: text.includes("\r\n") ? "\r\n" : "\n",
-        },
-      }),
-    );
-  } catch {
-    // The only reason: something that is no object stands on the way.
-    throw new AppError("invalid", `Value of "${path[0]}" is not an object`);
-  }
-}
-
-// The library's own removal takes the white space around along, or puts its neighbours in order.
-async function takeOutOfJson(text: string, path: readonly string[]): Promise<string> {
-  const { createScanner, findNodeAtLocation, parseTree } = await import("jsonc-parser");
-  const tree = parseTree(text, [], { allowTrailingComma: true });
-  const property = tree && findNodeAtLocation(tree, [...path])?.parent;
-  if (property === undefined || property.type !== "property") return text;
-  const siblings = property.parent?.children ?? [];
-  const before = siblings[siblings.indexOf(property) - 1];
-  const isLast = siblings.at(-1) === property;
-  const commaAfter = (from: number) => {
-    const scanner = createScanner(text, true);
-    scanner.setPosition(from);
-    scanner.scan();
-    const found = scanner.getTokenOffset();
-    return text[found] === "," ? found : undefined;
-  };
-  let start = property.offset;
-  let end = property.offset + property.length;
-  const comma = commaAfter(end);
-  if (comma !== undefined) end = comma + 1;
-  const lineStart = text.lastIndexOf("\n", start - 1) + 1;
-  const rest = /^[ \t]*(?:\/\/[^\n]*)?(?:\n|$)/.exec(text.slice(end));
-  if (text.slice(lineStart, start).trim() === "" && rest !== null) {
-    start = lineStart;
-    end += rest[0].length;
-  } else if (!isLast) {
-    end += /^[ \t]*/.exec(text.slice(end))![0].length;
-  }
-  // A comma before the last one would be an error to strict readers.
-  const stray = isLast && before !== undefined && comma === undefined
-    ? commaAfter(before.offset + before.length)
-    : undefined;
-  const head = stray === undefined
-    ? text.slice(0, start)
-    : text.slice(0, stray) + text.slice(stray + 1, start);
-  return head + text.slice(end);
 }

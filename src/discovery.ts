@@ -2,9 +2,10 @@
 // its own. Reads files; expands, starts and sends nothing, and never fails for a broken file.
 
 import { type ClientFile, clientFiles, type ClientPlace, entriesOf } from "./clients.ts";
-import { parseDocument, readEntry } from "./config.ts";
+import { readEntry } from "./config.ts";
 import { AppError, toAppError } from "./errors.ts";
 import { type Digest, digestOfJson } from "./hash.ts";
+import { parseDocument } from "./jsonc.ts";
 import { MAX_CLIENT_FILE_BYTES, MAX_CLIENT_SERVERS, MAX_JSON_DEPTH } from "./limits.ts";
 import { DEMO_SERVER, isServerName, type ServerName, slugServerName } from "./names.ts";
 import { isThere, readTextFile } from "./read.ts";

@@ -2,17 +2,9 @@
 // It parses and checks; it connects to nothing, and never repeats the value of --env or --header.
 
 import type { Command, CommandContext, TypedFlagParameter } from "@stricli/core";
-import { checkJson } from "./config.ts";
 import type { Context } from "./context.ts";
 import { AppError, type ExitCode } from "./errors.ts";
-import {
-  MAX_JSON_DEPTH,
-  parseCount,
-  parseDuration,
-  parseSize,
-  type RunLimits,
-  toMemoryLimit,
-} from "./limits.ts";
+import { parseCount, parseDuration, parseSize, type RunLimits, toMemoryLimit } from "./limits.ts";
 import { literalText } from "./literals.ts";
 import type { Log } from "./log.ts";
 import type { ServerName } from "./names.ts";
@@ -23,7 +15,6 @@ import { findServer, loadServers, type ServerSet, withTrustStore } from "./serve
 import type { Session, SessionOptions } from "./session.ts";
 import { cleanLine, quoteText } from "./text.ts";
 import type { Warm } from "./warm.ts";
-import { scanJson } from "./wire.ts";
 
 /** What the function of a command gets as `this`. */
 export interface Invocation extends CommandContext {
@@ -272,20 +263,6 @@ export async function withSession<Result>(
   } finally {
     await session.close();
   }
-}
-
-/** The value of JSON text; `what` names it. Throws an `invalid` error with line and column. */
-export async function parseJsonText(text: string, what: string): Promise<unknown> {
-  const name = `Value of ${what}`;
-  // Before the parser sees it: how deep that may go depends on the thread it runs in.
-  const isDeep = scanJson(text).depth > MAX_JSON_DEPTH;
-  try {
-    if (!isDeep) return JSON.parse(text);
-  } catch {
-    // The place of the fault is found below.
-  }
-  await checkJson(text, { name, file: what });
-  throw new AppError("invalid", `${name} is not valid JSON`);
 }
 
 function notEmpty(text: string): string {

@@ -1,10 +1,10 @@
 // Which layers of policy hold for a command: the machine's, the person's, the project's, the
 // flags', each of which may only narrow the ones before it. Reads files, and judges no call.
 
-import { type Config, parseDocument } from "./config.ts";
+import type { Config } from "./config.ts";
 import type { Context } from "./context.ts";
 import { AppError } from "./errors.ts";
-import { MAX_CONFIG_BYTES } from "./limits.ts";
+import { parseDocument } from "./jsonc.ts";
 import { nearestHint } from "./names.ts";
 import { fits, flagPolicy, lockingLayer, parsePolicy, type PolicyLayer } from "./policy.ts";
 import { isThere, readTextFile } from "./read.ts";
@@ -67,7 +67,7 @@ async function readLayer(
   { shown, warn }: { shown: string; warn: (message: string) => void },
 ): Promise<PolicyLayer | undefined> {
   if (!isThere(path)) return undefined;
-  const text = await readTextFile(path, { maxBytes: MAX_CONFIG_BYTES });
+  const text = await readTextFile(path);
   const { policy, journal } = await parseDocument(text, shown);
   // What is not understood must not let anything run unseen.
   const isRequired = name === "managed" && isObject(journal) &&

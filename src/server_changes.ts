@@ -3,11 +3,12 @@
 
 import { readFoundEntry, switchOff } from "./client_edits.ts";
 import { readEntry } from "./config.ts";
-import { type ConfigFile, editConfig, setInJson } from "./config_file.ts";
+import { type ConfigFile, editConfig } from "./config_file.ts";
 import type { Context } from "./context.ts";
 import type { NamedEntry } from "./discovery.ts";
 import { writeFileAtomic } from "./disk.ts";
 import { AppError } from "./errors.ts";
+import { setInJson } from "./jsonc.ts";
 import { DEMO_SERVER, type ServerName } from "./names.ts";
 import type { JsonObject } from "./server.ts";
 import { findServer, type ServerSet } from "./servers.ts";

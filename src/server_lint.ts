@@ -239,18 +239,26 @@ const EMOJI_PART =
 const ORDER =
   /\b(?:ignore|disregard|forget) (?:all |any |the )?(?:previous|prior|above|earlier|other) (?:instructions|messages|rules|tools)|<\/?(?:important|system|instructions?|secret)>|\bdo not (?:tell|inform|mention|show)\b.{0,40}\buser\b|\bsystem prompt\b/i;
 
-/** What the rules find, but for those of `ignored` (`RULE` or `RULE:TOOL`), the gravest first. */
+/** Whether `text` is `[SERVER/]RULE[:TOOL]` of a rule there is. */
+export function namesRule(text: string): boolean {
+  const rule = /^(?:[^/:]+\/)?([a-z-]+)(?::.+)?$/s.exec(text)?.[1];
+  return LINT_RULES.some(({ id }) => id === rule);
+}
+
+/** What the rules find, but for those of `ignored` (`[SERVER/]RULE[:TOOL]`), the gravest first. */
 export function lintServer(subject: Subject, ignored: ReadonlySet<string>): Finding[] {
   const findings: Finding[] = [];
+  const isIgnored = (what: string) =>
+    ignored.has(what) || ignored.has(`${subject.spec.name}/${what}`);
   for (const { id, severity, says, find } of LINT_RULES) {
-    if (ignored.has(id)) continue;
+    if (isIgnored(id)) continue;
     const answer = find(subject);
     if (answer === undefined) continue;
     if (typeof answer === "string") {
       findings.push({ rule: id, severity, message: cleanLine(answer, 1_000) });
       continue;
     }
-    const tools = answer.filter((tool) => !ignored.has(`${id}:${tool}`));
+    const tools = answer.filter((tool) => !isIgnored(`${id}:${tool}`));
     if (tools.length === 0) continue;
     const shown = tools.slice(0, 5).map((tool) => cleanLine(tool, 80)).join(", ");
     const more = tools.length > 5 ? ` and ${tools.length - 5} more` : "";

@@ -11,14 +11,14 @@ import { MAX_PARALLEL_CHECKS } from "./limits.ts";
 import { NO_PROGRESS } from "./progress.ts";
 import { countOf, formatMs, toJson } from "./render.ts";
 import { checkServer, type FailedCheck, type ServerCheck } from "./server_check.ts";
-import { LINT_RULES } from "./server_lint.ts";
+import { LINT_RULES, namesRule } from "./server_lint.ts";
 import type { ServerSpec } from "./server.ts";
 import { TOKENIZER } from "./stats.ts";
 import { cleanLine, quoteText } from "./text.ts";
 
 /** How servers are validated. */
 export interface ValidateOptions {
-  /** Rules, or `RULE:TOOL`, that are not looked at. */
+  /** What is not looked at, each `[SERVER/]RULE[:TOOL]`. */
   readonly ignored: readonly string[];
   /** Whether what is only worth knowing counts as a fault, too. */
   readonly strict: boolean;
@@ -36,8 +36,7 @@ export async function validateServers(
   { ignored, strict, policy }: ValidateOptions,
 ): Promise<void> {
   const { context, output, log, progress } = invocation;
-  const known = new Set(LINT_RULES.map(({ id }) => id));
-  const unknown = ignored.find((item) => !known.has(item.replace(/:.*$/s, "")));
+  const unknown = ignored.find((item) => !namesRule(item));
   if (unknown !== undefined) {
     throw new AppError("usage", `Rule ${quoteText(unknown)} is not known`, {
       hint: "mcp-exec server validate --rules lists the rules",

@@ -7,10 +7,10 @@ import {
   findSetting,
   parseSetting,
   readConfigFile,
-  setInJson,
   SETTINGS,
 } from "../src/config_file.ts";
 import { AppError } from "../src/errors.ts";
+import { setInJson } from "../src/jsonc.ts";
 
 async function withFile(
   text: string | undefined,
@@ -150,26 +150,6 @@ Deno.test("editConfig never writes through a link", async () => {
   });
 });
 
-Deno.test("setInJson takes a member out and leaves its neighbours as they are", async () => {
-  const cases: readonly (readonly [before: string, after: string])[] = [
-    ['{ "x": 1 }', "{  }"],
-    ['{"x":1,"y":2}', '{"y":2}'],
-    ['{"y":2,"x":1}', '{"y":2}'],
-    ['{ "y": 2, "x": 1, "z": 3 }', '{ "y": 2, "z": 3 }'],
-    [
-      '{\n  "x": { "a": [1] }, // gone\n  // about y\n  "y": {"b":2}\n}\n',
-      '{\n  // about y\n  "y": {"b":2}\n}\n',
-    ],
-    ['{\n  "y": 2, // stays\n  "x": {\n    "a": 1\n  }\n}\n', '{\n  "y": 2 // stays\n}\n'],
-    ['{\n  "y": 2,\n  "x": 1,\n}\n', '{\n  "y": 2,\n}\n'],
-    ['{\n  "y": 2 /* , */, /* , */\n  "x": 1\n}\n', '{\n  "y": 2 /* , */ /* , */\n}\n'],
-    ['{"y": 1}', '{"y": 1}'],
-  ];
-  for (const [before, after] of cases) {
-    assert.equal(await setInJson(before, ["x"], undefined), after);
-  }
-});
-
 Deno.test("SETTINGS are all known to the reader of the file, with defaults it takes", async () => {
   for (const { key, fallback } of SETTINGS) {
     const text = await setInJson("{}", key.split("."), fallback);
@@ -261,6 +241,10 @@ Deno.test("the schema of the file for editors agrees with the reader", async () 
     [{ policy: { rules: [{ server: "a", decide: "deny" }] } }, true],
     [{ policy: { rules: [{ tool: "a/b*", arguments: { n: [1, "x*"] }, decide: "allow" }] } }, true],
     [{ policy: { rules: [{ annotations: { readOnlyHint: true }, decide: "allow" }] } }, true],
+    [{ validate: { ignore: ["tool-name", "a/tool-name", "a/tool-name:b/c:d"] } }, true],
+    [{ validate: { ignore: "tool-name" } }, false],
+    [{ validate: { ignore: ["tool-name:"] } }, false],
+    [{ validate: { ignored: [] } }, false],
     [{ limits: { rate: { perSecond: 0 } } }, false],
     [{ limits: { rate: { perSecond: 5, brust: 1 } } }, false],
     [{ limits: { rate: [{ tool: "a", perSecond: 5 }] } }, false],

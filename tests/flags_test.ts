@@ -7,7 +7,6 @@ import {
   LIMIT_FLAGS,
   limitsOf,
   openServers,
-  parseJsonText,
   SERVER_FLAGS,
 } from "../src/flags.ts";
 import { createLog } from "../src/log.ts";
@@ -103,20 +102,4 @@ Deno.test("chooseServer names the choices when it is not clear which server is m
   const two = await openServers(invocation, { stdio: ["one=cat", "two=cat"] });
   assert.match((await failureOf(() => chooseServer(two, undefined))).hint!, /"one", "two"/);
   assert.match((await failureOf(() => chooseServer(two, "oen"))).hint!, /"one"/);
-});
-
-Deno.test("parseJsonText gives the value, or line and column of what is wrong (A10)", async () => {
-  assert.deepEqual(await parseJsonText('{"a": [1]}', "--args"), { a: [1] });
-  const cases: [string, number, number][] = [
-    ['{"a": 1,\n "b": }', 2, 7],
-    ["{'a': 1}", 1, 2],
-    ["", 1, 1],
-    ["[1, 2,]", 1, 7],
-    ["[".repeat(100_000), 1, 201],
-  ];
-  for (const [text, line, column] of cases) {
-    const error = await failureOf(() => parseJsonText(text, "--args"));
-    assert.equal(error.exitCode, 2);
-    assert.deepEqual(error.at, { file: "--args", line, column }, text.slice(0, 20));
-  }
 });

@@ -8,15 +8,15 @@ import {
   findSetting,
   parseSetting,
   readConfigFile,
-  setInJson,
   settingIn,
   SETTINGS,
 } from "../config_file.ts";
 import { AppError } from "../errors.ts";
 import { cutText } from "../figure_views.ts";
 import { argument, type CommandGroup, type Invocation, openServers } from "../flags.ts";
-import type { Takeover } from "../server_changes.ts";
+import { setInJson } from "../jsonc.ts";
 import { countOf } from "../render.ts";
+import type { Takeover } from "../server_changes.ts";
 import { ownConfigFile, requireUnlocked } from "../servers.ts";
 import { quoteText } from "../text.ts";
 

@@ -13,7 +13,6 @@ import {
   limitsOf,
   listFlag,
   openServers,
-  parseJsonText,
   POLICY_FLAGS,
   type PolicyFlagValues,
   PREVIEW_FLAG,
@@ -25,6 +24,7 @@ import {
 } from "../flags.ts";
 import type { Digest } from "../hash.ts";
 import { toRoot } from "../integrity.ts";
+import { parseJsonText } from "../jsonc.ts";
 import { MAX_SOURCE_BYTES } from "../limits.ts";
 import { readTextFile } from "../read.ts";
 import { logLines } from "../render.ts";

@@ -233,7 +233,7 @@ const validate = buildCommand<ValidateFlags, string[], Invocation>({
   docs: {
     brief: "Connect to servers and say what is wrong with them",
     customUsage: [
-      "[server]... [--all] [--strict] [--ignore RULE[:TOOL]]... [server flags]",
+      "[server]... [--all] [--strict] [--ignore [SERVER/]RULE[:TOOL]]... [server flags]",
       "[server]... [--all] --emit-policy read-only [--output FILE]",
       "--rules",
     ],
@@ -241,7 +241,8 @@ const validate = buildCommand<ValidateFlags, string[], Invocation>({
 took, which protocol is spoken, what the tools cost a client in tokens, and what the rules find:
 schemas and annotations that are missing, names that clients refuse, texts that hide something or
 give orders, noise, packages without a version. Exits with 1 for errors and warnings, with --strict
-for what is only worth knowing, too; with 3 when a server is not reached.
+for what is only worth knowing, too; with 3 when a server is not reached. What "validate.ignore" of
+the configuration lists is left out, too.
 
 With --emit-policy read-only it prints a policy that allows, one by one, the tools that say they only
 read, and denies all others: to be reviewed and copied into the configuration by you.
@@ -258,7 +259,7 @@ EXAMPLES
     flags: {
       all: switchFlag("Every server that may be used, several at a time"),
       strict: switchFlag("Fail for findings of any severity"),
-      ignore: listFlag("Leave a rule out, or one for one tool", "RULE[:TOOL]"),
+      ignore: listFlag("Leave a rule out, or one of a server or tool", "RULE"),
       rules: switchFlag("List the rules, connect to nothing"),
       emitPolicy: {
         ...textFlag("Print a policy that allows what says it only reads", "read-only"),
@@ -293,7 +294,7 @@ EXAMPLES
     }
     const ignored = (flags.ignore ?? []).flatMap((text) => text.split(","));
     await validateServers(this, specs, {
-      ignored,
+      ignored: [...servers.config.ignoredFindings, ...ignored],
       strict: flags.strict === true,
       ...(flags.emitPolicy !== undefined && { policy: { file: flags.output } }),
     });

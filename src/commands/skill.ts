@@ -11,13 +11,13 @@ import {
   type LimitFlagValues,
   limitsOf,
   openServers,
-  parseJsonText,
   SERVER_FLAGS,
   type ServerFlagValues,
   switchFlag,
   textFlag,
   withSession,
 } from "../flags.ts";
+import { parseJsonText } from "../jsonc.ts";
 import type { Digest } from "../hash.ts";
 import { toRoot } from "../integrity.ts";
 import { formatBytes } from "../limits.ts";

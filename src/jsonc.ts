@@ -1,0 +1,146 @@
+// JSON as people write it: read with comments and trailing commas, faults named by line and column,
+// and changed so that comments and layout stay. Touches no file.
+
+import { AppError } from "./errors.ts";
+import { MAX_JSON_DEPTH } from "./limits.ts";
+import { isObject, type JsonObject } from "./server.ts";
+import { quoteText } from "./text.ts";
+import { scanJson } from "./wire.ts";
+
+/** JSON with comments as an object; an `invalid` error names `shownPath`, line and column. */
+export async function parseDocument(text: string, shownPath: string): Promise<JsonObject> {
+  const name = `Config ${quoteText(shownPath)}`;
+  // Most files are plain JSON, and the parser that takes comments costs more to load than a command.
+  const document = parsePlainJson(text) ?? await parseWithComments(text, name, shownPath);
+  if (!isObject(document)) throw new AppError("invalid", `${name} must hold a JSON object`);
+  return document;
+}
+
+/** The value of JSON text; undefined where it is none, or nested too deep. */
+export function parsePlainJson(text: string): unknown {
+  // How deep a parser may go depends on the thread it runs in.
+  if (scanJson(text).depth > MAX_JSON_DEPTH) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function parseWithComments(text: string, name: string, file: string): Promise<unknown> {
+  await checkJson(text, { name, file, comments: true });
+  const { parse } = await import("jsonc-parser");
+  return parse(text, [], { allowTrailingComma: true });
+}
+
+/**
+ * Throws an `invalid` error with the place in `file` of the first fault in JSON text: what is no
+ * JSON, or nested too deep. With `comments`, these and trailing commas are none.
+ */
+async function checkJson(
+  text: string,
+  { name, file, comments = false }: { name: string; file: string; comments?: boolean },
+): Promise<void> {
+  const { printParseErrorCode, visit } = await import("jsonc-parser");
+  const fail = (what: string, offset: number): never => {
+    throw new AppError("invalid", `${name} ${what}`, { at: { file, ...positionAt(text, offset) } });
+  };
+  // The parser recurses, and how deep it may do so depends on the thread: a bound of our own first.
+  let depth = 0;
+  const open = (offset: number) => {
+    if (++depth > MAX_JSON_DEPTH) fail(`is nested deeper than ${MAX_JSON_DEPTH}`, offset);
+  };
+  const close = () => {
+    depth--;
+  };
+  visit(text, {
+    onObjectBegin: open,
+    onArrayBegin: open,
+    onObjectEnd: close,
+    onArrayEnd: close,
+    onError(error, offset) {
+      const words = printParseErrorCode(error).replace(/(?<=[a-z])(?=[A-Z])/g, " ");
+      fail(`is not valid JSON: ${words.toLowerCase()}`, offset);
+    },
+  }, { disallowComments: !comments, allowTrailingComma: comments });
+}
+
+/** Line and column of an offset, both from 1. */
+function positionAt(text: string, offset: number): { line: number; column: number } {
+  const before = text.slice(0, offset);
+  const lineStart = before.lastIndexOf("\n") + 1;
+  return { line: before.split("\n").length, column: offset - lineStart + 1 };
+}
+
+/** The value of JSON text; `what` names it. Throws an `invalid` error with line and column. */
+export async function parseJsonText(text: string, what: string): Promise<unknown> {
+  const name = `Value of ${what}`;
+  const value = parsePlainJson(text);
+  if (value !== undefined) return value;
+  await checkJson(text, { name, file: what });
+  throw new AppError("invalid", `${name} is not valid JSON`);
+}
+
+/** JSON text with the value at `path` put in, replaced, or taken out (`undefined`); comments stay. */
+export async function setInJson(
+  text: string,
+  path: readonly string[],
+  value: unknown,
+): Promise<string> {
+  if (value === undefined) return await takeOutOfJson(text, path);
+  const { applyEdits, modify } = await import("jsonc-parser");
+  const indent = /^([ \t]+)\S/m.exec(text)?.[1] ?? "  ";
+  try {
+    return applyEdits(
+      text,
+      modify(text, [...path], value, {
+        formattingOptions: {
+          insertSpaces: !indent.includes("\t"),
+          tabSize: indent.includes("\t") ? 1 : indent.length,
+          eol: text.includes("\r\n") ? "\r\n" : "\n",
+        },
+      }),
+    );
+  } catch {
+    // The only reason: something that is no object stands on the way.
+    throw new AppError("invalid", `Value of "${path[0]}" is not an object`);
+  }
+}
+
+// The library's own removal takes the white space around along, or puts its neighbours in order.
+async function takeOutOfJson(text: string, path: readonly string[]): Promise<string> {
+  const { createScanner, findNodeAtLocation, parseTree } = await import("jsonc-parser");
+  const tree = parseTree(text, [], { allowTrailingComma: true });
+  const property = tree && findNodeAtLocation(tree, [...path])?.parent;
+  if (property === undefined || property.type !== "property") return text;
+  const siblings = property.parent?.children ?? [];
+  const before = siblings[siblings.indexOf(property) - 1];
+  const isLast = siblings.at(-1) === property;
+  const commaAfter = (from: number) => {
+    const scanner = createScanner(text, true);
+    scanner.setPosition(from);
+    scanner.scan();
+    const found = scanner.getTokenOffset();
+    return text[found] === "," ? found : undefined;
+  };
+  let start = property.offset;
+  let end = property.offset + property.length;
+  const comma = commaAfter(end);
+  if (comma !== undefined) end = comma + 1;
+  const lineStart = text.lastIndexOf("\n", start - 1) + 1;
+  const rest = /^[ \t]*(?:\/\/[^\n]*)?(?:\n|$)/.exec(text.slice(end));
+  if (text.slice(lineStart, start).trim() === "" && rest !== null) {
+    start = lineStart;
+    end += rest[0].length;
+  } else if (!isLast) {
+    end += /^[ \t]*/.exec(text.slice(end))![0].length;
+  }
+  // A comma before the last one would be an error to strict readers.
+  const stray = isLast && before !== undefined && comma === undefined
+    ? commaAfter(before.offset + before.length)
+    : undefined;
+  const head = stray === undefined
+    ? text.slice(0, start)
+    : text.slice(0, stray) + text.slice(stray + 1, start);
+  return head + text.slice(end);
+}

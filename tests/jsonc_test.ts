@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { parseJsonText, setInJson } from "../src/jsonc.ts";
+
+Deno.test("setInJson takes a member out and leaves its neighbours as they are", async () => {
+  const cases: readonly (readonly [before: string, after: string])[] = [
+    ['{ "x": 1 }', "{  }"],
+    ['{"x":1,"y":2}', '{"y":2}'],
+    ['{"y":2,"x":1}', '{"y":2}'],
+    ['{ "y": 2, "x": 1, "z": 3 }', '{ "y": 2, "z": 3 }'],
+    [
+      '{\n  "x": { "a": [1] }, // gone\n  // about y\n  "y": {"b":2}\n}\n',
+      '{\n  // about y\n  "y": {"b":2}\n}\n',
+    ],
+    ['{\n  "y": 2, // stays\n  "x": {\n    "a": 1\n  }\n}\n', '{\n  "y": 2 // stays\n}\n'],
+    ['{\n  "y": 2,\n  "x": 1,\n}\n', '{\n  "y": 2,\n}\n'],
+    ['{\n  "y": 2 /* , */, /* , */\n  "x": 1\n}\n', '{\n  "y": 2 /* , */ /* , */\n}\n'],
+    ['{"y": 1}', '{"y": 1}'],
+  ];
+  for (const [before, after] of cases) {
+    assert.equal(await setInJson(before, ["x"], undefined), after);
+  }
+});
+
+Deno.test("parseJsonText gives the value, or line and column of what is wrong (A10)", async () => {
+  assert.deepEqual(await parseJsonText('{"a": [1]}', "--args"), { a: [1] });
+  const cases: [string, number, number][] = [
+    ['{"a": 1,\n "b": }', 2, 7],
+    ["{'a': 1}", 1, 2],
+    ["", 1, 1],
+    ["[1, 2,]", 1, 7],
+    ["[".repeat(100_000), 1, 201],
+  ];
+  for (const [text, line, column] of cases) {
+    const at = { file: "--args", line, column };
+    await assert.rejects(parseJsonText(text, "--args"), { exitCode: 2, at }, text.slice(0, 20));
+  }
+});
