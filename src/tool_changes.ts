@@ -42,9 +42,14 @@ function stillFits(before: unknown, after: unknown, direction: Direction): boole
   const isStrict = direction === "input"
     ? required!.every((name) => oldRequired!.includes(name))
     : oldRequired!.every((name) => required!.includes(name));
-  return isStrict &&
-    Object.keys(old!).every((name) =>
-      Object.hasOwn(current!, name) && stillFits(old![name], current![name], direction)
+  // A name that is new was one of all others before.
+  const others = recordOf(before["additionalProperties"]);
+  const isOpen = Object.keys(others).length === 0;
+  return isStrict && Object.keys(old!).every((name) => Object.hasOwn(current!, name)) &&
+    Object.entries(current!).every(([name, schema]) =>
+      Object.hasOwn(old!, name)
+        ? stillFits(old![name], schema, direction)
+        : isOpen || stillFits(others, schema, direction)
     );
 }
 
@@ -64,8 +69,11 @@ function itemsFit(before: JsonObject, after: JsonObject, direction: Direction): 
     stillFits(before["items"], after["items"], direction);
 }
 
-const TEXTS = new Set(["title", "description", "$comment", "examples", "deprecated", "$id"]);
-const MAPS = new Set(["properties", "patternProperties", "$defs", "definitions"]);
+const TEXTS = new Set(["title", "description", "$comment", "examples", "deprecated"]);
+const MAPS = new Set([
+  ...["properties", "patternProperties", "$defs", "definitions"],
+  ...["dependentSchemas", "dependentRequired", "dependencies"],
+]);
 const VALUES = new Set(["enum", "const", "default", "required"]);
 
 // Properties may be named like keywords, so maps of schemas are told from schemas.

@@ -17,6 +17,7 @@ const object = (properties: JsonObject, required: string[] = [], more: JsonObjec
 });
 const TEXT = { type: "string" };
 const NUMBER = { type: "number" };
+const EXTRA_TEXTS = { additionalProperties: TEXT };
 
 function changes(
   what: "inputSchema" | "outputSchema",
@@ -46,6 +47,15 @@ Deno.test("classifyChange tells changed words from changed schemas (K17)", () =>
     ["breaking", object({ description: TEXT }), object({ description: NUMBER })],
     ["compatible", object({}), object({ title: TEXT })],
     ["breaking", { enum: [{ title: "a" }] }, { enum: [{ title: "b" }] }],
+    ["breaking", { dependencies: { title: ["a"] } }, { dependencies: { title: ["b"] } }],
+    ["breaking", { dependentRequired: { title: ["a"] } }, { dependentRequired: {} }],
+    [
+      "breaking",
+      { dependentSchemas: { title: { required: ["a"] } } },
+      { dependentSchemas: { title: { required: ["b"] } } },
+    ],
+    // It is what references lead to.
+    ["breaking", { $defs: { a: { $id: "urn:a" } } }, { $defs: { a: { $id: "urn:b" } } }],
   ]);
 });
 
@@ -73,6 +83,9 @@ Deno.test("classifyChange takes more parameters that may be left out as compatib
     ["breaking", object({ a: TEXT }), object({ a: { ...TEXT, maxLength: 3 } })],
     ["breaking", object({ a: TEXT }), object({ a: { ...TEXT, default: "x" } })],
     ["breaking", object({ a: object({}) }), object({ a: object({ b: TEXT }, ["b"]) })],
+    // What had another name before had the type of all other names.
+    ["compatible", object({}, [], EXTRA_TEXTS), object({ b: TEXT }, [], EXTRA_TEXTS)],
+    ["breaking", object({}, [], EXTRA_TEXTS), object({ b: NUMBER }, [], EXTRA_TEXTS)],
   ]);
 });
 
@@ -84,6 +97,7 @@ Deno.test("classifyChange takes results that hold more as compatible, and less a
     ["breaking", object({ a: TEXT }, ["a"]), object({ a: TEXT })],
     ["breaking", object({ a: TEXT, b: TEXT }), object({ a: TEXT })],
     ["breaking", object({ a: { enum: ["x"] } }), object({ a: { enum: ["x", "y"] } })],
+    ["breaking", object({}, [], EXTRA_TEXTS), object({ b: NUMBER }, [], EXTRA_TEXTS)],
     // With a schema the value is the structured content, without it the text.
     ["breaking", undefined, object({ a: TEXT })],
     ["breaking", object({ a: TEXT }), undefined],
