@@ -4,6 +4,7 @@
 import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/server";
 import { toAppError } from "./errors.ts";
 import { MAX_JSON_DEPTH, MAX_REQUEST_BYTES } from "./limits.ts";
+import { settles } from "./process.ts";
 import { createLineSplitter, isMessage, scanJson } from "./wire.ts";
 
 /** The two ends of a connection as bytes. */
@@ -12,8 +13,14 @@ export interface ByteStreams {
   readonly output: WritableStream<Uint8Array>;
 }
 
-/** How long what was asked before the end of the input may take to be answered. */
-const LAST_ANSWERS_MS = 500;
+/** How often, once the input has ended, it is looked whether anybody still reads the output. */
+const READER_CHECK_MS = 500;
+/** How long what is being written at the end may take: somebody may have stopped reading. */
+const LAST_WRITE_MS = 500;
+/** How much may wait for a client that does not read; what else it asks waits with it. */
+const MAX_UNREAD_CHARS = 4 * 1024 * 1024;
+/** A request that stands for as long as the connection: its answer is not waited for. */
+const SUBSCRIPTION = "subscriptions/listen";
 /** How many faulty messages in a row are answered singly; the rest is skipped without a word. */
 const MAX_ANSWERED_FAULTS = 100;
 
@@ -56,14 +63,7 @@ export class StreamTransport implements Transport {
     if (!("method" in message) && this.#asked.delete(message.id) && this.#asked.size === 0) {
       this.#onAnswered?.();
     }
-    this.#outgoing += `${JSON.stringify(message)}\n`;
-    try {
-      await (this.#flushing ??= this.#flush());
-    } catch (error) {
-      // Nobody reads any more: the connection is over in both directions.
-      await this.close();
-      throw toAppError(error);
-    }
+    await this.#write(`${JSON.stringify(message)}\n`);
   }
 
   /** Ends the connection: what has been sent is written, nothing more is read. The output stays open. */
@@ -71,11 +71,23 @@ export class StreamTransport implements Transport {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#onAnswered?.();
-    await this.#flushing?.catch(() => {});
+    const flushed = this.#flushing?.catch(() => {});
+    if (flushed !== undefined) await settles(flushed, LAST_WRITE_MS);
     this.#writer.releaseLock();
     this.#reader.cancel().catch(() => {});
     this.onclose?.();
     this.#markClosed();
+  }
+
+  async #write(text: string): Promise<void> {
+    this.#outgoing += text;
+    try {
+      await (this.#flushing ??= this.#flush());
+    } catch (error) {
+      // Nobody reads any more: the connection is over in both directions.
+      await this.close();
+      throw toAppError(error);
+    }
   }
 
   // Answers that come while one is being written go out together.
@@ -100,6 +112,7 @@ export class StreamTransport implements Transport {
         const { value, done } = await this.#reader.read();
         if (done || this.#isClosed) break;
         for (const line of split(value)) this.#take(line && decoder.decode(line));
+        while (this.#outgoing.length > MAX_UNREAD_CHARS) await this.#flushing;
       }
       await this.#lastAnswers();
     } catch (error) {
@@ -108,14 +121,18 @@ export class StreamTransport implements Transport {
     await this.close();
   }
 
-  // Who pipes a few requests in and ends the input wants to read what comes back.
+  // Who pipes a few requests in and ends the input wants to read what comes back, however long it
+  // takes; a client that has gone wants nothing. A space tells them apart: before a message it is
+  // nothing to who reads, and where nobody reads it cannot be written.
   async #lastAnswers(): Promise<void> {
     if (this.#asked.size === 0 || this.#isClosed) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onAnswered = resolve;
-    const timer = setTimeout(resolve, LAST_ANSWERS_MS);
+    const timer = setInterval(() => {
+      if (this.#flushing === undefined) this.#write(" ").catch(() => {});
+    }, READER_CHECK_MS);
     await promise;
-    clearTimeout(timer);
+    clearInterval(timer);
   }
 
   #take(line: string | undefined): void {
@@ -125,7 +142,9 @@ export class StreamTransport implements Transport {
       this.#faults = 0;
       if (message.method === "notifications/cancelled") {
         this.#asked.delete(message.params?.["requestId"]);
-      } else if (message.method !== undefined && message.id !== undefined) {
+      } else if (
+        message.method !== undefined && message.id !== undefined && message.method !== SUBSCRIPTION
+      ) {
         this.#asked.add(message.id);
       }
       this.onmessage?.(message as JSONRPCMessage);
