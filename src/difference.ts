@@ -70,7 +70,9 @@ function compareTools(before: ManifestTool, after: ManifestTool): string[] {
   changes.push(...change("result", { from: before.result, to: after.result }));
   changes.push(...change("function", { from: before.function, to: after.function }));
   for (const hint of new Set([before, after].flatMap((tool) => Object.keys(tool.annotations)))) {
-    const [from, to] = [before, after].map((tool) => String(tool.annotations[hint] ?? "unsaid"));
+    const [from, to] = [before, after].map(({ annotations }) =>
+      Object.hasOwn(annotations, hint) ? String(annotations[hint]) : "unsaid"
+    );
     changes.push(...change(cleanLine(hint, MAX_NAME_CHARS), { from: from!, to: to! }));
   }
   if (before.summary !== after.summary) {

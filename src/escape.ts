@@ -120,7 +120,7 @@ export function shellWord(text: string): string {
 }
 
 function longestTicks(text: string): number {
-  return Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length));
+  return (text.match(/`+/g) ?? []).reduce((most, run) => Math.max(most, run.length), 0);
 }
 
 // A comment end, and an at-sign that is not inside a word such as an address: each gets one

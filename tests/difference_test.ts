@@ -111,6 +111,16 @@ Deno.test("compareManifests reads what a package says of itself", () => {
   assert.deepEqual(compareManifests(manifestOf(ISSUE), manifestOf(issueWith({}, ["title"]))), [
     '~ create_issue: parameter "owner" is now optional',
   ]);
+  const text = generateTypescript(serverOf([SEARCH])).files.get("manifest.json")!;
+  const odd = readManifest(
+    text.replace(/"annotations":\s*\{[^}]*\}/, '"annotations":{"toString":true}'),
+  )!;
+  assert.deepEqual(
+    compareManifests(odd, { ...odd, tools: [{ ...odd.tools[0]!, annotations: {} }] }),
+    [
+      "~ search: toString was true, is now unsaid",
+    ],
+  );
 });
 
 Deno.test("readManifest gives nothing for a text that is no manifest", () => {

@@ -153,6 +153,8 @@ Deno.test("codeSpan and codeBlock have fences longer than any inside (H24)", () 
   assert.equal(codeSpan(""), "`  `");
   assert.equal(codeBlock("const a = 1;\n", "ts"), "```ts\nconst a = 1;\n```\n");
   assert.equal(codeBlock("```\n````x", "ts"), "`````ts\n```\n````x\n`````\n");
+  const ticks = "`a".repeat(500_000);
+  assert.equal(codeBlock(ticks, "ts"), `\`\`\`ts\n${ticks}\n\`\`\`\n`);
 });
 
 Deno.test("yamlString is one quoted line of that value, without what ends front matter (H24, K13)", () => {
