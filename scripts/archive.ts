@@ -97,9 +97,11 @@ export async function zip(
   return joined([...parts, index, ...end]);
 }
 
-/** Time and date as DOS has them, in universal time: two seconds are the smallest step. */
+const FIRST_DOS_MS = Date.UTC(1980, 0);
+
+/** Time and date as DOS has them, in universal time from 1980 on, in steps of two seconds. */
 function dosTime(seconds: number): [time: number, date: number] {
-  const at = new Date(seconds * 1000);
+  const at = new Date(Math.max(seconds * 1000, FIRST_DOS_MS));
   return [
     at.getUTCHours() << 11 | at.getUTCMinutes() << 5 | at.getUTCSeconds() >> 1,
     (at.getUTCFullYear() - 1980) << 9 | (at.getUTCMonth() + 1) << 5 | at.getUTCDate(),

@@ -211,6 +211,17 @@ Deno.test("tarGz and zip put entries in order and refuse what they cannot hold",
   );
 });
 
+Deno.test("zip gives the first day that it knows to what is older", async () => {
+  const data = new Uint8Array([1]);
+  const dates = await Promise.all(
+    [0, Date.UTC(1980, 0) / 1000, Date.UTC(1980, 1, 3) / 1000].map(async (seconds) => {
+      const archive = await zip([{ path: "a", data }], { seconds });
+      return new DataView(archive.buffer).getUint32(10, true);
+    }),
+  );
+  assert.deepEqual(dates, [0x0021_0000, 0x0021_0000, 0x0043_0000]);
+});
+
 Deno.test("release names every third party with its licence, and no folder of this machine", async () => {
   const { out } = await makeRelease();
   await withFolder(async (folder) => {
@@ -360,6 +371,10 @@ Deno.test("release writes an installer for PowerShell that knows the sums of the
     script.indexOf("-ne $sums[$target]") < script.indexOf("Expand-Archive"),
     "the sum is looked at before anything is unpacked",
   );
+  // A line to copy holds the folder in quotes, and a name such as O'Brien ends them.
+  const copied = script.split("\n").filter((line) => /Write-Output .*(?:;|\. ')/.test(line));
+  assert.equal(copied.length, 2);
+  for (const line of copied) assert.ok(line.includes("$quoted") && !line.includes("$folder"), line);
   const depth = (open: string, close: string) =>
     script.split(open).length - script.split(close).length;
   assert.deepEqual([depth("{", "}"), depth("(", ")")], [0, 0]);
@@ -431,6 +446,77 @@ for (const shell of SHELLS) {
     },
   });
 }
+
+Deno.test({
+  name: "install.sh puts the program into a folder below the one it is run in, whatever its name",
+  ignore: onWindows,
+  async fn() {
+    const { out } = await makeRelease();
+    await withFolder((home) =>
+      serving(out, async (url) => {
+        const { code, out: said, error } = await run(["sh", `${out}/install.sh`], {
+          cwd: home,
+          env: {
+            PATH: Deno.env.get("PATH")!,
+            HOME: home,
+            MCP_EXEC_INSTALL_DIR: "-a b/c",
+            MCP_EXEC_BASE_URL: url,
+            DENO_DIR: `${base}/deno`,
+          },
+        });
+        assert.equal(code, 0, error);
+        assert.ok(said.includes(`  export PATH="${home}/-a b/c:$PATH"\n`), said);
+        assert.deepEqual(await filesIn(home), ["-a b/c/mcp-exec"]);
+      })
+    );
+  },
+});
+
+Deno.test({
+  name: "install.sh takes the archive of the system it runs on, and says where there is none",
+  ignore: onWindows,
+  async fn() {
+    const { out } = await makeRelease();
+    const systems: readonly (readonly [system: string, machine: string, says: string])[] = [
+      ["Linux", "x86_64", "/mcp-exec-V-x86_64-unknown-linux-gnu.tar.gz"],
+      ["Linux", "aarch64", "/mcp-exec-V-aarch64-unknown-linux-gnu.tar.gz"],
+      ["Darwin", "arm64", "/mcp-exec-V-aarch64-apple-darwin.tar.gz"],
+      ["Darwin", "x86_64", "/mcp-exec-V-x86_64-apple-darwin.tar.gz"],
+      // A shell for Intel on Apple's own processor.
+      ["Darwin, translated", "x86_64", "/mcp-exec-V-aarch64-apple-darwin.tar.gz"],
+      ["Linux", "riscv64", "There is no mcp-exec for riscv64-unknown-linux-gnu"],
+      ["Linux, musl", "x86_64", "needs glibc, and this system has musl"],
+      ["FreeBSD", "amd64", "There is no mcp-exec for x86_64-FreeBSD"],
+    ];
+    for (const [name, machine, says] of systems) {
+      const [system, kind] = name.split(", ");
+      await withFolder((home) =>
+        serving(`${home}/nothing`, async (url) => {
+          const tools = {
+            uname: `case $1 in -s) echo ${system} ;; -m) echo ${machine} ;; esac`,
+            ldd: kind === "musl" ? "echo 'musl libc' >&2; exit 1" : "echo 'ldd (GNU libc) 2.39'",
+            sysctl: kind === "translated" ? "echo 1" : "exit 1",
+          };
+          await Deno.mkdir(`${home}/tools`);
+          for (const [tool, script] of Object.entries(tools)) {
+            await Deno.writeTextFile(`${home}/tools/${tool}`, `#!/bin/sh\n${script}\n`, {
+              mode: 0o755,
+            });
+          }
+          const { code, error } = await run(["sh", `${out}/install.sh`], {
+            env: {
+              PATH: `${home}/tools:${Deno.env.get("PATH")}`,
+              HOME: home,
+              MCP_EXEC_BASE_URL: url,
+            },
+          });
+          assert.equal(code, 1, `${name} ${machine}: ${error}`);
+          assert.ok(error.includes(says.replace("V", VERSION)), `${name} ${machine}: ${error}`);
+        })
+      );
+    }
+  },
+});
 
 Deno.test({
   name:

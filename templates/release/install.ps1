@@ -45,11 +45,12 @@
     Move-Item -Force -LiteralPath $staged -Destination (Join-Path $folder 'mcp-exec.exe')
     Copy-Item -LiteralPath (Join-Path $work "$name\completions\mcp-exec.ps1") -Destination $folder -Force
     Write-Output "mcp-exec $version is installed: $(Join-Path $folder 'mcp-exec.exe')"
+    $quoted = $folder.Replace("'", "''") # for the lines to copy
     if (($env:Path -split ';') -notcontains $folder) {
       Write-Output 'It is not on PATH yet. Run this line once, then open a new terminal:'
-      Write-Output "  [Environment]::SetEnvironmentVariable('Path', [Environment]::GetEnvironmentVariable('Path', 'User') + ';$folder', 'User')"
+      Write-Output "  [Environment]::SetEnvironmentVariable('Path', [Environment]::GetEnvironmentVariable('Path', 'User') + ';$quoted', 'User')"
     }
-    Write-Output "Completions: add  . '$(Join-Path $folder 'mcp-exec.ps1')'  to `$PROFILE"
+    Write-Output "Completions: add  . '$(Join-Path $quoted 'mcp-exec.ps1')'  to `$PROFILE"
     Write-Output 'Try it: mcp-exec demo'
   } finally {
     Remove-Item -Recurse -Force -LiteralPath $work

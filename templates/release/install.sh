@@ -78,6 +78,10 @@ place() {
 main() {
   folder=${MCP_EXEC_INSTALL_DIR:-${HOME:?}/.local/bin}
   folder=${folder%/}
+  case $folder in
+    /*) ;;
+    *) folder=$PWD/$folder ;; # it is put into a line for PATH, and may begin with a hyphen
+  esac
   base=${MCP_EXEC_BASE_URL:-@URL@}
   target=${MCP_EXEC_TARGET:-$(find_target)}
   wanted=$(sum_of "$target")
