@@ -5,7 +5,6 @@
 import { build, BUNDLE_FLAGS, COMPILE_ALL, PERMISSION_FLAGS } from "./build.ts";
 import { type Target, TARGETS } from "./release.ts";
 
-const ROOT = new URL("../", import.meta.url);
 const MAGIC = "d3n0l4nd";
 
 /** What an executable is made from and where to. */
@@ -148,13 +147,12 @@ if (import.meta.main) {
     Deno.exit(2);
   }
   const targets = value === "all" ? TARGETS : [(value ?? Deno.build.target) as Target];
-  const bundle = new URL("dist", ROOT).pathname;
-  await build({ out: bundle });
+  await build();
   for (const target of targets) {
     const out = `build/bin/${target}/mcp-exec${target.includes("windows") ? ".exe" : ""}`;
     const runtime = Deno.env.get("DENORT_BIN");
     try {
-      await compile({ bundle, out, target, ...(runtime !== undefined && { runtime }) });
+      await compile({ bundle: "dist", out, target, ...(runtime !== undefined && { runtime }) });
       console.log(`${out}: ${(await Deno.stat(out)).size} bytes`);
     } catch (error) {
       console.error(`error: ${(error as Error).message}`);

@@ -5,6 +5,8 @@ import { TARGETS } from "../scripts/release.ts";
 import { parsePlainYaml } from "../src/plain_yaml.ts";
 
 const ROOT = new URL("../", import.meta.url);
+/** The version of Deno that everything here is tried with. */
+const DENO = "2.9.6";
 const WORKFLOWS = ["dependencies.yml", "release.yml", "test.yml"];
 
 interface Step {
@@ -20,6 +22,7 @@ interface Job {
   readonly uses?: string;
   readonly needs?: string | readonly string[];
   readonly permissions?: Readonly<Record<string, string>>;
+  readonly defaults?: { readonly run: { readonly shell: string } };
   readonly strategy?: { readonly matrix: { readonly include?: readonly { target: string }[] } };
   readonly steps?: readonly Step[];
 }
@@ -93,9 +96,32 @@ Deno.test("workflows run tasks and files that exist, and pin what they use", asy
       if (uses !== undefined) {
         assert.match(uses, /^(?:actions|denoland)\/[\w-]+@(?:v\d+|[0-9a-f]{40})$/);
       }
-      if (uses?.startsWith("denoland/")) assert.equal(inputs?.["deno-version"], "2.9.6", name);
+      if (uses?.startsWith("denoland/")) assert.equal(inputs?.["deno-version"], DENO, name);
     }
   }
+  const ci = await Deno.readTextFile(new URL(".ci/run", ROOT));
+  const versions = [...ci.matchAll(/\bdeno@([\d.]+)/g)].map(([, version]) => version);
+  assert.deepEqual([...new Set(versions)], [DENO]);
+});
+
+Deno.test("workflows use each action in one version, and see what fails in a pipe", async () => {
+  const used = new Map<string, Set<string>>();
+  for (const name of WORKFLOWS) {
+    const { jobs } = await readWorkflow(name);
+    for (const [id, { steps = [], defaults, "runs-on": system = "" }] of Object.entries(jobs)) {
+      for (const { uses, run = "" } of steps) {
+        const [action = "", version = ""] = uses?.split("@") ?? [];
+        used.set(action, (used.get(action) ?? new Set()).add(version));
+        // PowerShell's pipes carry errors by themselves; what `||` asks for is no pipe.
+        const hasPipe = /(?<!\|)\|(?!\|)/.test(run) &&
+          !/windows|Invoke-Expression/.test(system + run);
+        if (hasPipe && !/\bgrep -q/.test(run)) {
+          assert.equal(defaults?.run.shell, "bash", `${name}, ${id}: ${run}`);
+        }
+      }
+    }
+  }
+  for (const [action, versions] of used) assert.equal(versions.size, 1, action);
 });
 
 Deno.test("workflows may write only in the jobs that publish, and run no text of others", async () => {
