@@ -109,23 +109,42 @@ export function isHandleId(text: unknown): text is HandleId {
 export function createHandleStore(database: Database, options: HandleOptions): HandleStore {
   const { folder, now, warn, maxBytes = MAX_HANDLES_BYTES } = options;
   const lifeMs = (options.hours ?? HANDLE_HOURS) * HOUR_MS;
-  /** What could not be written, the oldest first. */
+  /** What could not be written, and the sessions that kept it, the oldest first. */
   const inMemory = new Map<string, Kept>();
   const ofSessions = new Set<string>();
+  let bytesInMemory = 0;
+  /** Since when nothing was removed, and how much was written since. */
+  let prunedAt = now();
+  let bytesSince = 0;
   /** The content that was read last: slices of it follow one another. */
   let recent: Kept | undefined;
   let isWritable = folder !== undefined;
   const [parent, name] = splitFolder(folder ?? "");
 
-  function remember(kept: Kept): void {
-    inMemory.delete(kept.handle.id);
-    inMemory.set(kept.handle.id, kept);
-    let bytes = sizeOf(inMemory);
-    for (const [id, { handle }] of inMemory) {
-      if (bytes <= Math.min(maxBytes, MAX_HANDLES_IN_MEMORY_BYTES)) break;
-      inMemory.delete(id);
-      bytes -= handle.bytes;
+  function remember(kept: Kept, session: SessionId | undefined): void {
+    const { id, bytes } = kept.handle;
+    drop(id);
+    inMemory.set(id, kept);
+    bytesInMemory += bytes;
+    for (const [oldest, { handle }] of inMemory) {
+      const isTooMuch = bytesInMemory > Math.min(maxBytes, MAX_HANDLES_IN_MEMORY_BYTES) ||
+        inMemory.size > MAX_HANDLES;
+      if (!isTooMuch && handle.expiresAt > now()) break;
+      drop(oldest);
     }
+    if (session === undefined) return;
+    const pair = `${session} ${id}`;
+    ofSessions.delete(pair);
+    ofSessions.add(pair);
+    for (const oldest of ofSessions) {
+      if (ofSessions.size <= MAX_HANDLES) break;
+      ofSessions.delete(oldest);
+    }
+  }
+
+  function drop(id: string): void {
+    bytesInMemory -= inMemory.get(id)?.handle.bytes ?? 0;
+    inMemory.delete(id);
   }
 
   // The record first and the file under its lock: who removes an expired one looks at the record
@@ -230,6 +249,29 @@ export function createHandleStore(database: Database, options: HandleOptions): H
     }
   }
 
+  async function prune(): Promise<void> {
+    prunedAt = now();
+    bytesSince = 0;
+    try {
+      if (!isWritable || database.path === undefined) return;
+      const expired = database.all<Row>("select id, kept from handles where expires <= ?", now());
+      for (const row of expired) await remove(row);
+      const all = total();
+      let [over, tooMany] = [all.bytes - maxBytes, all.count - MAX_HANDLES];
+      if (over > 0 || tooMany > 0) {
+        for (const row of database.all<Row>("select id, kept, bytes from handles order by kept")) {
+          if (over <= 0 && tooMany <= 0) break;
+          await remove(row);
+          over -= row.bytes;
+          tooMany--;
+        }
+      }
+      if (expired.length > 0) await sweep();
+    } catch {
+      // Another time: nothing that a command was asked for depends on it.
+    }
+  }
+
   return {
     async keep(data, { type, session }) {
       const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
@@ -250,11 +292,12 @@ export function createHandleStore(database: Database, options: HandleOptions): H
         expiresAt: now() + lifeMs,
       };
       const kept = { handle, data: bytes };
-      if (await write(kept, session)) recent = kept;
-      else {
-        remember(kept);
-        if (session !== undefined) ofSessions.add(`${session} ${handle.id}`);
-      }
+      if (await write(kept, session)) {
+        recent = kept;
+        bytesSince += bytes.length;
+        // Whoever stays for days has no end at which to tidy up.
+        if (bytesSince > maxBytes / 8 || now() - prunedAt > HOUR_MS) await prune();
+      } else remember(kept, session);
       return handle;
     },
     find,
@@ -272,35 +315,10 @@ export function createHandleStore(database: Database, options: HandleOptions): H
     },
     size() {
       const { count, bytes } = total();
-      return { count: count + inMemory.size, bytes: bytes + sizeOf(inMemory) };
+      return { count: count + inMemory.size, bytes: bytes + bytesInMemory };
     },
-    async prune() {
-      try {
-        if (!isWritable || database.path === undefined) return;
-        const expired = database.all<Row>("select id, kept from handles where expires <= ?", now());
-        for (const row of expired) await remove(row);
-        const all = total();
-        let [over, tooMany] = [all.bytes - maxBytes, all.count - MAX_HANDLES];
-        if (over > 0 || tooMany > 0) {
-          for (
-            const row of database.all<Row>("select id, kept, bytes from handles order by kept")
-          ) {
-            if (over <= 0 && tooMany <= 0) break;
-            await remove(row);
-            over -= row.bytes;
-            tooMany--;
-          }
-        }
-        if (expired.length > 0) await sweep();
-      } catch {
-        // Another time: nothing that a command was asked for depends on it.
-      }
-    },
+    prune,
   };
-}
-
-function sizeOf(kept: ReadonlyMap<string, Kept>): number {
-  return [...kept.values()].reduce((sum, { handle }) => sum + handle.bytes, 0);
 }
 
 function splitFolder(folder: string): [parent: string, name: string] {

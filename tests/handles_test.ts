@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { openDatabase } from "../src/database.ts";
 import { AppError } from "../src/errors.ts";
 import { createHandleStore, type HandleStore, isHandleId } from "../src/handles.ts";
-import { MAX_HANDLE_BYTES } from "../src/limits.ts";
+import { MAX_HANDLE_BYTES, MAX_HANDLES } from "../src/limits.ts";
 import type { SessionId } from "../src/names.ts";
 
 interface Bench {
@@ -188,6 +188,45 @@ Deno.test("keep works without a data folder, within its bound", async () => {
   assert.equal(store.find(first.id), undefined);
   assert.equal(text(await store.read(second.id, { start: 3 })), "90");
   database.close();
+});
+
+Deno.test("keep without a data folder forgets the oldest of many small contents and their sessions", async () => {
+  const database = openDatabase(undefined, { warn: () => {} });
+  let now = 1;
+  const store = createHandleStore(database, {
+    folder: undefined,
+    now: () => now,
+    warn: (message) => assert.fail(message),
+  });
+  const keep = (content: string, session: string) =>
+    store.keep(content, { type: "text/plain", session: session as SessionId });
+  const first = await keep("first", "one");
+  const shared = await keep("shared", "one");
+  for (let at = 0; at < MAX_HANDLES; at++) await keep("shared", `${at}`);
+  assert.equal(store.isOf("one" as SessionId, shared.id), false);
+  assert.equal(store.isOf("7" as SessionId, shared.id), true);
+  assert.ok(store.find(first.id));
+  for (let at = 0; at < MAX_HANDLES; at++) await keep(`${at}`, "two");
+  assert.equal(store.find(first.id), undefined);
+  assert.equal(store.size().count, MAX_HANDLES);
+  now += DAY_MS;
+  const last = await keep("last", "two");
+  assert.deepEqual(store.size(), { count: 1, bytes: last.bytes });
+  database.close();
+});
+
+test("keep tidies up for whoever stays", async ({ open, clock, data }) => {
+  const store = open({ maxBytes: 100 });
+  const old = await store.keep("old", { type: "text/plain" });
+  clock.now += DAY_MS;
+  const kept = [];
+  for (let at = 10; at < 30; at++) {
+    clock.now++;
+    kept.push((await store.keep(`number ${at}`, { type: "text/plain" })).id);
+  }
+  const left = await names(`${data}/handles`);
+  assert.ok(!left.includes(old.id) && left.includes(kept.at(-1)!));
+  assert.ok(left.length < 14, `${left.length} are left`);
 });
 
 test("isOf tells the sessions that kept a content apart", async ({ store, open }) => {
