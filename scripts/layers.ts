@@ -34,7 +34,7 @@ const ROWS: readonly (readonly string[])[] = [
     ),
   ],
   words(
-    "warm servers search tool_index executor host_functions session output_folder outputs server_changes server_check server_views skills skill_mount skill_programs skill_views",
+    "warm servers search tool_index executor host_functions session output_folder outputs server_changes server_check server_views skills skill_programs skill_views",
   ),
   [
     ...words(

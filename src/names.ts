@@ -2,7 +2,7 @@
 // SessionId exists only after it passed here. Also near names for "did you mean".
 
 import { AppError, type ErrorKind } from "./errors.ts";
-import { MAX_TOOL_NAME_BYTES } from "./limits.ts";
+import { MAX_SEGMENT_BYTES, MAX_TOOL_NAME_BYTES } from "./limits.ts";
 import { byteLength, isPlain, quoteText } from "./text.ts";
 
 declare const brand: unique symbol;
@@ -98,7 +98,7 @@ export function toSessionId(text: string): SessionId {
  * text, no separator, no drive, no percent escape, no `.` or `..`, no device, no space at either end, no dot last.
  */
 export function isPathSegment(segment: string): boolean {
-  return segment.length > 0 && byteLength(segment) <= 255 &&
+  return segment.length > 0 && byteLength(segment) <= MAX_SEGMENT_BYTES &&
     !/[\\/:*?"<>|]|%[0-9a-f]{2}|^ |[. ]$/i.test(segment) && !isUnprintable(segment) &&
     !DEVICE_NAME.test(segment) && segment.normalize("NFC") === segment;
 }

@@ -32,7 +32,7 @@ import { createSecretMask } from "./secrets.ts";
 import type { ServerInfo, ServerSpec } from "./server.ts";
 import { freeName, type ServerSet } from "./servers.ts";
 import { createSignIns } from "./sign_ins.ts";
-import type { MountedSkills } from "./skill_mount.ts";
+import type { MountedSkills } from "./skill_code.ts";
 import type { Skill } from "./skills.ts";
 import { countTokens, TOKENIZER } from "./stats.ts";
 import {
@@ -420,7 +420,7 @@ async function mountImportedSkills(
   if (!imports.some((specifier) => specifier.startsWith("/mcp-tools/skills/"))) {
     return { files: new Map(), imports: [] };
   }
-  const { mountSkills } = await import("./skill_mount.ts");
+  const { mountSkills } = await import("./skill_code.ts");
   return await mountSkills(imports, loadSkill);
 }
 

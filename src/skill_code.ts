@@ -1,13 +1,16 @@
-// The code of a skill in the two forms it is kept in: all generated files as one, and the tools as
-// one module that the sandbox runs without a parser of TypeScript. Reads it back as untrusted text,
-// and refuses what is no text or imports what is none of a skill's business.
+// The code of a skill in the two forms it is kept in, all generated files as one and one module that
+// the sandbox runs without a parser of TypeScript, and as programs see it below /mcp-tools/skills.
+// Reads it as untrusted text: refuses what is no text or imports what is none of a skill's business.
 
 import { AppError } from "./errors.ts";
 import { jsonText, stringLiteral } from "./escape.ts";
+import { CHECKSUM_FILE } from "./integrity.ts";
+import { MAX_MOUNTED_SKILLS } from "./limits.ts";
+import { type SkillName, toSkillName } from "./names.ts";
 import type { ServerPlan } from "./plan.ts";
 import { scanSource } from "./source_scan.ts";
 import { quoteText } from "./text.ts";
-import type { FileSet } from "./vfs.ts";
+import { createVfs, type FileSet } from "./vfs.ts";
 
 /** All generated code of a skill as one file: `{"format_version", "files": {"/path": "text"}}`. */
 export const CODE_FILE = "vfs.json";
@@ -15,6 +18,7 @@ export const CODE_FILE = "vfs.json";
 export const MODULE_FILE = "module.js";
 
 const CODE_FORMAT = 1;
+const SKILLS_FOLDER = "/mcp-tools/skills";
 
 /** The text of the file that holds all of `files`, by absolute path and sorted. */
 export function writeCode(files: FileSet): string {
@@ -105,4 +109,56 @@ export function foreignImport(module: string): string | undefined {
 function isKnownImport(specifier: string): boolean {
   return specifier === "./host.ts" || /^mcp:[^/]+$/.test(specifier) ||
     /^\/mcp-tools\/(?:servers|skills)\//.test(specifier);
+}
+
+/** The skills among import specifiers: `/mcp-tools/skills/NAME/...`. */
+export function importedSkills(specifiers: readonly string[]): SkillName[] {
+  const names = specifiers.map((specifier) =>
+    /^\/mcp-tools\/skills\/([^/]+)\//.exec(specifier)?.[1]
+  );
+  return [...new Set(names.filter((name) => name !== undefined))].sort().map(toSkillName);
+}
+
+/** Skills that a program imports, directly or through others. */
+export interface MountedSkills {
+  /** By absolute path. */
+  readonly files: ReadonlyMap<string, string>;
+  /** What their modules import. */
+  readonly imports: readonly string[];
+}
+
+/** The skills among import specifiers; `load` gives each one verified and accepted, or throws. */
+export async function mountSkills(
+  specifiers: readonly string[],
+  load: (name: SkillName) => Promise<{ readonly files: ReadonlyMap<string, string> }>,
+): Promise<MountedSkills> {
+  const vfs = createVfs();
+  const imports: string[] = [];
+  const seen = new Set(importedSkills(specifiers));
+  // What is added to a set while it is walked is walked too.
+  for (const name of seen) {
+    if (seen.size > MAX_MOUNTED_SKILLS) {
+      throw new AppError("limit", `Program imports more than ${MAX_MOUNTED_SKILLS} skills`, {
+        limit: { name: "skills", limit: MAX_MOUNTED_SKILLS, value: seen.size },
+      });
+    }
+    const { files } = await load(name);
+    vfs.mount(`${SKILLS_FOLDER}/${name}`, filesOf(files));
+    const module = files.get(MODULE_FILE);
+    if (module === undefined) continue;
+    const found = scanSource(module).imports;
+    imports.push(...found);
+    for (const other of importedSkills(found)) seen.add(other);
+  }
+  return { files: vfs.files(), imports };
+}
+
+function filesOf(files: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const all = new Map<string, string>();
+  for (const [path, text] of files) {
+    // Names that begin with a dot are there for others, as is what proves the rest.
+    if (path !== CHECKSUM_FILE && path !== CODE_FILE && !path.startsWith(".")) all.set(path, text);
+  }
+  for (const [path, text] of readCode(files.get(CODE_FILE))) all.set(path.slice(1), text);
+  return all;
 }

@@ -6,10 +6,10 @@ import { AppError } from "./errors.ts";
 import { codeBlock, codeSpan, jsonText, markdownText, shellWord, yamlString } from "./escape.ts";
 import { identifiersOf } from "./identifiers.ts";
 import { DEFAULT_RUN_LIMITS, type RunLimits } from "./limits.ts";
-import { type SkillName, type ToolName, toSkillName } from "./names.ts";
+import type { SkillName, ToolName } from "./names.ts";
 import { toTypeModel } from "./schema.ts";
 import type { JsonObject, ServerInfo, ServerSpec, ToolDefinition } from "./server.ts";
-import { foreignImport, MODULE_FILE } from "./skill_code.ts";
+import { foreignImport, importedSkills, MODULE_FILE } from "./skill_code.ts";
 import { type SkillExample, type SkillProgram, skillServer } from "./skill_metadata.ts";
 import { type Skill, SKILL_FILE, type SkillDraft } from "./skills.ts";
 import { prepareSource } from "./source.ts";
@@ -85,14 +85,6 @@ export function programDraft(parts: ProgramParts): SkillDraft {
       [TOOLS_FILE, writeTools(servers)],
     ]),
   };
-}
-
-/** The skills among import specifiers: `/mcp-tools/skills/NAME/...`. */
-export function importedSkills(specifiers: readonly string[]): SkillName[] {
-  const names = specifiers.map((specifier) =>
-    /^\/mcp-tools\/skills\/([^/]+)\//.exec(specifier)?.[1]
-  );
-  return [...new Set(names.filter((name) => name !== undefined))].sort().map(toSkillName);
 }
 
 /**

@@ -10,9 +10,9 @@ import { readTextFile } from "./read.ts";
 import { createExecutor } from "./sandbox.ts";
 import type { JsonObject, ServerInfo, ToolDefinition } from "./server.ts";
 import { importedServers, type Session } from "./session.ts";
+import { importedSkills } from "./skill_code.ts";
 import {
   exportedInput,
-  importedSkills,
   namedTools,
   PROGRAM_FILE,
   programDraft,

@@ -1,44 +1,25 @@
-// The in-memory file tree a guest reads: mounted whole, bounded before anything is taken in, then
-// frozen. It never touches the disk, and every path in it is one that every disk accepts.
+// The paths a guest may name, and the file tree in memory that skills are mounted into: bounded before
+// anything is taken in. It never touches the disk, and every path in it is one that every disk accepts.
 
 import { AppError } from "./errors.ts";
-import {
-  MAX_PATH_BYTES,
-  MAX_SEGMENT_BYTES,
-  MAX_VFS_BYTES,
-  MAX_VFS_DEPTH,
-  MAX_VFS_FILES,
-} from "./limits.ts";
+import { MAX_PATH_BYTES, MAX_VFS_BYTES, MAX_VFS_DEPTH, MAX_VFS_FILES } from "./limits.ts";
+import { isPathSegment } from "./names.ts";
 import { byteLength, quoteText } from "./text.ts";
 
 /** Files by relative path, as `a/b.ts`. */
 export type FileSet = ReadonlyMap<string, string>;
 
-/** A file tree; every path given to it is normalised first. */
+/** A file tree of whole sets of files. */
 export interface Vfs {
   /**
    * Puts all of `files` below the folder `prefix`, or none: an `invalid` error for a path that is
-   * odd or clashes with another, a `limit` error beyond the bounds, `denied` once frozen.
+   * odd or clashes with another, a `limit` error beyond the bounds.
    */
   mount(prefix: string, files: FileSet): void;
-  /** The text of a file; an `invalid` error where there is none. */
-  read(path: string): string;
-  /** Whether `path` is a file. */
-  has(path: string): boolean;
-  /** The names in a folder, sorted, folders with a `/` behind; an `invalid` error for no folder. */
-  list(path: string): string[];
   /** All files by absolute path, in the order they were mounted; a copy. */
   files(): ReadonlyMap<string, string>;
-  /** Ends all mounting. */
-  freeze(): void;
 }
 
-// What no disk keeps apart or Windows refuses: control and invisible characters, separators and
-// wildcards, percent escapes, a dot or space at the end, device names with any ending.
-const ODD_SEGMENT =
-  // deno-lint-ignore no-control-regex
-  /[\u0000-\u001f\u007f-\u009f\\:*?"<>|]|\p{Cf}|\p{Cs}|\p{Co}|\p{Zl}|\p{Zp}|%[0-9a-f]{2}|[. ]$|^ |^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)/iu;
-const PLAIN_SEGMENT = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
 // Letters of other scripts that look like a Latin one, pairwise.
 const LOOK_ALIKES = new Map(
   ("аaеeоoрpсcуyхxіiјjѕsһhԁdԛqԝwкkмmтtвbнhӏl" + "αaοoρpυuνvιiκkτtχxγyηn" + "ıiɡgɑa")
@@ -69,14 +50,12 @@ export function normalizePath(path: string): string {
 /** An empty tree. */
 export function createVfs(): Vfs {
   const texts = new Map<string, string>();
-  const folders = new Map<string, Set<string>>([["/", new Set()]]);
+  const folders = new Set(["/"]);
   // What a reader may take for the same path, to the path that has it.
   const twins = new Map<string, string>();
   let bytes = 0;
-  let frozen = false;
 
   function mount(prefix: string, files: FileSet): void {
-    if (frozen) throw new AppError("denied", `File tree is read-only: cannot mount ${prefix}`);
     const root = normalizePath(prefix);
     if (texts.size + files.size > MAX_VFS_FILES) {
       throw limitError("File tree", "files", MAX_VFS_FILES, texts.size + files.size);
@@ -107,10 +86,8 @@ export function createVfs(): Vfs {
     for (const folder of addedFolders) {
       if (added.has(folder)) throw clash(folder, "is both a file and a folder");
     }
-    for (const [path, text] of added) {
-      texts.set(path, text);
-      enter(path);
-    }
+    for (const [path, text] of added) texts.set(path, text);
+    for (const folder of addedFolders) folders.add(folder);
     for (const [key, path] of addedTwins) twins.set(key, path);
     bytes = size;
   }
@@ -124,42 +101,7 @@ export function createVfs(): Vfs {
     claims.set(key, path);
   }
 
-  function enter(path: string): void {
-    const parent = parentOf(path);
-    const siblings = folders.get(parent);
-    const name = path.slice(parent === "/" ? 1 : parent.length + 1);
-    if (siblings !== undefined) siblings.add(name);
-    else {
-      folders.set(parent, new Set([name]));
-      enter(parent);
-    }
-  }
-
-  return {
-    mount,
-    read(path) {
-      const normal = normalizePath(path);
-      const text = texts.get(normal);
-      if (text !== undefined) return text;
-      const what = folders.has(normal) ? "is a folder" : "does not exist";
-      throw new AppError("invalid", `File ${quoteText(normal)} ${what}`);
-    },
-    has: (path) => texts.has(normalizePath(path)),
-    list(path) {
-      const normal = normalizePath(path);
-      const names = folders.get(normal);
-      if (names === undefined) {
-        const what = texts.has(normal) ? "is a file" : "does not exist";
-        throw new AppError("invalid", `Folder ${quoteText(normal)} ${what}`);
-      }
-      const below = normal === "/" ? "/" : `${normal}/`;
-      return [...names].sort().map((name) => folders.has(below + name) ? `${name}/` : name);
-    },
-    files: () => new Map(texts),
-    freeze() {
-      frozen = true;
-    },
-  };
+  return { mount, files: () => new Map(texts) };
 }
 
 // A path of a file set is taken as it is or not at all: nothing in it is resolved.
@@ -177,13 +119,8 @@ function join(root: string, relative: string): string {
 }
 
 function checkSegment(segment: string, path: string): string {
-  const odd = segment === "" || segment.length > MAX_SEGMENT_BYTES || ODD_SEGMENT.test(segment) ||
-    (!PLAIN_SEGMENT.test(segment) &&
-      (byteLength(segment) > MAX_SEGMENT_BYTES || segment !== segment.normalize("NFC")));
-  if (odd) {
-    throw new AppError("invalid", `Path ${quoteText(path)} has a name that not every disk accepts`);
-  }
-  return segment;
+  if (isPathSegment(segment)) return segment;
+  throw new AppError("invalid", `Path ${quoteText(path)} has a name that not every disk accepts`);
 }
 
 // The same for paths that differ only by compatibility form or look-alike letters. Case is kept:

@@ -7,11 +7,10 @@ import { generateSkill, skillNameOf } from "../src/documents.ts";
 import type { AppError } from "../src/errors.ts";
 import { checksumOf } from "../src/integrity.ts";
 import type { SkillName } from "../src/names.ts";
-import { mountSkills } from "../src/skill_mount.ts";
+import { importedSkills, mountSkills } from "../src/skill_code.ts";
 import { skillServer } from "../src/skill_metadata.ts";
 import {
   exportedInput,
-  importedSkills,
   namedTools,
   programDraft,
   programSignature,

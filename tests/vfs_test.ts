@@ -74,28 +74,19 @@ Deno.test("normalizePath resolves what stays inside and refuses what leaves (V7)
   refused("invalid", () => normalizePath("../a"));
 });
 
-Deno.test("createVfs reads, finds and lists what was mounted", () => {
+Deno.test("createVfs holds what was mounted by absolute path, and hands out a copy", () => {
   const vfs = createVfs();
-  vfs.mount("/mcp-tools/servers/demo", fileSet("index.ts", "b.ts", "sub/c.ts"));
-  vfs.mount("/mcp-tools/servers/other/", fileSet("index.ts"));
-  assert.equal(vfs.read("/mcp-tools/servers/demo/index.ts"), "text of index.ts");
-  assert.equal(vfs.read("mcp-tools//servers/demo/./sub/c.ts"), "text of sub/c.ts");
-  assert.ok(vfs.has("/mcp-tools/servers/demo/b.ts"));
-  assert.ok(!vfs.has("/mcp-tools/servers/demo"));
-  assert.ok(!vfs.has("/constructor"));
-  assert.deepEqual(vfs.list("/"), ["mcp-tools/"]);
-  assert.deepEqual(vfs.list("/mcp-tools/servers"), ["demo/", "other/"]);
-  assert.deepEqual(vfs.list("/mcp-tools/servers/demo/"), ["b.ts", "index.ts", "sub/"]);
-  assert.match(
-    refused("invalid", () => vfs.read("/mcp-tools/nothing.ts")).message,
-    /"\/mcp-tools\/nothing.ts" does not exist/,
-  );
-  assert.match(refused("invalid", () => vfs.read("/mcp-tools")).message, /is a folder/);
-  assert.match(refused("invalid", () => vfs.list("/none")).message, /does not exist/);
-  assert.match(
-    refused("invalid", () => vfs.list("/mcp-tools/servers/demo/b.ts")).message,
-    /is a file/,
-  );
+  vfs.mount("/mcp-tools/servers/demo", fileSet("index.ts", "sub/c.ts"));
+  vfs.mount("/mcp-tools/./servers/other/", fileSet("index.ts"));
+  for (const round of [1, 2]) {
+    const files = vfs.files() as Map<string, string>;
+    assert.deepEqual([...files], [
+      ["/mcp-tools/servers/demo/index.ts", "text of index.ts"],
+      ["/mcp-tools/servers/demo/sub/c.ts", "text of sub/c.ts"],
+      ["/mcp-tools/servers/other/index.ts", "text of index.ts"],
+    ], `round ${round}`);
+    files.clear();
+  }
 });
 
 Deno.test("createVfs keeps paths apart that differ only by case (V4)", () => {
@@ -103,7 +94,6 @@ Deno.test("createVfs keeps paths apart that differ only by case (V4)", () => {
   vfs.mount("/GitHub", fileSet("Read.ts", "read.ts"));
   vfs.mount("/github", fileSet("read.ts"));
   assert.equal(vfs.files().size, 3);
-  assert.deepEqual(vfs.list("/"), ["GitHub/", "github/"]);
 });
 
 Deno.test("createVfs reports paths that a reader may take for one another (V3)", () => {
@@ -148,14 +138,4 @@ Deno.test("createVfs checks its bounds before it takes anything in (V6)", () => 
   refused("limit", () => vfs.mount(`/${"a/".repeat(20)}`, fileSet(`${"b/".repeat(20)}c`)));
   refused("limit", () => vfs.mount("/", fileSet(`${`${"x".repeat(250)}/`.repeat(5)}c`)));
   assert.deepEqual([...vfs.files().keys()], ["/first"]);
-  assert.deepEqual(vfs.list("/"), ["first"]);
-});
-
-Deno.test("createVfs refuses every change once it is frozen (C6)", () => {
-  const vfs = createVfs();
-  vfs.mount("/a", fileSet("b"));
-  vfs.freeze();
-  refused("denied", () => vfs.mount("/a", fileSet("c")));
-  (vfs.files() as Map<string, string>).set("/a/b", "changed");
-  assert.equal(vfs.read("/a/b"), "text of b");
 });
