@@ -2,19 +2,9 @@
 // name and fingerprint. Answers without connecting; never the reason a command fails.
 
 import type { Database } from "./database.ts";
-import type { Digest } from "./hash.ts";
 import { MAX_INDEX_ENTRY_BYTES, MAX_INDEX_SERVERS } from "./limits.ts";
-import type { ServerName } from "./names.ts";
 import { fingerprintOf, type ProtocolEra, type ServerInfo, type ServerSpec } from "./server.ts";
 import { countTokens } from "./stats.ts";
-
-/** One server in the index; `savedAt` is milliseconds since 1970. */
-export interface CatalogEntry {
-  readonly name: ServerName;
-  readonly fingerprint: Digest;
-  readonly savedAt: number;
-  readonly toolCount: number;
-}
 
 /** The index of servers. A server reached in another way than before counts as another one. */
 export interface Catalog {
@@ -24,8 +14,6 @@ export interface Catalog {
   load(spec: ServerSpec): { info: ServerInfo; savedAt: number } | undefined;
   /** About how many tokens the definitions of a server's tools are; undefined when nothing fits. */
   tokens(spec: ServerSpec): number | undefined;
-  /** Every server in the index by name, the latest first among equal names. */
-  list(): CatalogEntry[];
   /** The era of the protocol this server spoke last. */
   era(spec: ServerSpec): ProtocolEra | undefined;
   rememberEra(spec: ServerSpec, era: ProtocolEra): void;
@@ -117,17 +105,6 @@ export function createCatalog(
     });
   }
 
-  function list(): CatalogEntry[] {
-    return attempt(() =>
-      database.all<CatalogEntry>(
-        `select name, fingerprint, saved as savedAt,
-           json_array_length(info, '$.tools') as toolCount
-         from servers where version = ? order by name, saved desc`,
-        INFO_VERSION,
-      ).map((row) => ({ ...row }))
-    ) ?? [];
-  }
-
   function era(spec: ServerSpec): ProtocolEra | undefined {
     return attempt(() =>
       database.get<{ era: ProtocolEra }>(
@@ -158,7 +135,7 @@ export function createCatalog(
     );
   }
 
-  return { save, load, tokens, list, era, rememberEra };
+  return { save, load, tokens, era, rememberEra };
 }
 
 /** What a client that loads every tool puts into a model's context. */
