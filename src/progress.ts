@@ -15,7 +15,8 @@ export interface Activity {
 
 /** The line that says what is under way: the last that began, and how many more there are. */
 export interface Progress {
-  begin(text: string): Activity;
+  /** What is whole is what the others belong to: it is not counted beside them. */
+  begin(text: string, options?: { readonly isWhole?: boolean }): Activity;
   /** Ends everything, erases the line and stops every timer. */
   close(): void;
 }
@@ -47,7 +48,7 @@ export function createProgress(
     env.get("TERM") !== "dumb";
   if (!isShown) return { progress: NO_PROGRESS, context };
   const { delayMs = PROGRESS_DELAY_MS } = options;
-  const running = new Map<Activity, { text: string; readonly since: number }>();
+  const running = new Map<Activity, { text: string; isPart: boolean; readonly since: number }>();
   let since = -Infinity;
   let endedAt = -Infinity;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -63,7 +64,8 @@ export function createProgress(
   function draw(): void {
     const last = [...running.values()].at(-1)!;
     const seconds = Math.floor((performance.now() - last.since) / 1000);
-    const ending = `${running.size > 1 ? ` and ${running.size - 1} more` : ""}${
+    const others = [...running.values()].filter((item) => item !== last && item.isPart).length;
+    const ending = `${others > 0 ? ` and ${others} more` : ""}${
       seconds > 0 ? ` (${seconds} s)` : ""
     }`;
     const mark = FRAMES[frame++ % FRAMES.length]!;
@@ -98,7 +100,7 @@ export function createProgress(
 
   return {
     progress: {
-      begin(text) {
+      begin(text, { isWhole = false } = {}) {
         const now = performance.now();
         if (running.size === 0) {
           if (now - endedAt > GAP_MS) since = now;
@@ -115,7 +117,7 @@ export function createProgress(
             stop();
           },
         };
-        running.set(activity, { text, since: now });
+        running.set(activity, { text, isPart: !isWhole, since: now });
         return activity;
       },
       close() {

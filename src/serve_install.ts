@@ -23,6 +23,8 @@ export interface Installation {
   readonly file: ClientFile;
   readonly shownPath: string;
   readonly entry: JsonObject;
+  /** A file of the client with nothing else in it. */
+  readonly alone: string;
   /** What is in the file now, and what would be; the same when nothing is to be done. */
   readonly before: string | undefined;
   readonly after: string;
@@ -79,14 +81,14 @@ export async function planInstallation(
   const entries = entriesOf(file, document);
   const old = entries[ENTRY_NAME];
   const isSame = JSON.stringify(old) === JSON.stringify(entry);
+  const change = { file, name: ENTRY_NAME, entry, shownPath };
   return {
     file,
     shownPath,
     entry,
+    alone: await putEntry("", change),
     before,
-    after: isSame
-      ? before!
-      : await putEntry(before ?? "", { file, name: ENTRY_NAME, entry, shownPath }),
+    after: isSame ? before! : await putEntry(before ?? "", change),
     diff: isSame ? [] : [
       shownPath,
       ...(old === undefined ? [] : [`  - ${quoteText(ENTRY_NAME)}: as it is now`]),

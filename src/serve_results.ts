@@ -35,7 +35,7 @@ export function textResult(text: string, structuredContent?: JsonObject): CallTo
 export function errorResult(error: AppError, mask: (text: string) => string): CallToolResult {
   return {
     content: [textBlock(messageOf(error, mask))],
-    structuredContent: { ok: false, error: JSON.parse(mask(JSON.stringify(error))) },
+    structuredContent: { ok: false, error: documentOf(error, mask) },
     isError: true,
   };
 }
@@ -61,7 +61,7 @@ export async function outcomeResult(
   if (error !== undefined) {
     return {
       content: [textBlock([messageOf(error, mask), ...notes, ...named].join("\n"))],
-      structuredContent: { ...facts, error: JSON.parse(mask(JSON.stringify(error))) },
+      structuredContent: { ...facts, error: documentOf(error, mask) },
       isError: true,
     };
   }
@@ -82,7 +82,7 @@ export async function outcomeResult(
   }
   const media = hasValue ? await mediaOf(value, { handles, owner }) : [];
   const text = !hasValue
-    ? "The program gave no result: export default a value, or end with return."
+    ? "The program gave no result."
     : typeof value === "string"
     ? value
     : JSON.stringify(value);
@@ -107,14 +107,25 @@ const FLAGS: readonly (readonly [RegExp, string])[] = [
   [/raise --max-calls$/, "raise maxCalls, as far as the server lets you, or do less in one run"],
   [/raise --(?:fuel|memory)$/, "do less in one run"],
   [/, of its --session and in its --args$/, " and of its session"],
+  [/^add --server \S+$/, "search_tools names the servers there are"],
+  [/^mcp-exec skill list shows all of them.*$/, "run_skill without a name lists them"],
 ];
 
-function messageOf(error: AppError, mask: (text: string) => string): string {
+function forModel(error: AppError): AppError {
   const hint = FLAGS.reduce((text, [flag, said]) => text.replace(flag, said), error.hint ?? "");
-  const shown = error.hint === undefined
-    ? error
-    : new AppError(error.kind, error.message, { ...error, hint });
-  return mask(errorText(shown)).replace(/^error: /, "");
+  const message = error.message.replace(/^(Skill "[^"]*" needs) --args$/, "$1 args");
+  return new AppError(error.kind, message, {
+    ...error,
+    ...(error.hint !== undefined && { hint }),
+  });
+}
+
+function messageOf(error: AppError, mask: (text: string) => string): string {
+  return mask(errorText(forModel(error))).replace(/^error: /, "");
+}
+
+function documentOf(error: AppError, mask: (text: string) => string): JsonObject {
+  return JSON.parse(mask(JSON.stringify(forModel(error))));
 }
 
 const SHOWN_LOG_LINES = 20;

@@ -74,8 +74,8 @@ export function servedTools(
       name: "read_tool_files",
       title: "Read tool files",
       description:
-        "Reads the typed modules of tools: /mcp-tools/servers/SERVER/TOOL.ts, or a folder " +
-        "for what is in it.",
+        "Reads the typed modules of tools: /mcp-tools/servers/github/createIssue.ts, or a " +
+        "folder for what is in it.",
       inputSchema: object({ paths: { type: "array", items: text(), minItems: 1 } }, "paths"),
       annotations: READS,
     },

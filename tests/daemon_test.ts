@@ -246,6 +246,28 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "daemon status says what is held, in whole seconds",
+  ignore,
+  async fn() {
+    await withPlace(async (place) => {
+      const pid = await started(place);
+      await place.run(call("count"));
+      const { code, stdout } = await place.run(["daemon", "status"]);
+      assert.equal(code, 0);
+      assert.match(
+        stdout,
+        new RegExp(
+          `^Daemon of version \\S+ runs, process ${pid}\n` +
+            "  up (\\d+m|\\d+s|0ms), ends after \\d+m of rest\n" +
+            "  0 commands under way, \\S+ MiB of memory\n" +
+            "  honest: 1 connection, 1 idle\n$",
+        ),
+      );
+    });
+  },
+});
+
 async function runsOf(place: Place): Promise<number> {
   const { stdout } = await place.run(["daemon", "status", "--format", "json"]);
   return JSON.parse(stdout).runs;

@@ -53,6 +53,21 @@ Deno.test("createProgress shows the last that began and how many more there are"
   assert.equal(written.at(-1), "\r\x1b[K");
 });
 
+Deno.test("createProgress does not count what the others are a part of", async () => {
+  const { context, written } = terminal();
+  const { progress } = createProgress(context, PLAIN);
+  progress.begin("Running code.ts", { isWhole: true });
+  assert.match(await drawn(written), /\S Running code\.ts( \(\d+ s\))?$/);
+  const one = progress.begin('Connecting to "one"');
+  assert.match(await drawn(written), /Connecting to "one"( \(\d+ s\))?$/);
+  const two = progress.begin('Connecting to "two"');
+  assert.match(await drawn(written), /Connecting to "two" and 1 more( \(\d+ s\))?$/);
+  two.end();
+  one.end();
+  assert.match(await drawn(written), /Running code\.ts( \(\d+ s\))?$/);
+  progress.close();
+});
+
 Deno.test("createProgress writes nothing for what ends before the delay", async () => {
   const { context, written } = terminal();
   const { progress } = createProgress(context, { ...PLAIN, delayMs: 60_000 });

@@ -34,12 +34,14 @@ Deno.test("install writes an entry that each client's own reader reads back, onc
       assert.ok(plan.diff.join("\n").includes(plan.shownPath), client);
       assert.equal(await install({ now: Date.now }, plan), undefined);
       const text = await Deno.readTextFile(plan.file.path);
+      assert.equal(plan.alone, text);
       const document = await parseClientText(text, plan.file.syntax, plan.shownPath);
       const entry = entriesOf(plan.file, document)["mcp-exec"] as Record<string, unknown>;
       assert.deepEqual(entry, plan.entry);
       const read = plan.file.toEntry(entry)!;
       assert.deepEqual([read["command"], read["args"]], [PROGRAM.command, PROGRAM.args], client);
       const again = await planInstallation(place, { client, program: PROGRAM });
+      assert.equal(again.alone, text);
       assert.deepEqual(again.diff, [], client);
       const other = { ...PROGRAM, args: ["serve", "--plain"] };
       const changed = await planInstallation(place, { client, program: other });

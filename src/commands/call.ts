@@ -99,8 +99,13 @@ function splitWords(words: readonly string[], servers: ServerSet): Words {
   const server = servers.adHoc.length !== 1 || isServerUrl(first!) || isNamed ? first : undefined;
   const rest = server === undefined ? words : words.slice(1);
   if (rest[0] === undefined || isParameter(rest[0])) {
+    const [, named, tool] = /^([^/=]+)\/([^/=]+)$/.exec(first!) ?? [];
     throw new AppError("usage", "No tool is named", {
-      hint: "mcp-exec introspect shows the tools of a server",
+      hint: tool !== undefined
+        ? `the server and the tool are two words: mcp-exec call ${named} ${tool}`
+        : server !== undefined
+        ? `${quoteText(server)} stands where the server is named: mcp-exec call SERVER TOOL`
+        : "mcp-exec introspect shows the tools of a server",
     });
   }
   return { server, tool: rest[0], rest: rest.slice(1) };
@@ -126,7 +131,7 @@ async function callOnce(
   const values = valuesOf(params, schema);
   const source = `return await callTool(${JSON.stringify(server)}, ${JSON.stringify(tool)}, args);`;
   const started = performance.now();
-  const activity = progress.begin(`Calling ${server}/${tool}`);
+  const activity = progress.begin(`Calling ${server}/${tool}`, { isWhole: true });
   const run = journal.startRun({
     command: "call",
     code: source,

@@ -9,6 +9,7 @@ import { type DaemonPlace, daemonPlace, type Hello } from "../daemon_place.ts";
 import { AppError } from "../errors.ts";
 import { type CommandGroup, durationFlag, type Invocation, switchFlag } from "../flags.ts";
 import { formatBytes, formatDuration, MAX_DAEMON_HELLO_BYTES } from "../limits.ts";
+import { countOf } from "../render.ts";
 import { readOwnConfig } from "../servers.ts";
 
 interface StartFlags {
@@ -151,10 +152,11 @@ EXAMPLES
       return;
     }
     output.print(`Daemon of version ${version} runs, process ${pid}`);
-    output.print(`  up ${formatDuration(uptimeMs)}, ends after ${formatDuration(idleMs)} of rest`);
-    output.print(`  ${runs} commands under way, ${formatBytes(memory)} of memory`);
+    const up = formatDuration(Math.floor(uptimeMs / 1000) * 1000);
+    output.print(`  up ${up}, ends after ${formatDuration(idleMs)} of rest`);
+    output.print(`  ${countOf(runs, "command")} under way, ${formatBytes(memory)} of memory`);
     for (const { server, connections, idle } of servers) {
-      output.print(`  ${server}: ${connections} connections, ${idle} of them idle`);
+      output.print(`  ${server}: ${countOf(connections, "connection")}, ${idle} idle`);
     }
   },
 });

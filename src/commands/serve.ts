@@ -147,7 +147,7 @@ async function installEntry(
   const isJson = output.format === "json";
   if (print) {
     if (isJson) output.document({ ok: true, client: file.client, file: shownPath, entry });
-    else output.print(JSON.stringify({ "mcp-exec": entry }, null, 2));
+    else output.print(plan.alone.trimEnd());
     return;
   }
   if (diff.length > 0 && !yes) {
@@ -289,7 +289,7 @@ async function serveAddress(
   { hostname, port, token, allowHost }: Flags & Address & { readonly token: string | undefined },
 ): Promise<void> {
   const { serveHttp } = await import("../serve.ts");
-  const server = startListening(() =>
+  const server = startListening({ hostname, port }, () =>
     serveHttp({
       ...serving,
       hostname,
@@ -297,8 +297,7 @@ async function serveAddress(
       token,
       hosts: allowHost ?? [],
       onEnd: serving.endSession,
-    })
-  );
+    }));
   serving.onToolsChanged(server.toolsChanged);
   serving.fill().catch(() => {});
   log.info(`Serving at ${server.url}`);
@@ -309,12 +308,12 @@ async function serveAddress(
   await server.close();
 }
 
-function startListening<Server>(listen: () => Server): Server {
+function startListening<Server>({ hostname, port }: Address, listen: () => Server): Server {
   try {
     return listen();
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse) {
-      throw new AppError("failure", "Address is in use", {
+      throw new AppError("failure", `Address "${hostname}:${port}" is in use`, {
         hint: "name another port with --http HOST:PORT",
       });
     }
