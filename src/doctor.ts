@@ -2,7 +2,7 @@
 // and changes nothing: it reads, asks the database whether it is sound, and runs one program.
 
 import { createCatalog } from "./catalog.ts";
-import { type Context, dataFile } from "./context.ts";
+import { type Context, dataFile, pathFrom } from "./context.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { toAppError } from "./errors.ts";
 import { startExecutor } from "./executor.ts";
@@ -129,12 +129,19 @@ async function examineServer(
     return { state: "problem", text: message, ...(hint !== undefined && { hint }) };
   }
   if (expanded.transport !== "stdio") return undefined;
-  const { command } = expanded;
-  if (await isProgram(command, env.get("PATH") ?? "")) return undefined;
+  const { command, cwd = "." } = expanded;
+  const isPath = /[/\\]/.test(command);
+  // Where a variable of its own says where programs are, only a start can tell.
+  if (!isPath && Object.keys(expanded.env).some((key) => /^path$/i.test(key))) return undefined;
+  const folders = (env.get("PATH") ?? "").split(Deno.build.os === "windows" ? ";" : ":");
+  const places = isPath
+    ? [pathFrom(cwd, command)]
+    : folders.filter((folder) => folder !== "").map((folder) => `${folder}/${command}`);
+  if (await isProgram(places)) return undefined;
   return {
     state: "problem",
     text: `Command ${quoteText(command)} of server "${name}" is not found`,
-    hint: /[/\\]/.test(command)
+    hint: isPath
       ? "correct the path in the server's entry"
       : `install it, or write its whole path into the server's entry`,
   };
@@ -142,13 +149,7 @@ async function examineServer(
 
 const ENDINGS = ["", ".exe", ".cmd", ".bat"];
 
-async function isProgram(command: string, path: string): Promise<boolean> {
-  const separator = Deno.build.os === "windows" ? ";" : ":";
-  const places = /[/\\]/.test(command)
-    ? [command]
-    : path.split(separator).filter((folder) => folder !== "").map((folder) =>
-      `${folder}/${command}`
-    );
+async function isProgram(places: readonly string[]): Promise<boolean> {
   for (const place of places) {
     for (const ending of Deno.build.os === "windows" ? ENDINGS : [""]) {
       const info = await Deno.stat(place + ending).catch(() => undefined);

@@ -45,6 +45,23 @@ Deno.test("examine finds a command by its path, and one that may not be executed
   assert.match(doctor!.stdout, /hint: correct the path in the server's entry/);
 });
 
+Deno.test("examine looks for a command where its server would be started", async () => {
+  const [doctor] = await runInOnePlace([
+    ["debug", "doctor", "--config", "c.json"],
+  ], async ({ folder }) => {
+    await Deno.mkdir(`${folder}/there`);
+    await Deno.writeTextFile(`${folder}/there/tool`, "#!/bin/sh\n", { mode: 0o700 });
+    await configured(folder, {
+      relative: { command: "./tool", cwd: `${folder}/there` },
+      own: { command: "tool", env: { PATH: `/nowhere:${folder}/there` } },
+      lost: { command: "./tool" },
+    });
+  });
+  assert.match(doctor!.stdout, /^notice +servers: "relative" was never asked/m);
+  assert.match(doctor!.stdout, /^notice +servers: "own" was never asked/m);
+  assert.match(doctor!.stdout, /^problem +servers: Command ".\/tool" of server "lost" is not/m);
+});
+
 Deno.test("examine tells of a database that was damaged", async () => {
   const [doctor, again] = await runInOnePlace(
     [["debug", "doctor"], ["debug", "doctor"]],
