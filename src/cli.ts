@@ -112,7 +112,7 @@ export async function runCli(
         const failure = toAppError(error);
         // What an interrupt broke on its way out is not the reason.
         return context.signal.aborted && failure.kind !== "interrupted"
-          ? interruption(context.signal)
+          ? toAppError(context.signal.reason)
           : failure;
       });
   const grace = afterInterrupt(context.signal, options.graceMs ?? INTERRUPT_GRACE_MS);
@@ -131,10 +131,6 @@ export async function runCli(
   return outcome.exitCode;
 }
 
-function interruption(signal: AbortSignal): AppError {
-  return toAppError(signal.reason);
-}
-
 // A command that was interrupted closes what it opened; one that cannot is not waited for.
 function afterInterrupt(
   signal: AbortSignal,
@@ -143,7 +139,7 @@ function afterInterrupt(
   const { promise, resolve } = Promise.withResolvers<AppError>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const start = () => {
-    timer = setTimeout(() => resolve(interruption(signal)), graceMs);
+    timer = setTimeout(() => resolve(toAppError(signal.reason)), graceMs);
   };
   if (signal.aborted) start();
   else signal.addEventListener("abort", start, { once: true });
@@ -172,12 +168,13 @@ async function dispatch(parts: DispatchParts): Promise<ExitCode> {
   parts.drop?.(unused(name, rest[0]));
   const loaded = await COMMANDS[name]!.load();
   if (!("commands" in loaded)) return await runCommand({ name, command: loaded, rest }, parts);
+  const { commands, aliases = {} } = loaded;
   const [given, ...others] = rest;
-  const word = loaded.aliases?.[given ?? ""] ?? given;
+  const word = Object.hasOwn(aliases, given ?? "") ? aliases[given!] : given;
   if (word === undefined && globals.help) {
     return show(output, "help", groupHelp(name, loaded) + GLOBAL_HELP);
   }
-  const known = Object.keys(loaded.commands);
+  const known = Object.keys(commands);
   if (word === undefined) {
     const hint = `it is followed by ${known.join(", ")}`;
     throw new AppError("usage", `Command "${name}" is not whole`, { hint });
@@ -188,8 +185,8 @@ async function dispatch(parts: DispatchParts): Promise<ExitCode> {
       otherwise: `"${name}" is followed by ${known.join(", ")}`,
     });
   }
-  const command = loaded.commands[word]!;
-  return await runCommand({ name: `${name} ${word}`, command, rest: others }, parts);
+  const command = { name: `${name} ${word}`, command: commands[word]!, rest: others };
+  return await runCommand(command, parts);
 }
 
 /** What the commands of one process share. */
