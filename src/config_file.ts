@@ -213,7 +213,10 @@ export async function readConfigFile(
  */
 export async function editConfig(
   file: ConfigFile,
-  change: (text: string, document: JsonObject) => string | Promise<string>,
+  change: (
+    text: string,
+    read: { document: JsonObject; exists: boolean },
+  ) => string | Promise<string>,
   options: Pick<WriteOptions, "operations"> = {},
 ): Promise<boolean> {
   const cut = Math.max(file.path.lastIndexOf("/"), file.path.lastIndexOf("\\"));
@@ -224,7 +227,7 @@ export async function editConfig(
     const { text, document, exists } = await readConfigFile(file);
     const read = { origin: "user", shownPath: file.shownPath } as const;
     const known = new Set((await parseConfig(text, read)).warnings);
-    const changed = await change(text, document);
+    const changed = await change(text, { document, exists });
     const { warnings } = await parseConfig(changed, read);
     const problem = warnings.find((warning) => !known.has(warning));
     // What is odd but used costs a warning each time; it is no reason to refuse.

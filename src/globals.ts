@@ -120,7 +120,8 @@ export async function configWith(
 function lookInto(path: string): string {
   try {
     const { isFile, size } = Deno.statSync(path);
-    return isFile && size <= MAX_CONFIG_BYTES ? Deno.readTextFileSync(path) : "";
+    if (!isFile || size > MAX_CONFIG_BYTES) return "";
+    return Deno.readTextFileSync(path).replace(/^\ufeff/, "");
   } catch {
     return "";
   }

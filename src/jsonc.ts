@@ -128,7 +128,7 @@ async function takeOutOfJson(text: string, path: readonly string[]): Promise<str
   const comma = commaAfter(end);
   if (comma !== undefined) end = comma + 1;
   const lineStart = text.lastIndexOf("\n", start - 1) + 1;
-  const rest = /^[ \t]*(?:\/\/[^\n]*)?(?:\n|$)/.exec(text.slice(end));
+  const rest = /^[ \t]*(?:\/\/[^\n]*)?(?:\r?\n|$)/.exec(text.slice(end));
   if (text.slice(lineStart, start).trim() === "" && rest !== null) {
     start = lineStart;
     end += rest[0].length;

@@ -22,7 +22,7 @@ export async function addServer(
   if (name === DEMO_SERVER) throw new AppError("usage", `Server name "${name}" is reserved`);
   // Throws for what could not be used afterwards.
   readEntry(name, entry, { origin: "user", shownPath: file.shownPath, warn: () => {} });
-  await editConfig(file, async (text, document) => {
+  await editConfig(file, async (text, { document }) => {
     const servers = document["mcpServers"];
     const isThere = typeof servers === "object" && servers !== null && Object.hasOwn(servers, name);
     if (isThere && !force) {

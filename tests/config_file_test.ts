@@ -1,5 +1,6 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import assert from "node:assert/strict";
+import { runCli } from "../src/cli.ts";
 import { parseConfig } from "../src/config.ts";
 import {
   type ConfigFile,
@@ -9,6 +10,7 @@ import {
   readConfigFile,
   SETTINGS,
 } from "../src/config_file.ts";
+import type { Context } from "../src/context.ts";
 import { AppError } from "../src/errors.ts";
 import { setInJson } from "../src/jsonc.ts";
 
@@ -200,6 +202,41 @@ Deno.test("parseSetting takes the kind of value a setting has", () => {
     assert.throws(() => parseSetting(findSetting(key!), text!), { kind: "usage" });
   }
 });
+
+Deno.test("config init leaves a file alone that was made while somebody was asked", async () => {
+  await withFile(undefined, async (file, read) => {
+    const { code, shown } = await runHere(["config", "init", "--config", file.path], {
+      async confirm(question) {
+        if (/^Write/.test(question)) await editConfig(file, () => COMMENTED);
+        return /^Write/.test(question);
+      },
+    });
+    assert.equal(code, 2, shown);
+    assert.match(shown, /^error: Config "[^"]*" is there already$/m);
+    assert.equal(await read(), COMMENTED);
+  });
+});
+
+/** Runs a command line in a place where nothing is. */
+async function runHere(args: readonly string[], more: Pick<Context, "confirm">) {
+  let shown = "";
+  const code = await runCli({
+    args,
+    env: { get: () => undefined, toObject: () => ({}) },
+    cwd: "/nonexistent",
+    platform: "linux",
+    paths: { home: undefined, config: "/nonexistent/config", data: "/nonexistent/data" },
+    writeOut: (text) => (shown += text) !== "",
+    writeError: (text) => void (shown += text),
+    readInput: () => Promise.resolve(new Uint8Array()),
+    isTerminal: { in: true, out: false, error: false },
+    columns: 80,
+    signal: new AbortController().signal,
+    now: () => 0,
+    ...more,
+  });
+  return { code, shown };
+}
 
 const SCHEMA = JSON.parse(
   await Deno.readTextFile(new URL("../.github/config.schema.json", import.meta.url)),

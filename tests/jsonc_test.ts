@@ -15,6 +15,8 @@ Deno.test("setInJson takes a member out and leaves its neighbours as they are", 
     ['{\n  "y": 2,\n  "x": 1,\n}\n', '{\n  "y": 2,\n}\n'],
     ['{\n  "y": 2 /* , */, /* , */\n  "x": 1\n}\n', '{\n  "y": 2 /* , */ /* , */\n}\n'],
     ['{"y": 1}', '{"y": 1}'],
+    ['{\r\n  "x": 1, // gone\r\n  "y": 2\r\n}\r\n', '{\r\n  "y": 2\r\n}\r\n'],
+    ['{\r\n  "y": 2,\r\n  "x": 1\r\n}\r\n', '{\r\n  "y": 2\r\n}\r\n'],
   ];
   for (const [before, after] of cases) {
     assert.equal(await setInJson(before, ["x"], undefined), after);

@@ -15,7 +15,7 @@ import { AppError } from "../errors.ts";
 import { cutText } from "../figure_views.ts";
 import { argument, type CommandGroup, type Invocation, openServers } from "../flags.ts";
 import { setInJson } from "../jsonc.ts";
-import { countOf } from "../render.ts";
+import { countOf, toJson } from "../render.ts";
 import type { Takeover } from "../server_changes.ts";
 import { ownConfigFile, requireUnlocked } from "../servers.ts";
 import { quoteText } from "../text.ts";
@@ -90,7 +90,7 @@ EXAMPLES
 });
 
 function shown(value: unknown): string {
-  return typeof value === "string" ? quoteText(value).slice(1, -1) : JSON.stringify(value);
+  return typeof value === "string" ? quoteText(value).slice(1, -1) : toJson(value);
 }
 
 const set = buildCommand<Record<never, never>, [key: string, value: string], Invocation>({
@@ -182,12 +182,13 @@ EXAMPLES
   async func() {
     const { context, output } = this;
     const file = fileOf(this);
-    const { exists } = await readConfigFile(file);
-    if (exists) {
+    const refuseIf = (exists: boolean) => {
+      if (!exists) return;
       throw new AppError("usage", `Config ${quoteText(file.shownPath)} is there already`, {
         hint: "mcp-exec config set changes it",
       });
-    }
+    };
+    refuseIf((await readConfigFile(file)).exists);
     await requireUnlocked(context, { config: this.config, what: "Configuration files written" });
     const chosen = new Map<string, unknown>();
     let takeovers: readonly Takeover[] = [];
@@ -200,7 +201,11 @@ EXAMPLES
         if (await context.confirm(question)) chosen.set(key, value);
       }
     }
-    await editConfig(file, () => initialText(chosen));
+    await editConfig(file, (_text, { exists }) => {
+      // Somebody may have made it while the questions stood there.
+      refuseIf(exists);
+      return initialText(chosen);
+    });
     if (takeovers.length > 0) {
       const { importServers } = await import("../server_changes.ts");
       await importServers(context, { file, takeovers });
