@@ -14,7 +14,7 @@ import {
   type ToolPlan,
 } from "./plan.ts";
 import type { ServerInfo } from "./server.ts";
-import { renderHost, renderIndex, renderTool, renderTypes } from "./template.ts";
+import { render } from "./template.ts";
 import type { FileSet } from "./vfs.ts";
 
 export type { GeneratedTool } from "./plan.ts";
@@ -57,7 +57,7 @@ export function writePackage(plan: ServerPlan, options: GenerateOptions = {}): G
   const identity = plainLine(`${info.identity.name} ${info.identity.version}`);
   files.set(
     "index.ts",
-    renderIndex({
+    render("index", {
       title: docTagText(`${identity} as ${info.name}, ${plan.tools.length} tools`),
       tools: plan.tools.map(({ file, summary }) => ({
         file,
@@ -65,8 +65,8 @@ export function writePackage(plan: ServerPlan, options: GenerateOptions = {}): G
       })),
     }),
   );
-  files.set("types.ts", renderTypes({ definitions: shared.definitions }));
-  files.set("host.ts", renderHost());
+  files.set("types.ts", render("types", { definitions: shared.definitions }));
+  files.set("host.ts", render("host", { types: render("host_types", {}).trimEnd() }));
   const count = options.estimateTokens;
   const tokens = count &&
     plan.tools.map((tool) => costOf(tool, { count, module: files.get(tool.file)! }));
@@ -99,7 +99,7 @@ export function readableModule(tool: ToolPlan, plan: ServerPlan): string {
   }
   if (used.size === 0) return module;
   const types = [...used].sort().map((name) => ({ name, text: definitions.get(name)! }));
-  const shared = renderTypes({ definitions: types }).replace(/^.*\n/, "").replace(
+  const shared = render("types", { definitions: types }).replace(/^.*\n/, "").replace(
     /\n+export \{\};\n*$/,
     "\n",
   );
@@ -109,7 +109,7 @@ export function readableModule(tool: ToolPlan, plan: ServerPlan): string {
 function writeTool(tool: ToolPlan, plan: ServerPlan, server: string): string {
   const used = new Set<string>();
   const { params, result } = printTool(tool, plan, { used });
-  return renderTool({
+  return render("tool", {
     imports: used.size === 0
       ? ""
       : `import type { ${[...used].sort().join(", ")} } from "./types.ts";\n`,

@@ -4,7 +4,7 @@
 import { docComment, stringLiteral } from "./escape.ts";
 import { docOf, planServer, printTool, type ServerPlan, type ToolPlan } from "./plan.ts";
 import type { ServerInfo } from "./server.ts";
-import { renderDeclaration, renderDeclarations, renderHostTypes } from "./template.ts";
+import { render } from "./template.ts";
 
 /** The first line of every such file. */
 export const DECLARATIONS_MARKER =
@@ -30,9 +30,9 @@ export function generateDeclarations(infos: readonly ServerInfo[]): string {
   const values = HOST_EXPORTS.map((name) => `export const ${name}: Host["${name}"];`);
   const host = {
     specifier: '"mcp:host"',
-    body: indent(`${renderHostTypes()}\n${values.join("\n")}`),
+    body: indent(`${render("host_types", {})}\n${values.join("\n")}`),
   };
-  return renderDeclarations({ marker: DECLARATIONS_MARKER, modules: [...modules, host] });
+  return render("declarations", { marker: DECLARATIONS_MARKER, modules: [...modules, host] });
 }
 
 function declare(plan: ServerPlan): string[] {
@@ -44,7 +44,7 @@ function declare(plan: ServerPlan): string[] {
 
 function declareTool(tool: ToolPlan, plan: ServerPlan): string {
   const { functionName, typeName, optional } = tool;
-  return renderDeclaration({
+  return render("declaration", {
     doc: docComment(docOf(tool), "  "),
     functionName,
     typeName,

@@ -17,24 +17,9 @@ import {
   writeReference,
 } from "./reference.ts";
 import type { ServerInfo } from "./server.ts";
-import { renderSkill, type SkillParts } from "./template.ts";
+import { render, type TemplateParts } from "./template.ts";
 import { CODE_FILE, MODULE_FILE, writeCode, writeToolModule } from "./skill_code.ts";
 import type { FileSet } from "./vfs.ts";
-
-/** Parts of the program that a skill may teach; what does not exist is not taught. */
-export interface Lessons {
-  /** `mcp-exec search`. */
-  readonly search: boolean;
-  /** Handles of large results and `mcp-exec result`. */
-  readonly results: boolean;
-  /** `execute --session`. */
-  readonly sessions: boolean;
-  /** `mcp-exec skill save`. */
-  readonly saving: boolean;
-}
-
-/** What skills teach: a part is turned on here once its command is there. */
-export const LESSONS: Lessons = { search: true, results: true, sessions: true, saving: true };
 
 /** How a skill is made. */
 export interface SkillOptions {
@@ -44,7 +29,6 @@ export interface SkillOptions {
   readonly estimateTokens: (text: string) => number;
   /** Flags that reach a server which is not configured, as shell text. */
   readonly reach?: string;
-  readonly lessons?: Lessons;
 }
 
 /** A skill as files relative to its folder. */
@@ -69,7 +53,7 @@ export function generateSkill(info: ServerInfo, options: SkillOptions): Generate
   const description = options.description === undefined
     ? describe(plan, reference)
     : checkDescription(options.description);
-  const parts: Omit<SkillParts, "listing"> = {
+  const parts: Omit<TemplateParts["skill"], "listing"> = {
     name: yamlString(name),
     description: yamlString(description),
     title: name,
@@ -78,15 +62,14 @@ export function generateSkill(info: ServerInfo, options: SkillOptions): Generate
     instructions: instructionsOf(info, estimateTokens),
     reach,
     sample: sampleOf(plan),
-    ...options.lessons ?? LESSONS,
   };
   const listing = listTools(plan, reference, {
-    sizeOf: (text) => sizeOf(renderSkill({ ...parts, listing: text }), estimateTokens),
+    sizeOf: (text) => sizeOf(render("skill", { ...parts, listing: text }), estimateTokens),
   });
   const { files, tools, warnings } = writePackage(plan, { estimateTokens });
   return {
     files: new Map([
-      ["SKILL.md", renderSkill({ ...parts, listing })],
+      ["SKILL.md", render("skill", { ...parts, listing })],
       ...reference.files,
       [CODE_FILE, writeCode(files)],
       [MODULE_FILE, writeToolModule(plan)],
@@ -213,7 +196,7 @@ const MAX_SAMPLE_CHARS = 200;
 
 // A tool to show how a program is written: one that only reads, as far as hints and names tell,
 // and that takes something.
-function sampleOf(plan: ServerPlan): SkillParts["sample"] {
+function sampleOf(plan: ServerPlan): TemplateParts["skill"]["sample"] {
   const [first] = plan.tools;
   if (first === undefined) return undefined;
   let best: { readonly tool: ToolPlan; readonly call: string; readonly score: number } | undefined;

@@ -12,7 +12,7 @@ import {
 } from "./escape.ts";
 import { MAX_REFERENCE_TOKENS, MAX_REFERENCE_TOOLS } from "./limits.ts";
 import type { Parameter, ServerPlan, ToolPlan } from "./plan.ts";
-import { renderReference, renderSection } from "./template.ts";
+import { render } from "./template.ts";
 import type { ServerInfo } from "./server.ts";
 import { groupTools } from "./tool_groups.ts";
 import type { TypeNode } from "./type_model.ts";
@@ -101,7 +101,7 @@ function writeFile(
   options: ReferenceOptions & { readonly label: string },
 ): string {
   const { label } = options;
-  return renderReference({
+  return render("reference", {
     title: `Reference of ${info.name}${label === "" ? "" : `: ${label}`}`,
     note: `Functions of \`mcp:${info.name}\`, each with the name of its tool. ${
       wayOn(info, options)
@@ -140,7 +140,7 @@ function sectionOf(
   const code = example === undefined || example.length > MAX_EXAMPLE_CHARS
     ? tool.signature
     : `${tool.signature}\n// Example\nawait ${example};`;
-  return renderSection({
+  return render("section", {
     title: markdownText(tool.functionName),
     tool: codeSpan(tool.tool),
     about: about === "" ? "" : `: ${about}`,
@@ -217,7 +217,7 @@ function writeIndex(
 ): string {
   const count = options.estimateTokens;
   const write = (lines: readonly string[], rest: number) =>
-    renderReference({
+    render("reference", {
       title: `Reference of ${plan.info.name}`,
       note: `${plan.tools.length} tools, documented by group. ${wayOn(plan.info, options)}`,
       contents: rest === 0

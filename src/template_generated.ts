@@ -143,47 +143,31 @@ export const skill = {"0":function(container,depth0,helpers,partials,data) {
     + ((stack1 = container.lambda(container.strict(depth0, "instructions", {"start":{"line":13,"column":2},"end":{"line":13,"column":14}} ), depth0)) != null ? stack1 : "")
     + "\n";
 },"1":function(container,depth0,helpers,partials,data) {
-    var stack1, alias1=depth0 != null ? depth0 : (container.nullContext || {}), alias2=container.strict, alias3=container.lambda, lookupProperty = container.lookupProperty || function(parent, propertyName) {
+    var stack1, alias1=container.strict, alias2=container.lambda, lookupProperty = container.lookupProperty || function(parent, propertyName) {
         if (Object.prototype.hasOwnProperty.call(parent, propertyName)) {
           return parent[propertyName];
         }
         return undefined
     };
 
-  return "\n## Use its tools\n\n1. Find one"
-    + ((stack1 = lookupProperty(helpers,"if").call(alias1,lookupProperty(depth0,"search"),{"name":"if","hash":{},"fn":container.program(2, data, 0),"inverse":container.noop,"data":data,"loc":{"start":{"line":19,"column":11},"end":{"line":19,"column":131}}})) != null ? stack1 : "")
-    + " in the list below.\n2. Read its signature: `mcp-exec introspect "
-    + ((stack1 = alias3(alias2(depth0, "server", {"start":{"line":20,"column":46},"end":{"line":20,"column":52}} ), depth0)) != null ? stack1 : "")
+  return "\n## Use its tools\n\n1. Find one: `mcp-exec search \"words\" --server "
+    + ((stack1 = alias2(alias1(depth0, "server", {"start":{"line":19,"column":49},"end":{"line":19,"column":55}} ), depth0)) != null ? stack1 : "")
+    + ((stack1 = alias2(alias1(depth0, "reach", {"start":{"line":19,"column":59},"end":{"line":19,"column":64}} ), depth0)) != null ? stack1 : "")
+    + "` (`--detail signature` adds signatures), or in the list below.\n2. Read its signature: `mcp-exec introspect "
+    + ((stack1 = alias2(alias1(depth0, "server", {"start":{"line":20,"column":46},"end":{"line":20,"column":52}} ), depth0)) != null ? stack1 : "")
     + " --tool "
-    + ((stack1 = alias3(alias2(lookupProperty(depth0,"sample"), "tool", {"start":{"line":20,"column":64},"end":{"line":20,"column":75}} ), depth0)) != null ? stack1 : "")
-    + ((stack1 = alias3(alias2(depth0, "reach", {"start":{"line":20,"column":79},"end":{"line":20,"column":84}} ), depth0)) != null ? stack1 : "")
+    + ((stack1 = alias2(alias1(lookupProperty(depth0,"sample"), "tool", {"start":{"line":20,"column":64},"end":{"line":20,"column":75}} ), depth0)) != null ? stack1 : "")
+    + ((stack1 = alias2(alias1(depth0, "reach", {"start":{"line":20,"column":79},"end":{"line":20,"column":84}} ), depth0)) != null ? stack1 : "")
     + "`. A saved index answers; the server is not started.\n3. Run a program. It may call as many tools as the task needs:\n\n```sh\nmcp-exec execute --server "
-    + ((stack1 = alias3(alias2(depth0, "server", {"start":{"line":24,"column":28},"end":{"line":24,"column":34}} ), depth0)) != null ? stack1 : "")
-    + ((stack1 = alias3(alias2(depth0, "reach", {"start":{"line":24,"column":38},"end":{"line":24,"column":43}} ), depth0)) != null ? stack1 : "")
+    + ((stack1 = alias2(alias1(depth0, "server", {"start":{"line":24,"column":28},"end":{"line":24,"column":34}} ), depth0)) != null ? stack1 : "")
+    + ((stack1 = alias2(alias1(depth0, "reach", {"start":{"line":24,"column":38},"end":{"line":24,"column":43}} ), depth0)) != null ? stack1 : "")
     + " - <<'TS'\n"
-    + ((stack1 = alias3(alias2(lookupProperty(depth0,"sample"), "program", {"start":{"line":25,"column":2},"end":{"line":25,"column":16}} ), depth0)) != null ? stack1 : "")
+    + ((stack1 = alias2(alias1(lookupProperty(depth0,"sample"), "program", {"start":{"line":25,"column":2},"end":{"line":25,"column":16}} ), depth0)) != null ? stack1 : "")
     + "\nTS\n```\n\n- Only what `export default` holds is printed: filter, join and count in the program and return the answer.\n- A function has the name of its tool in camelCase. `callTool(\""
-    + ((stack1 = alias3(alias2(depth0, "server", {"start":{"line":30,"column":65},"end":{"line":30,"column":71}} ), depth0)) != null ? stack1 : "")
-    + "\", \"tool_name\", params)`, imported from `mcp:host`, takes a tool's exact name.\n- A call that fails throws, and `Promise.all` runs calls side by side. `console.log` goes to stderr.\n- Programs reach these tools and nothing else: no network, no files, no packages.\n"
-    + ((stack1 = lookupProperty(helpers,"if").call(alias1,lookupProperty(depth0,"results"),{"name":"if","hash":{},"fn":container.program(3, data, 0),"inverse":container.noop,"data":data,"loc":{"start":{"line":33,"column":0},"end":{"line":36,"column":7}}})) != null ? stack1 : "")
-    + ((stack1 = lookupProperty(helpers,"if").call(alias1,lookupProperty(depth0,"sessions"),{"name":"if","hash":{},"fn":container.program(4, data, 0),"inverse":container.noop,"data":data,"loc":{"start":{"line":37,"column":0},"end":{"line":39,"column":7}}})) != null ? stack1 : "")
-    + ((stack1 = lookupProperty(helpers,"if").call(alias1,lookupProperty(depth0,"saving"),{"name":"if","hash":{},"fn":container.program(5, data, 0),"inverse":container.noop,"data":data,"loc":{"start":{"line":40,"column":0},"end":{"line":42,"column":7}}})) != null ? stack1 : "")
-    + "\n## Tools\n\n"
-    + ((stack1 = alias3(alias2(depth0, "listing", {"start":{"line":46,"column":2},"end":{"line":46,"column":9}} ), depth0)) != null ? stack1 : "")
+    + ((stack1 = alias2(alias1(depth0, "server", {"start":{"line":30,"column":65},"end":{"line":30,"column":71}} ), depth0)) != null ? stack1 : "")
+    + "\", \"tool_name\", params)`, imported from `mcp:host`, takes a tool's exact name.\n- A call that fails throws, and `Promise.all` runs calls side by side. `console.log` goes to stderr.\n- Programs reach these tools and nothing else: no network, no files, no packages.\n- `--preview 2000` prints the start of a larger result, its shape and a handle; `mcp-exec result HANDLE --slice 2000:4000` goes on.\n- Pictures and other binary content come as blocks with a `handle`: give such a block to another tool as a parameter, or `mcp-exec result HANDLE --output FILE`.\n- `setState(key, value)` and `getState(key)` from `mcp:host` keep values between runs with `--session ID`.\n- Keep a program that worked: `mcp-exec skill save NAME --run last`.\n\n## Tools\n\n"
+    + ((stack1 = alias2(alias1(depth0, "listing", {"start":{"line":40,"column":2},"end":{"line":40,"column":9}} ), depth0)) != null ? stack1 : "")
     + "\n";
-},"2":function(container,depth0,helpers,partials,data) {
-    var stack1, alias1=container.strict, alias2=container.lambda;
-
-  return ": `mcp-exec search \"words\" --server "
-    + ((stack1 = alias2(alias1(depth0, "server", {"start":{"line":19,"column":63},"end":{"line":19,"column":69}} ), depth0)) != null ? stack1 : "")
-    + ((stack1 = alias2(alias1(depth0, "reach", {"start":{"line":19,"column":73},"end":{"line":19,"column":78}} ), depth0)) != null ? stack1 : "")
-    + "` (`--detail signature` adds signatures), or";
-},"3":function(container,depth0,helpers,partials,data) {
-    return "- `--preview 2000` prints the start of a larger result, its shape and a handle; `mcp-exec result HANDLE --slice 2000:4000` goes on.\n- Pictures and other binary content come as blocks with a `handle`: give such a block to another tool as a parameter, or `mcp-exec result HANDLE --output FILE`.\n";
-},"4":function(container,depth0,helpers,partials,data) {
-    return "- `setState(key, value)` and `getState(key)` from `mcp:host` keep values between runs with `--session ID`.\n";
-},"5":function(container,depth0,helpers,partials,data) {
-    return "- Keep a program that worked: `mcp-exec skill save NAME --run last`.\n";
 },"compiler":[8,">= 4.3.0"],"main":function(container,depth0,helpers,partials,data) {
     var stack1, alias1=container.strict, alias2=container.lambda, alias3=depth0 != null ? depth0 : (container.nullContext || {}), lookupProperty = container.lookupProperty || function(parent, propertyName) {
         if (Object.prototype.hasOwnProperty.call(parent, propertyName)) {
@@ -202,7 +186,7 @@ export const skill = {"0":function(container,depth0,helpers,partials,data) {
     + ((stack1 = alias2(alias1(depth0, "purpose", {"start":{"line":8,"column":2},"end":{"line":8,"column":9}} ), depth0)) != null ? stack1 : "")
     + "\n"
     + ((stack1 = lookupProperty(helpers,"if").call(alias3,lookupProperty(depth0,"instructions"),{"name":"if","hash":{},"fn":container.program(0, data, 0),"inverse":container.noop,"data":data,"loc":{"start":{"line":9,"column":0},"end":{"line":14,"column":7}}})) != null ? stack1 : "")
-    + ((stack1 = lookupProperty(helpers,"if").call(alias3,lookupProperty(depth0,"sample"),{"name":"if","hash":{},"fn":container.program(1, data, 0),"inverse":container.noop,"data":data,"loc":{"start":{"line":15,"column":0},"end":{"line":47,"column":7}}})) != null ? stack1 : "");
+    + ((stack1 = lookupProperty(helpers,"if").call(alias3,lookupProperty(depth0,"sample"),{"name":"if","hash":{},"fn":container.program(1, data, 0),"inverse":container.noop,"data":data,"loc":{"start":{"line":15,"column":0},"end":{"line":41,"column":7}}})) != null ? stack1 : "");
 },"useData":true};
 
 export const tool = {"compiler":[8,">= 4.3.0"],"main":function(container,depth0,helpers,partials,data) {

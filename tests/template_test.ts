@@ -2,23 +2,9 @@ import assert from "node:assert/strict";
 // @ts-types="handlebars"
 import Handlebars from "handlebars/runtime.js";
 import { compileTemplates } from "../scripts/templates.ts";
-import {
-  type IndexParts,
-  renderDeclaration,
-  renderDeclarations,
-  renderHost,
-  renderHostTypes,
-  renderIndex,
-  renderReference,
-  renderSection,
-  renderSkill,
-  renderTool,
-  renderTypes,
-  type SkillParts,
-  type ToolParts,
-} from "../src/template.ts";
+import { render, type TemplateParts } from "../src/template.ts";
 
-const TOOL: ToolParts = {
+const TOOL: TemplateParts["tool"] = {
   imports: "",
   doc: "/** Says hello. */\n",
   functionName: "sayHello",
@@ -30,9 +16,9 @@ const TOOL: ToolParts = {
   tool: '"say_hello"',
 };
 
-Deno.test("renderTool puts every part in its place and changes none of them", () => {
+Deno.test("render puts every part in its place and changes none of them", () => {
   assert.equal(
-    renderTool(TOOL),
+    render("tool", TOOL),
     `import { callTool } from "./host.ts";
 
 export type SayHelloParams = { name: string };
@@ -46,34 +32,41 @@ export async function sayHello(params: SayHelloParams): Promise<SayHelloResult> 
 `,
   );
   const odd = "<&>\"'`{{tool}}{{{doc}}} \\ $& ${x}";
-  assert.ok(renderTool({ ...TOOL, doc: odd }).includes(odd));
+  assert.ok(render("tool", { ...TOOL, doc: odd }).includes(odd));
 });
 
-Deno.test("renderTool fails on a part that is missing instead of leaving a blank (G8)", () => {
+Deno.test("render fails on a part that is missing from a module instead of leaving a blank (G8)", () => {
   for (const part of Object.keys(TOOL)) {
     const parts: Record<string, string> = { ...TOOL };
     delete parts[part];
-    assert.throws(() => renderTool(parts as unknown as ToolParts), new RegExp(`"${part}"`));
+    assert.throws(
+      () => render("tool", parts as unknown as TemplateParts["tool"]),
+      new RegExp(`"${part}"`),
+    );
   }
 });
 
-Deno.test("renderIndex and renderTypes fail on a missing list or part (G8)", () => {
-  const index: IndexParts = { title: "Demo", tools: [{ file: "a.ts", note: " // A" }] };
+Deno.test("render fails on a missing list or part of an index (G8)", () => {
+  const index: TemplateParts["index"] = { title: "Demo", tools: [{ file: "a.ts", note: " // A" }] };
   assert.equal(
-    renderIndex(index),
+    render("index", index),
     '// Demo\nexport * from "./a.ts"; // A\nexport * from "./types.ts";\n',
   );
-  assert.throws(() => renderIndex({ title: "Demo" } as IndexParts), /list/);
+  assert.throws(() => render("index", { title: "Demo" } as TemplateParts["index"]), /list/);
   assert.throws(
-    () => renderIndex({ title: "Demo", tools: [{ file: "a.ts" }] } as unknown as IndexParts),
+    () =>
+      render(
+        "index",
+        { title: "Demo", tools: [{ file: "a.ts" }] } as unknown as TemplateParts["index"],
+      ),
     /"note"/,
   );
-  assert.ok(renderTypes({ definitions: [] }).includes("export {};"));
-  assert.throws(() => renderTypes({} as never), /list/);
-  assert.throws(() => renderTypes({ definitions: [{ name: "A" }] as never }), /"text"/);
+  assert.ok(render("types", { definitions: [] }).includes("export {};"));
+  assert.throws(() => render("types", {} as never), /list/);
+  assert.throws(() => render("types", { definitions: [{ name: "A" }] as never }), /"text"/);
 });
 
-const SKILL: SkillParts = {
+const SKILL: TemplateParts["skill"] = {
   name: '"demo"',
   description: '"Does things."',
   title: "demo",
@@ -83,45 +76,34 @@ const SKILL: SkillParts = {
   reach: "",
   sample: { tool: "a", program: "export default 1;" },
   listing: "- a",
-  search: true,
-  results: true,
-  sessions: true,
-  saving: true,
 };
 
-Deno.test("renderSkill and its like fail on a part that is missing (G8)", () => {
-  const fails = <Parts extends object>(render: (parts: Parts) => string, parts: Parts) => {
-    assert.ok(render(parts).length > 0);
+Deno.test("render fails on a part that is missing from a document (G8)", () => {
+  const fails = <Name extends keyof TemplateParts>(name: Name, parts: TemplateParts[Name]) => {
+    assert.ok(render(name, parts).length > 0);
     for (const part of Object.keys(parts)) {
-      const { [part as keyof Parts]: _, ...others } = parts;
-      // A switch that is missing counts as off.
-      if (typeof parts[part as keyof Parts] === "boolean" || part === "sample") continue;
-      if (part === "instructions" || part === "parameters") continue;
-      assert.throws(() => render(others as Parts), /not defined|list/, part);
+      const { [part as keyof typeof parts]: _, ...others } = parts;
+      // What is missing counts as nothing where nothing is allowed.
+      if (["sample", "instructions", "parameters"].includes(part)) continue;
+      assert.throws(() => render(name, others as typeof parts), /not defined|list/, part);
     }
   };
-  fails(renderSkill, SKILL);
-  fails(renderReference, { title: "a", note: "b", contents: ["- c"], sections: ["## d"] });
-  fails(renderSection, { title: "a", tool: "`a`", about: "", code: "```", parameters: "- x" });
-  fails(renderDeclarations, { marker: "// m", modules: [{ specifier: '"x"', body: "" }] });
+  fails("skill", SKILL);
+  fails("reference", { title: "a", note: "b", contents: ["- c"], sections: ["## d"] });
+  fails("section", { title: "a", tool: "`a`", about: "", code: "```", parameters: "- x" });
+  fails("declarations", { marker: "// m", modules: [{ specifier: '"x"', body: "" }] });
   const { imports: _, server: __, tool: ___, ...declaration } = TOOL;
-  fails(renderDeclaration, declaration);
+  fails("declaration", declaration);
 });
 
-Deno.test("renderSkill leaves out what it is not given", () => {
-  const text = renderSkill({
+Deno.test("render leaves out of a skill what it is not given", () => {
+  const text = render("skill", {
     ...SKILL,
     instructions: "",
     sample: undefined,
     listing: "",
   });
   assert.equal(text, '---\nname: "demo"\ndescription: "Does things."\n---\n\n# demo\n\nThings.\n');
-});
-
-Deno.test("renderHost is the same each time", () => {
-  assert.equal(renderHost(), renderHost());
-  assert.match(renderHost(), /callTool,/);
-  assert.ok(renderHost().includes(renderHostTypes()));
 });
 
 Deno.test("compileTemplates gives the committed module", async () => {
