@@ -102,7 +102,8 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     brief: "Show what the program uses, and what is wrong with it",
     uses: {
       info: FILES,
-      connections: FILES,
+      // Its daemon is asked over a socket of this machine.
+      connections: ["net", "write"],
       cache: FILES,
       runtime: FILES,
       policy: FILES,

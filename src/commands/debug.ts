@@ -5,6 +5,7 @@ import { buildCommand } from "@stricli/core";
 import { createCatalog } from "../catalog.ts";
 import { EMPTY_CONFIG } from "../config.ts";
 import { dataFile } from "../context.ts";
+import type { DaemonStatus } from "../daemon_place.ts";
 import { type Database, openDatabase, SCHEMA_VERSION } from "../database.ts";
 import type { Finding } from "../doctor.ts";
 import { AppError, toAppError } from "../errors.ts";
@@ -42,7 +43,8 @@ const info = topic("Show version, platform, files, the database and sessions", {
 });
 
 const connections = topic("Show each server: how it is reached, what it spoke, its last call", {
-  about: `Shows what is known of every server from earlier connections; connects to none.`,
+  about: `Shows what is known of every server from earlier connections; connects to none. Where a
+daemon runs, the connections that it holds open come last.`,
   examples: ["debug connections"],
   show: (invocation) =>
     withDatabase(invocation, (database) => showConnections(invocation, database)),
@@ -275,16 +277,18 @@ async function showConnections(invocation: Invocation, database: Database): Prom
       calledAt: call?.startedMs,
     };
   });
+  const daemon = await heldByDaemon(invocation);
   if (output.format === "json") {
     return output.document({
       ok: true,
       servers: views.map(({ savedAt: _, calledAt: _calledAt, ...view }) => view),
+      daemon: daemon ?? null,
     });
   }
   const age = (time: number | undefined) =>
     time === undefined ? "-" : formatAge(context.now() - time);
-  output.print(
-    tableLines(
+  output.print([
+    ...tableLines(
       [
         ["server", "transport", "state", "protocol", "tools", "listed", "last call"],
         ...views.map((view) => [
@@ -303,8 +307,53 @@ async function showConnections(invocation: Invocation, database: Database): Prom
       ],
       "llllr",
       { width: output.width },
-    ).join("\n"),
-  );
+    ),
+    ...(daemon === undefined ? [] : daemonLines(daemon, output)),
+  ].join("\n"));
+}
+
+/** What a daemon tells of the connections it holds. */
+interface HeldConnections extends Pick<DaemonStatus, "servers"> {
+  readonly pid: number;
+  readonly version: string;
+}
+
+/** Those of the daemon that runs; undefined where none answers. */
+async function heldByDaemon(
+  { context, log }: Invocation,
+): Promise<HeldConnections | undefined> {
+  const [{ askDaemon }, { daemonPlace }] = await Promise.all([
+    import("../daemon_client.ts"),
+    import("../daemon_place.ts"),
+  ]);
+  try {
+    const place = daemonPlace(context);
+    const found = place && await askDaemon(context, place, "status");
+    if (found === undefined) return undefined;
+    found.link.close();
+    const { pid, version, status } = found.welcome;
+    return { pid, version, servers: status?.servers ?? [] };
+  } catch (error) {
+    log.warn(`No daemon is asked: ${toAppError(error).message}`);
+    return undefined;
+  }
+}
+
+function daemonLines(
+  { pid, servers }: HeldConnections,
+  { style }: Pick<Invocation["output"], "style">,
+): string[] {
+  const held = servers.length === 0 ? "holds no connection" : "holds:";
+  return [
+    style.bold(`daemon, process ${pid}, ${held}`),
+    ...tableLines(
+      servers.map(({ server, connections, idle }) => [
+        `  ${cleanLine(server, 64)}`,
+        `${countOf(connections, "connection")}, ${idle} idle`,
+      ]),
+      "ll",
+    ),
+  ];
 }
 
 const SHOWN_HANDLES = 20;
