@@ -320,7 +320,8 @@ async function bundle(
   if (!success) throw new Error(`Bundling failed\n${new TextDecoder().decode(stderr)}`);
 }
 
-async function listFiles(folder: string, below = ""): Promise<BuiltFile[]> {
+/** Every file below a folder, sorted by path. */
+export async function listFiles(folder: string, below = ""): Promise<BuiltFile[]> {
   const files: BuiltFile[] = [];
   for await (const { name, isDirectory } of Deno.readDir(`${folder}/${below}`)) {
     const path = `${below}${name}`;

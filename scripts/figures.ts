@@ -203,7 +203,7 @@ interface Row {
 }
 
 /** The rows that stand in `text`, by what was measured. */
-export function readRows(text: string): Map<string, Row & { readonly command: string }> {
+function readRows(text: string): Map<string, Row & { readonly command: string }> {
   const lines = readBlock(text, BLOCK).split("\n").filter((line) => line.startsWith("| "));
   return new Map(
     lines.slice(2).map((line) => {

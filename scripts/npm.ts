@@ -9,7 +9,7 @@ import { VERSION } from "../src/version.ts";
 export const LAUNCH_FLAGS: readonly string[] = [...BUNDLE_FLAGS, ...PERMISSION_FLAGS];
 
 /** The systems that npm has Deno for, as its packages are called. */
-export const NPM_SYSTEMS = [
+const NPM_SYSTEMS = [
   "darwin-arm64",
   "darwin-x64",
   "linux-arm64-glibc",

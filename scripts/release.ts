@@ -3,7 +3,7 @@
 // npm package, portable archives, installers, formula, bill of materials, sums. Uploads nothing.
 
 import { type ArchiveEntry, tarGz, zip } from "./archive.ts";
-import { build } from "./build.ts";
+import { build, listFiles } from "./build.ts";
 import { changelogSection, readHistory } from "./changelog.ts";
 import { manPage, printed } from "./man.ts";
 import { LAUNCH_FLAGS, npmPackage } from "./npm.ts";
@@ -170,14 +170,11 @@ async function filled(name: string, values: Readonly<Record<string, string>>): P
   });
 }
 
-async function readFolder(folder: string, below = ""): Promise<ArchiveEntry[]> {
-  const entries: ArchiveEntry[] = [];
-  for await (const { name, isDirectory } of Deno.readDir(`${folder}/${below}`)) {
-    const path = `${below}${name}`;
-    if (isDirectory) entries.push(...await readFolder(folder, `${path}/`));
-    else entries.push({ path, data: await Deno.readFile(`${folder}/${path}`) });
-  }
-  return entries;
+async function readFolder(folder: string): Promise<ArchiveEntry[]> {
+  const files = await listFiles(folder);
+  return await Promise.all(
+    files.map(async ({ path }) => ({ path, data: await Deno.readFile(`${folder}/${path}`) })),
+  );
 }
 
 function text(path: string, content: string): ArchiveEntry {
@@ -189,8 +186,7 @@ function encode(content: string): Uint8Array<ArrayBuffer> {
 }
 
 async function sha256(data: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", data)).toHex();
 }
 
 /** The executables in the folders of `parent` that are named after systems. */

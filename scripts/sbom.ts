@@ -49,7 +49,7 @@ export async function readPackages(root: URL): Promise<Map<string, LockedPackage
     packages.set(key, {
       name,
       version,
-      sha512: toHex(integrity.replace(/^sha512-/, "")),
+      sha512: Uint8Array.fromBase64(integrity.replace(/^sha512-/, "")).toHex(),
       // The lock file leaves a version out where there is only one.
       dependencies: dependencies.map((item) =>
         keys.includes(item) ? item : keys.find((other) => other.startsWith(`${item}@`))!
@@ -87,11 +87,6 @@ async function readLicense(folder: string): Promise<{ license?: string; notice?:
     ...(typeof license === "string" && { license }),
     ...(notice !== undefined && { notice }),
   };
-}
-
-function toHex(base64: string): string {
-  return Array.from(atob(base64), (letter) => letter.charCodeAt(0).toString(16).padStart(2, "0"))
-    .join("");
 }
 
 /** What a bill is about. */
@@ -188,8 +183,7 @@ async function uuidOf(text: string): Promise<string> {
   ).slice(0, 16);
   bytes[6] = bytes[6]! & 0x0f | 0x80;
   bytes[8] = bytes[8]! & 0x3f | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  return bytes.toHex().replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
 /** The notices of everything the program holds, as one text; the same licence is printed once. */

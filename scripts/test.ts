@@ -43,7 +43,7 @@ async function runDeno(args: readonly string[]): Promise<{ success: boolean; out
 }
 
 /** Runs one check; its failure counts as one failed test. */
-export async function runCheck(name: string, args: readonly string[]): Promise<Tally> {
+async function runCheck(name: string, args: readonly string[]): Promise<Tally> {
   const { success } = await runDeno(args);
   console.log(`${success ? "ok" : "FAILED"}: ${name}`);
   return { passed: success ? 1 : 0, failed: success ? 0 : 1 };

@@ -38,7 +38,7 @@ export function checkThreats(
 }
 
 /** The titles of tests by the threats they name. */
-export function coverage(files: ReadonlyMap<string, string>): ReadonlyMap<string, string[]> {
+function coverage(files: ReadonlyMap<string, string>): ReadonlyMap<string, string[]> {
   const covered = new Map<string, string[]>();
   for (const [path, text] of files) {
     for (const title of titlesIn(path, text)) {

@@ -12,6 +12,7 @@ import {
 } from "../scripts/build.ts";
 import { VERSION } from "../src/version.ts";
 import { ROOT } from "./specs/run.ts";
+import { HAS_TERMINAL } from "./terminal.ts";
 
 const base = await Deno.realPath(await Deno.makeTempDir({ prefix: "mcp-exec-build-" }));
 const dist = `${base}/dist`;
@@ -123,6 +124,34 @@ Deno.test('build makes a bundle that runs "serve" in an empty folder', async () 
   const said = await new Response(child.stderr).text();
   assert.equal((await child.status).code, 0, said);
   assert.match(shown, /"id":2/);
+});
+
+Deno.test({
+  name: "build makes a bundle over whose output on a terminal Deno writes nothing of its own",
+  ignore: !HAS_TERMINAL,
+  async fn() {
+    const words = [Deno.execPath(), "run", ...BUNDLE_FLAGS, ...PERMISSION_FLAGS]
+      .concat(`${dist}/main.js`, "server", "list");
+    const line = words.map((word) => `'${word}'`).join(" ");
+    const place = await Deno.makeTempDir({ dir: base });
+    const { stdout } = await new Deno.Command("script", {
+      args: ["-qfec", `stty cols 80 rows 24; exec ${line}`, "/dev/null"],
+      cwd: place,
+      clearEnv: true,
+      env: {
+        PATH: Deno.env.get("PATH") ?? "",
+        HOME: `${base}/home`,
+        DENO_DIR: `${place}/cache`,
+        DENO_NO_UPDATE_CHECK: "1",
+        TERM: "xterm",
+        SHELL: "/bin/sh",
+      },
+      stdin: "null",
+    }).output();
+    const screen = new TextDecoder().decode(stdout);
+    assert.match(screen, /^demo .*built in/m);
+    assert.ok(!screen.includes("\u001b[2K"), JSON.stringify(screen));
+  },
 });
 
 // What it may still do is asked when it ends.

@@ -198,19 +198,24 @@ async function startHttpServer(folder: string, port: number) {
     stderr: "null",
     detached: true,
   }).spawn();
-  for (let attempt = 0; attempt < 300; attempt++) {
+  let hasEnded = false;
+  child.status.then(() => hasEnded = true);
+  const server = {
+    url: `http://127.0.0.1:${port}/mcp`,
+    async [Symbol.asyncDispose]() {
+      if (!hasEnded) Deno.kill(-child.pid, "SIGKILL");
+      await child.status;
+    },
+  };
+  // As long as the first start of a package may take elsewhere.
+  for (let attempt = 0; attempt < 900 && !hasEnded; attempt++) {
     try {
       (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-      break;
+      return server;
     } catch {
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   }
-  return {
-    url: `http://127.0.0.1:${port}/mcp`,
-    async [Symbol.asyncDispose]() {
-      Deno.kill(-child.pid, "SIGKILL");
-      await child.status;
-    },
-  };
+  await server[Symbol.asyncDispose]();
+  throw new Error(hasEnded ? "The server has ended" : `Nothing listens on port ${port}`);
 }
