@@ -104,8 +104,8 @@ function entriesOf({ model, place }: PlacedModel): Entry[] {
   });
 }
 
-// A number for each entry, equal for entries that are one: first by name and shape, then refined
-// by the numbers of what they use until nothing new comes apart.
+// A number for each entry, equal for entries that are one: first by name and shape; then those that
+// use what came apart come apart, until nothing new does.
 function classesOf(entries: readonly Entry[]): number[] {
   const places = new Map<TypeModel, Map<string, number>>();
   for (const [at, { model, definition }] of entries.entries()) {
@@ -113,21 +113,33 @@ function classesOf(entries: readonly Entry[]): number[] {
     places.set(model, own.set(definition, at));
   }
   const uses = entries.map(({ model, uses }) => uses.map((name) => places.get(model)!.get(name)!));
-  let classes = number(entries.map((entry) => `${entry.local} ${entry.shape}`));
-  for (;;) {
-    const before = new Set(classes).size;
-    classes = number(
-      classes.map((own, at) => [own, ...uses[at]!.map((use) => classes[use])].join()),
-    );
-    if (new Set(classes).size === before) return classes;
+  const users = entries.map((): number[] => []);
+  for (const [at, own] of uses.entries()) for (const use of own) users[use]!.push(at);
+  const first = Map.groupBy(entries.keys(), (at) => `${entries[at]!.local} ${entries[at]!.shape}`);
+  const classes: number[] = [];
+  const sizes: number[] = [];
+  for (const group of first.values()) {
+    for (const at of group) classes[at] = sizes.length;
+    sizes.push(group.length);
   }
-}
-
-function number(keys: readonly string[]): number[] {
-  const numbers = new Map<string, number>();
-  return keys.map((key) => {
-    const known = numbers.get(key) ?? numbers.size;
-    numbers.set(key, known);
-    return known;
-  });
+  let open = new Set(entries.keys());
+  while (open.size > 0) {
+    const groups = Map.groupBy(
+      open,
+      (at) => [classes[at], ...uses[at]!.map((use) => classes[use])].join(),
+    );
+    open = new Set();
+    for (const group of groups.values()) {
+      const old = classes[group[0]!]!;
+      // The last of a class keeps its number.
+      if (group.length === sizes[old]) continue;
+      sizes[old]! -= group.length;
+      for (const at of group) {
+        classes[at] = sizes.length;
+        for (const user of users[at]!) open.add(user);
+      }
+      sizes.push(group.length);
+    }
+  }
+  return classes;
 }

@@ -55,6 +55,19 @@ Deno.test("nameDefinitions keeps apart what differs, also further down", () => {
   assert.deepEqual(namesOf(open), ["OneItem", "TwoItem"]);
 });
 
+Deno.test("nameDefinitions keeps apart and together what a long chain leads to", () => {
+  const chain = (end: string) =>
+    Object.fromEntries(Array.from({ length: 50 }, (_, at) => [
+      `d${at}`,
+      object(at === 49 ? { end: { const: end } } : { next: { $ref: `#/$defs/d${at + 1}` } }),
+    ]));
+  const ends = ["a", "b", "c", "a", "b", "d"];
+  const shared = named(Object.fromEntries(
+    ends.map((end, at) => [`tool${at}`, modelOf(`Tool${at}`, chain(end))]),
+  ));
+  assert.equal(shared.definitions.length, 4 * 50);
+});
+
 Deno.test("nameDefinitions sees that recursive types are the same", () => {
   const tree = () => object({ left: { $ref: "#/$defs/tree" }, value: STRING });
   const shared = named({
