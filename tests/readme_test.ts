@@ -34,7 +34,7 @@ async function giveServers(desk: Desk): Promise<void> {
   await desk.write("~/.claude.json", JSON.stringify({ mcpServers: { memory } }));
   const linear = { url: "https://mcp.linear.app/mcp" };
   await desk.write("~/.cursor/mcp.json", JSON.stringify({ mcpServers: { linear } }));
-  const database = { command: "npx", args: ["-y", "db-server"] };
+  const database = { command: "node", args: ["tools/database.js"] };
   await desk.write(".mcp.json", JSON.stringify({ mcpServers: { database } }));
 }
 
@@ -111,15 +111,12 @@ const LINES: ReadonlyMap<string, Line> = new Map<string, Line>([
   [ALIAS, { instead: `${inCheckout(ALIAS)}\nmcp-exec --version` }],
   // Takes half a minute; tests/release_test.ts unpacks what it makes and starts it by a link.
   ["npx -y deno@2.9.6 task release", { check: () => checkTask("release") }],
-  ["mkdir -p ~/.local/share ~/.local/bin", {}],
+  ["mkdir -p ~/.local/lib/mcp-exec ~/.local/bin", {}],
   [
-    "tar -xzf build/release/mcp-exec-*-portable.tar.gz -C ~/.local/share",
+    "tar -xzf build/release/mcp-exec-*-portable.tar.gz -C ~/.local/lib/mcp-exec --strip-components 1",
     { check: checkPortable },
   ],
-  [
-    "ln -sf ~/.local/share/mcp-exec-*-portable/mcp-exec ~/.local/bin/mcp-exec",
-    { check: checkPortable },
-  ],
+  ["ln -sf ~/.local/lib/mcp-exec/mcp-exec ~/.local/bin/mcp-exec", { check: checkPortable }],
   // Nothing is downloaded in tests: the scripts are run from a local server elsewhere.
   [`curl -fsSL ${DOWNLOADS}install.sh | sh`, { check: () => checkReleased("install.sh") }],
   [`curl -fsSLO ${DOWNLOADS}mcp-exec.rb`, { check: () => checkReleased("mcp-exec.rb") }],
@@ -157,11 +154,6 @@ const LINES: ReadonlyMap<string, Line> = new Map<string, Line>([
     "mcp-exec server add docs https://example.com/mcp --header 'Authorization: Bearer ${DOCS_TOKEN}'",
     {},
   ],
-  ["mcp-exec server import github --move", {
-    instead: "mcp-exec server import github --move --yes",
-    prepare: (desk) =>
-      desk.write("~/.claude.json", '{"mcpServers":{"github":{"url":"https://example.com/mcp"}}}'),
-  }],
   // Takes a browser and a person; tests/sign_in_test.ts has both played.
   ["mcp-exec server login docs", { instead: "mcp-exec server login --help" }],
   ["mcp-exec server validate --all", {}],
@@ -229,6 +221,8 @@ Deno.test({
   ignore,
   async fn() {
     await using desk = await makeDesk();
+    const paths = [...TEXT.matchAll(/`(\/mcp-tools\/[^`]+\.ts)`/g)].map(([, path]) => path);
+    assert.equal(paths.length, 1);
     await desk.write(
       "requests",
       [
@@ -243,6 +237,7 @@ Deno.test({
         },
         { method: "notifications/initialized" },
         { id: 2, method: "tools/list" },
+        { id: 3, method: "tools/call", params: { name: "read_tool_files", arguments: { paths } } },
       ].map((message) => JSON.stringify({ jsonrpc: "2.0", ...message })).join("\n") + "\n",
     );
     const { printed } = await desk.type("mcp-exec serve < requests 2>&-");
@@ -253,6 +248,10 @@ Deno.test({
     );
     const listed = [...TEXT.matchAll(/^\| `([a-z]+_[a-z_]+)` +\|/gm)].map(([, name]) => name);
     assert.deepEqual(listed, names);
+    const file = printed.split("\n").find((line) => line.includes('"id":3'));
+    const { content, isError } = JSON.parse(file!).result;
+    assert.ok(isError !== true, content[0].text);
+    assert.match(content[0].text, /^export async function /m);
   },
 });
 
