@@ -71,28 +71,6 @@ export function printType(model: TypeModel, options: PrintOptions = {}): Printed
   return { text, definitions };
 }
 
-/**
- * The doc lines that `schema` asks for, ready for `docComment`: its description, then default,
- * deprecation, format and bounds as tags.
- */
-export function describeSchema(schema: JsonObject): string[] {
-  const description = schema["description"];
-  const lines = typeof description === "string" ? docText(description, MAX_MEMBER_DOC_CHARS) : [];
-  if (schema["deprecated"] === true) lines.push("@deprecated");
-  if (schema["default"] !== undefined) {
-    lines.push(`@default ${docTagText(shortJson(schema["default"]), MAX_DOC_TAG_CHARS)}`);
-  }
-  const tags: string[] = [];
-  for (const key in schema) if (TAGS.includes(key)) tags.push(key);
-  if (tags.length > 1) tags.sort((a, b) => TAGS.indexOf(a) - TAGS.indexOf(b));
-  for (const tag of tags) {
-    const value = schema[tag];
-    if (value === null || typeof value === "object") continue;
-    lines.push(`@${tag} ${docTagText(String(value), MAX_DOC_TAG_CHARS)}`);
-  }
-  return lines;
-}
-
 class Printer {
   readonly #line: boolean;
   readonly #names: ((definition: string) => string) | undefined;
@@ -190,6 +168,23 @@ class Printer {
     const type = this.type(member.type, indent);
     return `${key}${member.optional ? "?" : ""}:${type.startsWith("\n") ? "" : " "}${type}`;
   }
+}
+
+// What a doc comment says of `schema`: its description, then deprecation, default, format and bounds
+// as tags.
+function describeSchema(schema: JsonObject): string[] {
+  const description = schema["description"];
+  const lines = typeof description === "string" ? docText(description, MAX_MEMBER_DOC_CHARS) : [];
+  if (schema["deprecated"] === true) lines.push("@deprecated");
+  if (schema["default"] !== undefined) {
+    lines.push(`@default ${docTagText(shortJson(schema["default"]), MAX_DOC_TAG_CHARS)}`);
+  }
+  for (const tag of TAGS) {
+    const value = schema[tag];
+    if (value === undefined || value === null || typeof value === "object") continue;
+    lines.push(`@${tag} ${docTagText(String(value), MAX_DOC_TAG_CHARS)}`);
+  }
+  return lines;
 }
 
 function keyType(prefix: string | undefined): string {
