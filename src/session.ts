@@ -203,7 +203,8 @@ export async function openSession(
     async run(request) {
       const executor = options.executor ?? (started ??= startExecutor(context));
       const limits = { ...DEFAULT_RUN_LIMITS, ...servers.config.limits, ...request.limits };
-      const activity = options.progress?.begin(`Running ${request.path}`) ?? NOTHING_SHOWN;
+      const activity = options.progress?.begin(`Running ${request.path}`, { isWhole: true }) ??
+        NOTHING_SHOWN;
       return await runProgram(request, {
         activity,
         bridge,
