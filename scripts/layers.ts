@@ -12,7 +12,7 @@ const ROWS: readonly (readonly string[])[] = [
     ...words("schema schema_form schema_keywords schema_reference schema_shape schema_table"),
     ...words("schema_plain schema_problems policy limiter timeouts cache waiting backoff notices"),
     ...words("type_model type_text named_types template template_generated"),
-    ...words("progress frames daemon_place"),
+    ...words("progress frames daemon_place figure_views"),
     ...words("source source_lexer source_nesting source_scan source_map"),
     ...words(
       "fuel loader prepared asset engine engine_image rejections web_globals web_host prelude messages verdict wall_clock",
@@ -38,7 +38,7 @@ const ROWS: readonly (readonly string[])[] = [
   ),
   [
     ...words(
-      "render globals flags literals run_output server_validate skill_runs skill_saving complete call_params policy_views login_commands server_login figure_views run_views doctor demo_server demo_issue_tools demo_tracker",
+      "render globals flags run_output server_validate skill_runs skill_saving complete call_params policy_views login_commands server_login run_views doctor demo_server demo_issue_tools demo_tracker",
     ),
     ...words("demo_data demo_views"),
     ...words("daemon serve serve_catalog serve_keys serve_protocol serve_results serve_session"),
@@ -77,7 +77,7 @@ const FACTS: readonly Fact[] = [
     says: "spawns or kills processes",
     allowed: ["process"],
     found: (use) =>
-      /^Deno\.(?:Command|kill|run|dlopen)$/.test(use) ||
+      /^Deno\.(?:Command|spawn\w*|ChildProcess|Process|kill|run|dlopen|Unsafe\w+)$/.test(use) ||
       /^import node:(?:child_process|cluster)\b/.test(use),
   },
   {
@@ -85,14 +85,14 @@ const FACTS: readonly Fact[] = [
     allowed: ["transport", "http", "oauth"],
     found: (use) =>
       /^(?:fetch|WebSocket|WebSocketStream|EventSource|WebTransport)$/.test(use) ||
-      /^Deno\.(?:connect\w*|startTls|resolveDns|createHttpClient)$/.test(use) ||
+      /^Deno\.(?:connect\w*|startTls|resolveDns|createHttpClient|HttpClient)$/.test(use) ||
       /^import @modelcontextprotocol\/client\b/.test(use) ||
       /^import node:(?:net|https?|http2|tls|dgram|dns|inspector)\b/.test(use),
   },
   {
     says: "listens",
     allowed: ["serve", "sign_in_listener"],
-    found: (use) => /^Deno\.(?:serve|listen\w*)$/.test(use),
+    found: (use) => /^Deno\.(?:serve|serveHttp|upgradeWebSocket|listen\w*)$/.test(use),
   },
   {
     // Within the machine, where the folder of the socket says who may.
@@ -109,7 +109,8 @@ const FACTS: readonly Fact[] = [
     says: "touches the process",
     allowed: ["main"],
     found: (use) =>
-      /^Deno\.(?:args|env|exit|exitCode|chdir|umask|permissions)$/.test(use) || use === "console" ||
+      /^Deno\.(?:args|env|exit|exitCode|chdir|umask|permissions|Permission\w+)$/.test(use) ||
+      use === "console" ||
       /^process\.(?!getBuiltinModule$)/.test(use) || /^import node:process\b/.test(use),
   },
   {

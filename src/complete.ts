@@ -2,7 +2,7 @@
 // tools and skills as they are known here. Connects to nothing, warns of nothing and never fails.
 
 import type { Command } from "@stricli/core";
-import { type Context, dataFile } from "./context.ts";
+import type { Context } from "./context.ts";
 import type { Database } from "./database.ts";
 import type { CommandGroup, Invocation } from "./flags.ts";
 import type { Log } from "./log.ts";
@@ -102,7 +102,7 @@ interface Surroundings {
 }
 
 /** Everything that may stand in place of the last of `words`, whatever it begins with. */
-export async function findCandidates(
+async function findCandidates(
   words: readonly string[],
   { context, table }: Surroundings,
 ): Promise<readonly Candidate[]> {
@@ -347,25 +347,16 @@ async function knownTools(place: Place, name?: string): Promise<readonly ToolDef
   const chosen = name ?? (servers.adHoc.length === 1 ? servers.adHoc[0] : undefined);
   const spec = [...servers.specs.values()].find((item) => item.name === chosen);
   if (spec === undefined) return [];
-  const { createCatalog } = await import("./catalog.ts");
-  const { context } = place;
-  return await withDatabase(
-    context,
-    (database) => createCatalog(database, { now: context.now }).load(spec)?.info.tools ?? [],
-  );
+  const { readIndex } = await import("./servers.ts");
+  return (await readIndex(place.context, { spec, warn() {} }))?.info.tools ?? [];
 }
 
-async function withDatabase<Result>(
-  { paths }: Context,
+async function fromDatabase<Result>(
+  context: Context,
   work: (database: Database) => Result,
 ): Promise<Result> {
-  const { openDatabase } = await import("./database.ts");
-  const database = openDatabase(dataFile(paths, "mcp-exec.db"), { warn() {} });
-  try {
-    return work(database);
-  } finally {
-    database.close();
-  }
+  const { withDatabase } = await import("./database.ts");
+  return await withDatabase(context, { warn() {}, work });
 }
 
 const MAX_KEPT_NAMES = 50;
@@ -373,7 +364,7 @@ const MAX_KEPT_NAMES = 50;
 /** Sessions or runs, the last first; a run also as `last`. */
 async function journalNames(what: "session" | "run", { context }: Place): Promise<Candidate[]> {
   const column = what === "session" ? "session" : "id";
-  const rows = await withDatabase(
+  const rows = await fromDatabase(
     context,
     (database) =>
       database.all<{ value: string; command: string }>(
@@ -388,7 +379,7 @@ async function journalNames(what: "session" | "run", { context }: Place): Promis
 
 /** What can still be shown again, the last first. */
 async function handleNames({ context }: Place): Promise<Candidate[]> {
-  const rows = await withDatabase(
+  const rows = await fromDatabase(
     context,
     (database) =>
       database.all<{ id: string; type: string; bytes: number }>(
@@ -416,7 +407,7 @@ async function skillNames({ context }: Place): Promise<Candidate[]> {
     }
   }
   // What was written with --output goes by its name, too.
-  const folders = await withDatabase(
+  const folders = await fromDatabase(
     context,
     (database) =>
       database.all<{ folder: string }>(

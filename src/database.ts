@@ -2,6 +2,7 @@
 // ordered migrations. A file that cannot be used costs one warning, never the run.
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { type Context, dataFile } from "./context.ts";
 import { AppError } from "./errors.ts";
 import { DATABASE_BUSY_MS } from "./limits.ts";
 import { quotePath, reasonOf } from "./read.ts";
@@ -125,6 +126,22 @@ export function openDatabase(
   options: { readonly warn: (message: string) => void },
 ): Database {
   return new FileDatabase(path ?? "", options.warn);
+}
+
+/** What `work` gives with the program's own database, which is closed afterwards. */
+export async function withDatabase<Result>(
+  { paths }: Pick<Context, "paths">,
+  { warn, work }: {
+    readonly warn: (message: string) => void;
+    readonly work: (database: Database) => Result | Promise<Result>;
+  },
+): Promise<Result> {
+  const database = openDatabase(dataFile(paths, "mcp-exec.db"), { warn });
+  try {
+    return await work(database);
+  } finally {
+    database.close();
+  }
 }
 
 class FileDatabase implements Database {

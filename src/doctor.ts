@@ -2,8 +2,8 @@
 // and changes nothing: it reads, asks the database whether it is sound, and runs one program.
 
 import { createCatalog } from "./catalog.ts";
-import { type Context, dataFile, pathFrom } from "./context.ts";
-import { type Database, openDatabase } from "./database.ts";
+import { type Context, pathFrom } from "./context.ts";
+import { type Database, withDatabase } from "./database.ts";
 import { toAppError } from "./errors.ts";
 import { startExecutor } from "./executor.ts";
 import { expandSpec } from "./expand.ts";
@@ -35,19 +35,15 @@ export interface Patient {
 /** Everything that was looked at, one area after the other. */
 export async function examine(context: Context, patient: Patient): Promise<Finding[]> {
   const databaseWarnings: string[] = [];
-  const database = openDatabase(dataFile(context.paths, "mcp-exec.db"), {
+  return await withDatabase(context, {
     warn: (text) => databaseWarnings.push(text),
-  });
-  try {
-    return [
+    work: async (database) => [
       ...examineConfiguration(context, patient),
       ...await examineServers(context, { ...patient, database }),
       examineDatabase(context, database, databaseWarnings),
       await examineSandbox(context),
-    ];
-  } finally {
-    database.close();
-  }
+    ],
+  });
 }
 
 function examineConfiguration(

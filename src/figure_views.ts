@@ -55,5 +55,3 @@ export function sparkline(values: readonly number[]): string {
     value <= 0 ? " " : "▁▂▃▄▅▆▇█"[Math.min(7, Math.floor(value / max * 8))]!
   ).join("");
 }
-
-export { formatCount } from "./limits.ts";

@@ -4,8 +4,8 @@
 import type { Command, CommandContext, TypedFlagParameter } from "@stricli/core";
 import type { Context } from "./context.ts";
 import { AppError, type ExitCode } from "./errors.ts";
+import { literalText } from "./globals.ts";
 import { parseCount, parseDuration, parseSize, type RunLimits, toMemoryLimit } from "./limits.ts";
-import { literalText } from "./literals.ts";
 import type { Log } from "./log.ts";
 import type { ServerName } from "./names.ts";
 import type { Progress } from "./progress.ts";
@@ -66,6 +66,18 @@ export function textFlag(brief: string, placeholder: string) {
 /** A flag that may be given several times. */
 export function listFlag(brief: string, placeholder: string) {
   return { ...textFlag(brief, placeholder), variadic: true } as const;
+}
+
+/** A flag that takes one of a few words. */
+export function choiceFlag<Choice extends string>(brief: string, choices: readonly Choice[]) {
+  return {
+    ...textFlag(brief, choices.join("|")),
+    parse(text: string): Choice {
+      const choice = choices.find((item) => item === text);
+      if (choice !== undefined) return choice;
+      throw new AppError("usage", `Value ${quoteText(text)} is not ${choices.join(" or ")}`);
+    },
+  } as const;
 }
 
 /** A flag that is given or not. */

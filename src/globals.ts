@@ -5,7 +5,6 @@ import type { Config } from "./config.ts";
 import { configPath, type Context, type OutputFormat, pathFrom } from "./context.ts";
 import { AppError } from "./errors.ts";
 import { MAX_CONFIG_BYTES } from "./limits.ts";
-import { literalArguments } from "./literals.ts";
 import { nearestHint } from "./names.ts";
 import { quoteText } from "./text.ts";
 
@@ -101,6 +100,19 @@ export function readGlobals(context: Context): Globals {
     rest,
     problem,
   };
+}
+
+// Marks what came after `--`, for whoever reads it later. No argument of a process can hold it.
+const MARK = "\0";
+
+/** The arguments marked, so that those that begin with a hyphen are taken as well. */
+function literalArguments(args: readonly string[]): string[] {
+  return args.map((arg) => MARK + arg);
+}
+
+/** The argument without its mark; undefined when it has none. */
+export function literalText(arg: string): string | undefined {
+  return arg.startsWith(MARK) ? arg.slice(MARK.length) : undefined;
 }
 
 /** Our own configuration if its text has `words` in it; what is wrong with it is told by others. */

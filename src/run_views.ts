@@ -2,10 +2,10 @@
 // decisions. Texts of programs and servers are made safe to show here.
 
 import type { ErrorDocument } from "./errors.ts";
-import { formatCount, tableLines } from "./figure_views.ts";
+import { tableLines } from "./figure_views.ts";
 import { keptTokens } from "./figures.ts";
 import type { RunEntry, RunSummary } from "./journal.ts";
-import { formatBytes, formatDuration } from "./limits.ts";
+import { formatBytes, formatCount, formatDuration } from "./limits.ts";
 import { countOf, formatAge, formatMs, type Output } from "./render.ts";
 import { cleanLine, cleanText } from "./text.ts";
 

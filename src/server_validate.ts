@@ -2,8 +2,7 @@
 // server that cannot be reached goes before what is wrong with one that can.
 
 import { createCatalog } from "./catalog.ts";
-import { dataFile } from "./context.ts";
-import { openDatabase } from "./database.ts";
+import { type Database, withDatabase } from "./database.ts";
 import { writeFileAtomic } from "./disk.ts";
 import { AppError } from "./errors.ts";
 import type { Invocation } from "./flags.ts";
@@ -43,15 +42,14 @@ export async function validateServers(
     });
   }
   const warn = (message: string) => log.warn(message);
-  const database = openDatabase(dataFile(context.paths, "mcp-exec.db"), { warn });
   const checks: (ServerCheck | FailedCheck)[] = [];
-  try {
+  const checkAll = async (database: Database) => {
     const catalog = createCatalog(database, { now: context.now, warn });
-    const queue = specs.map((spec, index) => ({ spec, index }));
+    const queue = [...specs.entries()];
     const whole = specs.length > 1 ? progress.begin("Validating") : NO_PROGRESS.begin("");
     const work = async () => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        const { spec, index } = next;
+        const [index, spec] = next;
         whole.say(`Validating ${specs.length - queue.length} of ${specs.length} servers`);
         checks[index] = await checkServer(spec, {
           context,
@@ -63,9 +61,8 @@ export async function validateServers(
     };
     await Promise.all(Array.from({ length: MAX_PARALLEL_CHECKS }, work))
       .finally(() => whole.end());
-  } finally {
-    database.close();
-  }
+  };
+  await withDatabase(context, { warn, work: checkAll });
   const failed = checks.find((check): check is FailedCheck => "error" in check);
   if (policy !== undefined) {
     await emitPolicy(invocation, checks.filter((check) => "findings" in check), policy.file);

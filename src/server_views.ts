@@ -3,6 +3,7 @@
 
 import type { NamedEntry } from "./discovery.ts";
 import type { AppError } from "./errors.ts";
+import { tableLines } from "./figure_views.ts";
 import type { ServerName } from "./names.ts";
 import { describeSpec, type ServerSpec } from "./server.ts";
 import type { ServerSet } from "./servers.ts";
@@ -59,16 +60,10 @@ export function viewServers(servers: ServerSet): ServerView[] {
     ...file,
     note: noteOf(error),
   }));
-  const builtIn = [...servers.specs.values()].filter((spec) => spec.origin === "built-in").map((
-    spec,
-  ): ServerView => ({ ...viewSpec(spec), state: "ready", origin: "built in" }));
-  return [
-    ...own,
-    ...off,
-    ...bad,
-    ...servers.found.map((entry) => viewFound(entry, servers)),
-    ...builtIn,
-  ];
+  const builtIn = [...servers.specs.values()].filter(({ origin }) => origin === "built-in")
+    .map((spec): ServerView => ({ ...viewSpec(spec), state: "ready", origin: "built in" }));
+  const found = servers.found.map((entry) => viewFound(entry, servers));
+  return [...own, ...off, ...bad, ...found, ...builtIn];
 }
 
 function viewSpec(spec: ServerSpec): Omit<ServerView, "state" | "origin"> {
@@ -136,11 +131,7 @@ export function serverTable(views: readonly ServerView[], width: number): string
       view.note,
     ].filter((part) => part !== undefined).join("; "),
   ]);
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) => {
-    const line = row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd();
-    return line.length > width ? `${line.slice(0, width - 3)}...` : line;
-  });
+  return tableLines(rows, "lllll", { width });
 }
 
 /** A server as lines of `key  value`. */

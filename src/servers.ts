@@ -1,6 +1,7 @@
 // Which servers there are for a command: flags, our own configuration, the files of clients and of
 // the project, and the built-in one. Nothing is connected to, expanded or started here.
 
+import type { Catalog } from "./catalog.ts";
 import {
   type Config,
   EMPTY_CONFIG,
@@ -8,7 +9,7 @@ import {
   readConfig,
   refuseLoaderVariables,
 } from "./config.ts";
-import { configPath, type Context, dataFile, pathFrom } from "./context.ts";
+import { configPath, type Context, pathFrom } from "./context.ts";
 import { discoverServers, type NamedEntry, nameEntries, NOTHING_FOUND } from "./discovery.ts";
 import { AppError } from "./errors.ts";
 import type { Digest } from "./hash.ts";
@@ -168,14 +169,25 @@ export async function withTrustStore<Result>(
   context: Context,
   { warn, work }: { warn: (message: string) => void; work: (store: TrustStore) => Result },
 ): Promise<Result> {
-  const { openDatabase } = await import("./database.ts");
+  const { withDatabase } = await import("./database.ts");
   const { createTrustStore } = await import("./trust.ts");
-  const database = openDatabase(dataFile(context.paths, "mcp-exec.db"), { warn });
-  try {
-    return work(createTrustStore(database, { now: context.now }));
-  } finally {
-    database.close();
-  }
+  return await withDatabase(context, {
+    warn,
+    work: (database) => work(createTrustStore(database, { now: context.now })),
+  });
+}
+
+/** What the index has of a server; undefined when nothing was kept of it. */
+export async function readIndex(
+  context: Context,
+  { spec, warn }: { spec: ServerSpec; warn: (message: string) => void },
+): Promise<ReturnType<Catalog["load"]>> {
+  const { withDatabase } = await import("./database.ts");
+  const { createCatalog } = await import("./catalog.ts");
+  return await withDatabase(context, {
+    warn,
+    work: (database) => createCatalog(database, { now: context.now, warn }).load(spec),
+  });
 }
 
 /**

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { barOf, formatCount, sparkline, tableLines } from "../src/figure_views.ts";
+import { barOf, sparkline, tableLines } from "../src/figure_views.ts";
 
 Deno.test("tableLines lines columns up and leaves no space at the end of a line", () => {
   assert.deepEqual(tableLines([["tool", "n", ""], ["a", 12, "x"], ["bcdefg", 3, ""]], "lr"), [
@@ -31,9 +31,4 @@ Deno.test("sparkline shows the largest highest, and nothing for none", () => {
   assert.equal(sparkline([0, 1, 4, 8]), " ▂▅█");
   assert.equal(sparkline([]) + sparkline([0]), " ");
   assert.equal(sparkline([-5, 2]), " █");
-});
-
-Deno.test("formatCount sets thousands apart", () => {
-  assert.equal(formatCount(1_234_567.8), "1,234,568");
-  assert.equal(formatCount(-1_450), "-1,450");
 });

@@ -3,6 +3,7 @@ import { AppError } from "../src/errors.ts";
 import {
   DEFAULT_RUN_LIMITS,
   formatBytes,
+  formatCount,
   parseCount,
   parseDuration,
   parseSize,
@@ -85,4 +86,9 @@ Deno.test("formatBytes uses the largest unit that leaves at least one", () => {
     [0, 1023, 1024, 1536, 64 * MIB, 2048 * MIB].map(formatBytes),
     ["0 B", "1023 B", "1 KiB", "1.5 KiB", "64 MiB", "2 GiB"],
   );
+});
+
+Deno.test("formatCount sets thousands apart", () => {
+  strictEqual(formatCount(1_234_567.8), "1,234,568");
+  strictEqual(formatCount(-1_450), "-1,450");
 });

@@ -9,7 +9,7 @@ import type { DaemonStatus } from "../daemon_place.ts";
 import { type Database, openDatabase, SCHEMA_VERSION } from "../database.ts";
 import type { Finding } from "../doctor.ts";
 import { AppError, toAppError } from "../errors.ts";
-import { formatCount, tableLines } from "../figure_views.ts";
+import { tableLines } from "../figure_views.ts";
 import { lastCalls, tableCounts } from "../figures.ts";
 import {
   argument,
@@ -23,6 +23,7 @@ import {
 import {
   DEFAULT_RUN_LIMITS,
   formatBytes,
+  formatCount,
   formatDuration,
   MAX_CACHE_BYTES,
   MAX_CACHE_ENTRIES,

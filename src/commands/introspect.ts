@@ -17,7 +17,7 @@ import {
 import type { ServerName } from "../names.ts";
 import { formatAge, serverDocument, serverText, viewTools } from "../render.ts";
 import type { ServerInfo } from "../server.ts";
-import { findServer, type ServerSet } from "../servers.ts";
+import { findServer, readIndex, type ServerSet } from "../servers.ts";
 import type { Session } from "../session.ts";
 
 interface Flags extends ServerFlagValues {
@@ -131,24 +131,13 @@ async function showSavedTool(
   // An ad hoc server that did not name itself yet is not found in the index by a made-up name.
   if (refresh || server === undefined || servers.unnamed.size > 0) return false;
   const spec = findServer(servers, server);
-  const [{ openDatabase }, { createCatalog }, { dataFile }] = await Promise.all([
-    import("../database.ts"),
-    import("../catalog.ts"),
-    import("../context.ts"),
-  ]);
   const { context, log } = invocation;
-  const warn = (message: string) => log.warn(message);
-  const database = openDatabase(dataFile(context.paths, "mcp-exec.db"), { warn });
-  try {
-    const saved = createCatalog(database, { now: context.now, warn }).load(spec);
-    if (!saved?.info.tools.some(({ name }) => name === tool)) return false;
-    const age = formatAge(context.now() - saved.savedAt);
-    log.info(`From the index of "${spec.name}", saved ${age}; --refresh asks the server`);
-    await printTool(invocation, saved.info, tool!);
-    return true;
-  } finally {
-    database.close();
-  }
+  const saved = await readIndex(context, { spec, warn: (message) => log.warn(message) });
+  if (!saved?.info.tools.some(({ name }) => name === tool)) return false;
+  const age = formatAge(context.now() - saved.savedAt);
+  log.info(`From the index of "${spec.name}", saved ${age}; --refresh asks the server`);
+  await printTool(invocation, saved.info, tool!);
+  return true;
 }
 
 async function showTool(

@@ -3,8 +3,7 @@
 
 import { buildCommand } from "@stricli/core";
 import { createCatalog } from "../catalog.ts";
-import { dataFile } from "../context.ts";
-import { openDatabase } from "../database.ts";
+import { type Database, withDatabase } from "../database.ts";
 import { AppError } from "../errors.ts";
 import {
   argument,
@@ -165,14 +164,13 @@ async function findTools(
 ): Promise<Found> {
   const { context, log } = invocation;
   const warn = (message: string) => log.warn(message);
-  const database = openDatabase(dataFile(context.paths, "mcp-exec.db"), { warn });
-  try {
+  const work = async (database: Database): Promise<Found> => {
     const catalog = createCatalog(database, { now: context.now, warn });
     let unknown = await fillToolIndex(database, specs, catalog);
     if (unknown.some(({ name }) => name === DEMO_SERVER)) {
       // It is in this program: whoever tries a search first need not be told to fill an index.
-      const work = (session: Session) => session.bridge.describe(DEMO_SERVER);
-      await withSession(invocation, servers, { work });
+      const describe = (session: Session) => session.bridge.describe(DEMO_SERVER);
+      await withSession(invocation, servers, { work: describe });
       unknown = await fillToolIndex(database, specs, catalog);
     }
     const missing = unknown.map(({ name }) => `"${name}"`);
@@ -197,9 +195,8 @@ async function findTools(
       return !mayBeCalled({ server, tool, annotations, trustAnnotations }, servers.policy);
     });
     return { tools, modules, refused, hasMore: found.length > limit };
-  } finally {
-    database.close();
-  }
+  };
+  return await withDatabase(context, { warn, work });
 }
 
 async function modulesOf(

@@ -26,6 +26,7 @@ import {
   findServer,
   ownConfigFile,
   readHeaders,
+  readIndex,
   readVariables,
   requireUnlocked,
   type ServerSet,
@@ -34,6 +35,7 @@ import {
 import { serverLines, serverTable, type ServerView, viewServers } from "../server_views.ts";
 import { cleanLine, maskHome, quoteText } from "../text.ts";
 import { toEntryDigest } from "../trust.ts";
+import { addCommand } from "../well_known.ts";
 
 const NAME = argument("Name of a server", "server");
 const SERVERS_CHANGED = "Configured servers changed";
@@ -86,8 +88,18 @@ EXAMPLES
   async func(_flags, name) {
     const servers = await openServers(this, {});
     const view = findView(servers, name);
-    const known = await readIndex(this, servers.specs.get(view.name as ServerSpec["name"]));
-    const { output, context } = this;
+    const { output, context, log } = this;
+    const spec = servers.specs.get(view.name as ServerSpec["name"]);
+    const warn = (message: string) => log.warn(message);
+    const saved = spec && spec.transport !== "embedded"
+      ? await readIndex(context, { spec, warn })
+      : undefined;
+    const known = saved && {
+      identity: saved.info.identity,
+      protocolVersion: saved.info.protocolVersion,
+      tools: saved.info.tools.length,
+      savedAt: saved.savedAt,
+    };
     if (output.format === "json") {
       return output.document({ ok: true, server: { ...view, ...known } });
     }
@@ -112,23 +124,6 @@ function findView(servers: ServerSet, name: string): ServerView {
   if (view !== undefined) return view;
   findServer(servers, name);
   throw new AppError("usage", `Server ${quoteText(name)} is not configured`);
-}
-
-async function readIndex({ context, log }: Invocation, spec: ServerSpec | undefined) {
-  if (spec === undefined || spec.transport === "embedded") return undefined;
-  const { openDatabase } = await import("../database.ts");
-  const { createCatalog } = await import("../catalog.ts");
-  const { dataFile } = await import("../context.ts");
-  const warn = (message: string) => log.warn(message);
-  const database = openDatabase(dataFile(context.paths, "mcp-exec.db"), { warn });
-  try {
-    const saved = createCatalog(database, { now: context.now, warn }).load(spec);
-    if (saved === undefined) return undefined;
-    const { identity, protocolVersion, tools } = saved.info;
-    return { identity, protocolVersion, tools: tools.length, savedAt: saved.savedAt };
-  } finally {
-    database.close();
-  }
 }
 
 interface TrustFlags {
@@ -345,7 +340,6 @@ EXAMPLES
   async func({ env, header, force }, given, target, ...args) {
     const name = toServerName(given!);
     if (target === undefined) {
-      const { addCommand } = await import("../well_known.ts");
       throw new AppError("usage", `Server "${name}" needs a URL, or a command behind "--"`, {
         hint: addCommand(name) ?? "mcp-exec server add --help shows examples",
       });

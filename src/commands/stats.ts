@@ -2,10 +2,9 @@
 // when it happened; nothing is connected to, and nothing is made up where there is nothing.
 
 import { buildCommand } from "@stricli/core";
-import { dataFile } from "../context.ts";
-import { type Database, openDatabase } from "../database.ts";
+import { type Database, withDatabase } from "../database.ts";
 import { AppError } from "../errors.ts";
-import { barOf, formatCount, sparkline, tableLines } from "../figure_views.ts";
+import { barOf, sparkline, tableLines } from "../figure_views.ts";
 import {
   cacheFigures,
   type CallFigures,
@@ -25,7 +24,7 @@ import {
 } from "../figures.ts";
 import { argument, type Invocation, switchFlag, textFlag } from "../flags.ts";
 import { createJournal, type Journal, toRunId } from "../journal.ts";
-import { formatBytes, parseCount } from "../limits.ts";
+import { formatBytes, formatCount, parseCount } from "../limits.ts";
 import { type SessionId, toSessionId } from "../names.ts";
 import { countOf, formatMs } from "../render.ts";
 import { entryDocument, entryText, iso, summaryLines } from "../run_views.ts";
@@ -99,7 +98,8 @@ EXAMPLES
     if (flags.reset && [topic, flags.session, flags.since].some((item) => item !== undefined)) {
       throw new AppError("usage", "--reset stands alone: all figures count from now on");
     }
-    await withDatabase(this, (database) => {
+    const warn = (message: string) => this.log.warn(message);
+    const work = (database: Database) => {
       if (flags.reset) {
         writeReset(database, context.now());
         if (output.format === "json") output.document({ ok: true, since: iso(context.now()) });
@@ -124,7 +124,8 @@ EXAMPLES
         case "performance":
           return showPerformance(this, view);
       }
-    });
+    };
+    await withDatabase(context, { warn, work });
   },
 });
 
@@ -158,20 +159,6 @@ function parseSince(text: string, nowMs: number): number {
     );
   }
   return time;
-}
-
-async function withDatabase<Result>(
-  { context, log }: Invocation,
-  work: (database: Database) => Result,
-): Promise<Result> {
-  const database = openDatabase(dataFile(context.paths, "mcp-exec.db"), {
-    warn: (message) => log.warn(message),
-  });
-  try {
-    return await work(database);
-  } finally {
-    database.close();
-  }
 }
 
 interface View {
