@@ -5,7 +5,7 @@ import type { Manifest } from "./codegen.ts";
 import { compareFiles, compareManifests, readManifest } from "./difference.ts";
 import { AppError } from "./errors.ts";
 import { MAX_VFS_BYTES } from "./limits.ts";
-import { readFolder, readTextFile } from "./read.ts";
+import { isThere, readFolder, readTextFile } from "./read.ts";
 import { CODE_FILE, readCode } from "./skill_code.ts";
 import type { FileSet } from "./vfs.ts";
 
@@ -28,7 +28,7 @@ export async function compareFolder(
   files: FileSet,
   { manifest }: { readonly manifest: ManifestPath },
 ): Promise<FolderState> {
-  const exists = await isThere(path);
+  const exists = isThere(path);
   const found = exists ? await readFolder(path) : new Map<string, Uint8Array>();
   const bytes = found.get(manifest);
   const before = bytes && readManifest(manifestText(new TextDecoder().decode(bytes), manifest));
@@ -40,17 +40,6 @@ export async function compareFolder(
   };
 }
 
-/** Whether there is anything at `path`. */
-export async function isThere(path: string): Promise<boolean> {
-  try {
-    await Deno.lstat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
 const PACKAGE_FILES = [
   "index.ts",
   "types.ts",
@@ -59,26 +48,21 @@ const PACKAGE_FILES = [
   "deno.json",
   "tsconfig.json",
 ];
+
 /** Whether a folder of these names is a package that this program wrote, with nothing added. */
 export async function isPackage(path: string, names: readonly string[]): Promise<boolean> {
-  const manifest = await manifestIn(path);
-  if (manifest === undefined) return false;
-  const own = new Set([...PACKAGE_FILES, ...manifest.tools.map((tool) => tool.file)]);
-  return names.every((name) => own.has(name));
+  if (!names.includes("manifest.json")) return false;
+  const manifest = await readTextFile(`${path}/manifest.json`, { maxBytes: MAX_VFS_BYTES })
+    .then(readManifest).catch(ignoreInvalid);
+  const own = new Set([...PACKAGE_FILES, ...manifest?.tools.map((tool) => tool.file) ?? []]);
+  return manifest !== undefined && names.every((name) => own.has(name));
+}
+
+function ignoreInvalid(error: unknown): undefined {
+  if (!(error instanceof AppError && error.kind === "invalid")) throw error;
 }
 
 /** The text of the manifest in the text of the file that holds it; empty where it holds none. */
 export function manifestText(text: string, file: ManifestPath): string {
   return file === CODE_FILE ? readCode(text).get("/manifest.json") ?? "" : text;
-}
-
-async function manifestIn(folder: string): Promise<Manifest | undefined> {
-  const path = `${folder}/manifest.json`;
-  if (!await isThere(path)) return undefined;
-  try {
-    return readManifest(await readTextFile(path, { maxBytes: MAX_VFS_BYTES }));
-  } catch (error) {
-    if (error instanceof AppError && error.kind === "invalid") return undefined;
-    throw error;
-  }
 }

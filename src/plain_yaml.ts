@@ -77,6 +77,9 @@ export function parsePlainYaml(text: string, what: string): unknown {
     const flow = /^\[(.*)\]$/.exec(raw);
     if (flow !== null) {
       const items = flow[1]!.match(/"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^,\s][^,]*/g) ?? [];
+      if (items.some((item) => item.startsWith("["))) {
+        refuse("a list in a list is not read here", line);
+      }
       return items.map((item) => scalar(item.trim(), indent, line));
     }
     if (raw === "{}") return {};
@@ -97,7 +100,7 @@ export function parsePlainYaml(text: string, what: string): unknown {
     if (/^[&*!|>%@`[\]{},]|^[?:-](?:\s|$)/.test(raw)) {
       refuse(`${quoteText(cleanLine(raw, 20))} is not read here`, line);
     }
-    const plain = raw.replace(/\s+#.*$/, "");
+    const plain = raw.replace(/\s#.*$/, "").trimEnd();
     // A text that goes on in the next line would be read as half of itself.
     const below = peek();
     if (below !== undefined && below.indent > indent) refuse("a text goes on in the next line");

@@ -249,6 +249,23 @@ Deno.test("mcp-exec generate puts skills where they were asked for, under the na
   });
 });
 
+Deno.test("mcp-exec generate --types replaces its own file however large, and no other without force (V9)", async () => {
+  await inPlace([ISSUE], async ({ folder, run }) => {
+    const generate = () => run("generate", "tracker", "--types", "all.d.ts");
+    assert.equal((await generate()).code, 0);
+    const own = await Deno.readTextFile(`${folder}/all.d.ts`);
+    await Deno.writeTextFile(`${folder}/all.d.ts`, own + " ".repeat(5_000_000));
+    const again = await generate();
+    assert.equal(again.code, 0, again.stderr);
+    assert.equal(await Deno.readTextFile(`${folder}/all.d.ts`), own);
+    await Deno.writeTextFile(`${folder}/all.d.ts`, "// mine");
+    assert.match((await generate()).stderr, /^error: File "all\.d\.ts" was not made by this/);
+    const below = await run("generate", "tracker", "--output", "all.d.ts/tracker");
+    assert.match(below.stderr, /^error: "all\.d\.ts" is a file, not a folder/);
+    assert.equal(await Deno.readTextFile(`${folder}/all.d.ts`), "// mine");
+  });
+});
+
 Deno.test("mcp-exec generate teaches how an ad hoc server is reached unless that needs a secret", async () => {
   await inPlace([ISSUE], async ({ folder, run, shell }) => {
     const args = `run -A ${ROOT}/tests/servers/listing.ts ../listing.json ../starts`;

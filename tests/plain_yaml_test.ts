@@ -82,7 +82,15 @@ Deno.test("parsePlainYaml refuses what it might misread, naming the line", () =>
   }
 });
 
+Deno.test("parsePlainYaml reads a long line of spaces in one pass", () => {
+  const spaces = " ".repeat(1_000_000);
+  assert.deepEqual(parse(`a: b${spaces}c`), { a: `b${spaces}c` });
+  assert.deepEqual(parse(`a: b${spaces}# c`), { a: "b" });
+});
+
 Deno.test("parsePlainYaml bounds how deep it nests", () => {
   const lines = Array.from({ length: 1000 }, (_, depth) => `${" ".repeat(depth)}a:`);
   assert.throws(() => parse(...lines), { message: /nested deeper than 200/ });
+  const flow = `a: ${"[".repeat(50_000)}${"]".repeat(50_000)}`;
+  assert.throws(() => parse(flow), { message: /a list in a list is not read here/ });
 });
