@@ -78,8 +78,7 @@ export function findUser({ workspace }: Tracker, login: unknown): User {
   return found;
 }
 
-/** The labels with the names in `names`. */
-export function findLabels({ workspace }: Tracker, names: readonly string[]): Label[] {
+function findLabels({ workspace }: Tracker, names: readonly string[]): Label[] {
   return names.map((name) => {
     const found = workspace.labels.find((label) => label.name === name);
     if (found === undefined) throw new ToolFailure(`There is no label ${name}`);

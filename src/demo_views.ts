@@ -149,8 +149,7 @@ function orNull(schema: JsonObject): JsonObject {
   return { anyOf: [schema, { type: "null" }] };
 }
 
-/** The schema of `userView`. */
-export const USER_SCHEMA = objectSchema({
+const USER_SCHEMA = objectSchema({
   id: whole,
   login: { ...text, description: "Name to use in other tools" },
   name: text,

@@ -5,21 +5,18 @@ import { AppError } from "./errors.ts";
 import { MAX_FRONT_MATTER_BYTES, MAX_FRONT_MATTER_LINES } from "./limits.ts";
 import { quoteText } from "./text.ts";
 
-/** What the front matter says; texts are untrusted. */
+/** What is used of the front matter; texts are untrusted. */
 export interface FrontMatter {
   readonly name: string;
   readonly description: string;
-  /** Every other key with a scalar value, such as `license`. */
-  readonly others: ReadonlyMap<string, string>;
-  readonly metadata: ReadonlyMap<string, string>;
 }
 
 const KEY = /^([A-Za-z0-9_-]{1,64}):(?:[ ]+(.*))?$/;
 const BLOCK = /^([|>])([+-]?)$/;
 
 /**
- * The front matter at the start of `text`. Throws an `invalid` error that names the line for what
- * is missing, doubled, beyond the bounds, or YAML that a skill has no need of (K13).
+ * The front matter at the start of `text`, all of it read. Throws an `invalid` error that names the
+ * line for what is missing, doubled, beyond the bounds, or YAML that a skill has no need of (K13).
  */
 export function readFrontMatter(text: string, what: string): FrontMatter {
   const refuse = (why: string, line?: number): never => {
@@ -28,7 +25,6 @@ export function readFrontMatter(text: string, what: string): FrontMatter {
   };
   const lines = frontLines(text, refuse);
   const values = new Map<string, string>();
-  const metadata = new Map<string, string>();
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at]!;
     if (line.trim() === "" || line.trimStart().startsWith("#")) continue;
@@ -38,12 +34,15 @@ export function readFrontMatter(text: string, what: string): FrontMatter {
     if (values.has(key!)) refuse(`has the key ${quoteText(key!)} twice`, at + 2);
     const below = indentedBelow(lines, at);
     if (key === "metadata" && rest.trim() === "") {
+      const names = new Set<string>();
       for (const [offset, item] of below.entries()) {
         if (item.trim() === "") continue;
+        const refuseItem = (why: string) => refuse(why, at + 3 + offset);
         const [, name, value = ""] = KEY.exec(item.trimStart()) ??
-          refuse("has metadata that is no flat list of keys", at + 3 + offset);
-        if (metadata.has(name!)) refuse(`has metadata ${quoteText(name!)} twice`, at + 3 + offset);
-        metadata.set(name!, scalar(value, (why) => refuse(why, at + 3 + offset)));
+          refuseItem("has metadata that is no flat list of keys");
+        if (names.has(name!)) refuseItem(`has metadata ${quoteText(name!)} twice`);
+        names.add(name!);
+        scalar(value, refuseItem);
       }
       values.set(key, "");
     } else {
@@ -64,9 +63,7 @@ export function readFrontMatter(text: string, what: string): FrontMatter {
     if (value === "") refuse(`has no ${key}`);
     return value;
   };
-  const [name, description] = [take("name"), take("description")];
-  for (const key of ["name", "description", "metadata"]) values.delete(key);
-  return { name, description, others: values, metadata };
+  return { name: take("name"), description: take("description") };
 }
 
 type Refuse = (why: string, line?: number) => never;

@@ -8,25 +8,20 @@ import { replaceFolder, writeFileAtomic } from "./disk.ts";
 import { generateSkill, skillNameOf } from "./documents.ts";
 import { AppError } from "./errors.ts";
 import { shellWord } from "./escape.ts";
+import { MAX_VFS_BYTES } from "./limits.ts";
 import { type SkillName, toSkillName } from "./names.ts";
-import {
-  compareFolder,
-  type FolderState,
-  isPackage,
-  isThere,
-  manifestText,
-} from "./output_folder.ts";
-import { readTextFile } from "./read.ts";
+import { compareFolder, type FolderState, isPackage, manifestText } from "./output_folder.ts";
+import { isThere, readTextFile } from "./read.ts";
 import { describeSpec, type ServerInfo, type ServerSpec } from "./server.ts";
 import { CODE_FILE } from "./skill_code.ts";
 import { type SkillFacts, skillServer } from "./skill_metadata.ts";
-import { scopedPlace } from "./skill_places.ts";
+import { scopedPlace, type SkillScope } from "./skill_places.ts";
 import {
   completeSkill,
-  openSkillStore,
   SKILL_FILE,
   type SkillDraft,
   type SkillStore,
+  withSkillStore,
 } from "./skills.ts";
 import { estimateTokens, TOKENIZER } from "./stats.ts";
 import { byteLength, cleanLine, maskHome, quoteText } from "./text.ts";
@@ -80,7 +75,7 @@ export interface SkillChoices extends Destination {
   readonly name?: SkillName | undefined;
   readonly description?: string | undefined;
   /** Whether it is for one project or for all of a person's. */
-  readonly scope?: "project" | "user" | undefined;
+  readonly scope?: SkillScope | undefined;
 }
 
 /** The skill of a server. A skill has the name of its folder: a `usage` error where it has not. */
@@ -125,7 +120,8 @@ export function typesOutput(
 ): Output {
   const text = generateDeclarations(infos);
   const place = maskHome(path, paths.home);
-  const read = async () => await isThere(path) ? await readTextFile(path) : undefined;
+  const read = async () =>
+    isThere(path) ? await readTextFile(path, { maxBytes: MAX_VFS_BYTES }) : undefined;
   return {
     what: "types",
     path,
@@ -177,7 +173,7 @@ function nameByFolder({ output, many }: Destination): SkillName | undefined {
 function skillFolder(
   context: Context,
   name: SkillName,
-  scope: SkillChoices["scope"] = "project",
+  scope: SkillScope = "project",
 ): Folder {
   const { folder, within } = scopedPlace(context, scope);
   const path = `${folder}/${name}`;
@@ -213,15 +209,9 @@ function skillInFolder(
 ): Output {
   const { facts, files, path, within } = parts;
   const draft: SkillDraft = { facts, files };
-  const withStore = async <Result>(work: (store: SkillStore) => Promise<Result>) => {
-    // The session over the same database has told what is wrong with it.
-    const store = openSkillStore(context, { warn: () => {} });
-    try {
-      return await work(store);
-    } finally {
-      store.close();
-    }
-  };
+  // The session over the same database has told what is wrong with it.
+  const withStore = <T>(work: (store: SkillStore) => Promise<T>) =>
+    withSkillStore(context, { warn: () => {}, work });
   return {
     ...outputOf("skill", parts, context.paths),
     files: sizesOf(completeSkill(draft, new Date(context.now()).toISOString())),

@@ -145,7 +145,7 @@ async function settled<T>(work: readonly Promise<T>[]): Promise<T[]> {
  * The bytes of a file or pipe; throws `invalid` for a folder and beyond `maxBytes`, and `denied`
  * when what was opened is not the file that `expected` describes.
  */
-export async function readBytes(
+async function readBytes(
   path: string,
   maxBytes: number,
   operations: Pick<FileOperations, "open">,

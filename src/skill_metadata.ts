@@ -22,7 +22,7 @@ import { scanJson } from "./wire.ts";
 export const METADATA_FILE = "metadata.json";
 
 /** The version of its form. */
-export const METADATA_FORMAT = 1;
+const METADATA_FORMAT = 1;
 
 /** A server that a skill belongs to or uses, with the tools that matter to it. */
 export interface SkillServer {

@@ -1,12 +1,11 @@
-// A program as a skill: what it needs is found out when it is kept, and compared with the servers
-// before it runs again. Nothing of a program runs here.
+// A program as a skill: its files, and what it needs as far as its text tells. Nothing of a program
+// runs here.
 
-import { compareServers } from "./difference.ts";
 import { AppError } from "./errors.ts";
 import { codeBlock, codeSpan, jsonText, markdownText, shellWord, yamlString } from "./escape.ts";
 import { identifiersOf } from "./identifiers.ts";
 import { DEFAULT_RUN_LIMITS, type RunLimits } from "./limits.ts";
-import type { SkillName, ToolName } from "./names.ts";
+import type { SkillName } from "./names.ts";
 import { toTypeModel } from "./schema.ts";
 import type { JsonObject, ServerInfo, ServerSpec, ToolDefinition } from "./server.ts";
 import { foreignImport, importedSkills, MODULE_FILE } from "./skill_code.ts";
@@ -14,13 +13,12 @@ import { type SkillExample, type SkillProgram, skillServer } from "./skill_metad
 import { type Skill, SKILL_FILE, type SkillDraft } from "./skills.ts";
 import { prepareSource } from "./source.ts";
 import { cleanLine, quoteText } from "./text.ts";
-import { classifyChange } from "./tool_changes.ts";
 import { printType } from "./type_text.ts";
 
 /** The author's text of a program. */
 export const PROGRAM_FILE = "program.ts";
 /** The definitions of the tools that a program uses, as they were when it was kept. */
-export const TOOLS_FILE = "tools.json";
+const TOOLS_FILE = "tools.json";
 
 const TOOLS_FORMAT = 1;
 
@@ -206,48 +204,4 @@ export function recordedServers({ name, files }: Pick<Skill, "name" | "files">):
   const value = JSON.parse(text) as { format_version?: number; servers: ServerInfo[] };
   if (value.format_version === TOOLS_FORMAT && Array.isArray(value.servers)) return value.servers;
   throw new AppError("invalid", `Skill ${quoteText(name)} has a ${TOOLS_FILE} of another version`);
-}
-
-/**
- * Compares the tools a program uses with those that its server has now (K17). Gives one warning for
- * a server whose changes do no harm; throws an `integrity` error that shows what broke.
- */
-export function checkServer(
-  skill: Pick<Skill, "name">,
-  { before, after, strict }: {
-    readonly before: ServerInfo;
-    readonly after: ServerInfo;
-    readonly strict: boolean;
-  },
-): string | undefined {
-  const now = new Map(after.tools.map((tool) => [tool.name, tool]));
-  const changed = before.tools.map((tool) => ({
-    name: tool.name,
-    change: classifyChange(tool, now.get(tool.name)),
-  })).filter(({ change }) => change !== "none");
-  if (changed.length === 0) return undefined;
-  const names = new Set<ToolName>(changed.map(({ name }) => name));
-  const only = (info: ServerInfo): ServerInfo => ({
-    ...info,
-    name: before.name,
-    tools: info.tools.filter((tool) => names.has(tool.name)),
-  });
-  const lines = compareServers(only(before), only(after));
-  const refused = changed.filter(({ change }) => strict || change === "breaking");
-  const shown = (items: typeof changed) =>
-    items.map(({ name }) => quoteText(`${before.name}/${name}`)).join(", ");
-  if (refused.length === 0) {
-    return `Tools that skill "${skill.name}" uses have changed: ${shown(changed)}${
-      lines.length === 0 ? "" : ` (${lines.join("; ")})`
-    }`;
-  }
-  throw new AppError(
-    "integrity",
-    `Tools that skill "${skill.name}" uses have changed: ${shown(refused)}`,
-    {
-      detail: lines,
-      hint: "run the program.ts of its folder to see whether it still fits, then " +
-        `mcp-exec skill save ${skill.name} --run last --force`,
-    },
-  );
 }

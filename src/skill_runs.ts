@@ -1,6 +1,7 @@
 // Runs a program that is kept as a skill: verified, accepted, with arguments that fit and tools that
 // are as they were. It may call the servers it was kept with and no other.
 
+import { compareServers } from "./difference.ts";
 import { AppError } from "./errors.ts";
 import {
   type Invocation,
@@ -14,12 +15,13 @@ import {
 import { type Digest, digestOfJson } from "./hash.ts";
 import type { ServerName, SessionId, ToolName } from "./names.ts";
 import { logLines } from "./render.ts";
-import type { JsonObject } from "./server.ts";
+import type { JsonObject, ServerInfo } from "./server.ts";
 import type { RunOutcome, RunRequest, Session } from "./session.ts";
 import type { SkillProgram } from "./skill_metadata.ts";
-import { checkServer, PROGRAM_FILE, programSignature, recordedServers } from "./skill_programs.ts";
-import { openSkillStore, type Skill } from "./skills.ts";
+import { PROGRAM_FILE, programSignature, recordedServers } from "./skill_programs.ts";
+import { type Skill, withSkillStore } from "./skills.ts";
 import { cleanLine, quoteText } from "./text.ts";
+import { classifyChange } from "./tool_changes.ts";
 
 /** The values of the flags that a run of a skill heeds. */
 export interface SkillRunFlags extends ServerFlagValues, LimitFlagValues, PolicyFlagValues {
@@ -52,14 +54,13 @@ export async function loadSkill(
     const { requireUnlocked } = await import("./servers.ts");
     await requireUnlocked(context, { config, what: "Skills accepted" });
   }
-  const store = openSkillStore(context, { warn: (message) => log.warn(message) });
-  try {
-    const skill = await store.load(nameOrPath, options);
-    for (const warning of skill.warnings) log.warn(warning);
-    return skill;
-  } finally {
-    store.close();
-  }
+  const warn = (message: string) => log.warn(message);
+  const skill = await withSkillStore(context, {
+    warn,
+    work: (store) => store.load(nameOrPath, options),
+  });
+  skill.warnings.forEach(warn);
+  return skill;
 }
 
 /**
@@ -162,6 +163,48 @@ async function checkServers(
     }),
   );
   return only;
+}
+
+// The tools a program uses, and those that its server has now (K17): one warning where what changed
+// does no harm, an `integrity` error that shows what broke.
+function checkServer(
+  skill: Pick<Skill, "name">,
+  { before, after, strict }: {
+    readonly before: ServerInfo;
+    readonly after: ServerInfo;
+    readonly strict: boolean;
+  },
+): string | undefined {
+  const now = new Map(after.tools.map((tool) => [tool.name, tool]));
+  const changed = before.tools.map((tool) => ({
+    name: tool.name,
+    change: classifyChange(tool, now.get(tool.name)),
+  })).filter(({ change }) => change !== "none");
+  if (changed.length === 0) return undefined;
+  const names = new Set<ToolName>(changed.map(({ name }) => name));
+  const only = (info: ServerInfo): ServerInfo => ({
+    ...info,
+    name: before.name,
+    tools: info.tools.filter((tool) => names.has(tool.name)),
+  });
+  const lines = compareServers(only(before), only(after));
+  const refused = changed.filter(({ change }) => strict || change === "breaking");
+  const shown = (items: typeof changed) =>
+    items.map(({ name }) => quoteText(`${before.name}/${name}`)).join(", ");
+  if (refused.length === 0) {
+    return `Tools that skill "${skill.name}" uses have changed: ${shown(changed)}${
+      lines.length === 0 ? "" : ` (${lines.join("; ")})`
+    }`;
+  }
+  throw new AppError(
+    "integrity",
+    `Tools that skill "${skill.name}" uses have changed: ${shown(refused)}`,
+    {
+      detail: lines,
+      hint: "run the program.ts of its folder to see whether it still fits, then " +
+        `mcp-exec skill save ${skill.name} --run last --force`,
+    },
+  );
 }
 
 async function checkArguments(skill: Skill, program: SkillProgram, args: unknown): Promise<void> {

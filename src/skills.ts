@@ -121,36 +121,39 @@ const FIXED_FILES = new Map([
   [".gitattributes", "* -text\n"],
 ]);
 
-/** The store of a person's own skills; the database is opened when it is first needed. */
-export function openSkillStore(
-  context: Pick<Context, "cwd" | "env" | "paths" | "now">,
-  { warn }: { readonly warn: (message: string) => void },
-): SkillStore & { /** Closes the database. */ close(): void } {
+type OwnPlaces = Pick<Context, "cwd" | "env" | "paths" | "now">;
+
+/** Works with a person's own skills over a database that is opened if need be, and closed. */
+export async function withSkillStore<T>(
+  context: OwnPlaces,
+  { warn, work }: {
+    readonly warn: (message: string) => void;
+    readonly work: (store: SkillStore) => Promise<T>;
+  },
+): Promise<T> {
   let database: Database | undefined;
-  const { now } = context;
-  const store = createSkillStore({
-    places: skillPlaces(context),
-    now,
-    async roots() {
-      const { openDatabase } = await import("./database.ts");
-      database ??= openDatabase(dataFile(context.paths, "mcp-exec.db"), { warn });
-      return createSkillRoots(database, { now });
-    },
-  });
-  return { ...store, close: () => database?.close() };
+  const open = async () => {
+    const { openDatabase } = await import("./database.ts");
+    return database ??= openDatabase(dataFile(context.paths, "mcp-exec.db"), { warn });
+  };
+  try {
+    return await work(ownSkills(context, open));
+  } finally {
+    database?.close();
+  }
 }
 
 /** The store of a person's own skills over a database that is open. */
-export function skillStoreOver(
-  context: Pick<Context, "cwd" | "env" | "paths" | "now">,
-  database: Database,
-): SkillStore {
+export function skillStoreOver(context: OwnPlaces, database: Database): SkillStore {
+  return ownSkills(context, () => Promise.resolve(database));
+}
+
+function ownSkills(context: OwnPlaces, database: () => Promise<Database>): SkillStore {
   const { now } = context;
-  const roots = createSkillRoots(database, { now });
   return createSkillStore({
     places: skillPlaces(context),
     now,
-    roots: () => Promise.resolve(roots),
+    roots: async () => createSkillRoots(await database(), { now }),
   });
 }
 

@@ -163,7 +163,7 @@ function demoText(demo: Demo, { style }: Output): string {
 }
 
 /** What the agent was asked, one sentence. */
-export const DEMO_TASK = "Which high-priority issues of the three busiest projects have had no " +
+const DEMO_TASK = "Which high-priority issues of the three busiest projects have had no " +
   "comment for 30 days, by assignee? And close the duplicates.";
 
 /** The name the program has in error messages. */

@@ -5,6 +5,7 @@ import { buildCommand } from "@stricli/core";
 import { AppError } from "../errors.ts";
 import {
   argument,
+  choiceFlag,
   chooseServer,
   type Invocation,
   isServerUrl,
@@ -23,7 +24,6 @@ import { countOf } from "../render.ts";
 import type { ServerInfo } from "../server.ts";
 import type { ServerSet } from "../servers.ts";
 import type { Session } from "../session.ts";
-import { quoteText } from "../text.ts";
 
 const FEATURES = ["skills", "wasm"] as const;
 const SCOPES = ["project", "user"] as const;
@@ -128,17 +128,6 @@ async function tellCosts(
         `in each session, about ${tokens} tokens: mcp-exec server import ${info.name} --move`,
     );
   }
-}
-
-function choiceFlag<Choice extends string>(brief: string, choices: readonly Choice[]) {
-  return {
-    ...textFlag(brief, choices.join("|")),
-    parse(text: string): Choice {
-      const choice = choices.find((item) => item === text);
-      if (choice !== undefined) return choice;
-      throw new AppError("usage", `Value ${quoteText(text)} is not ${choices.join(" or ")}`);
-    },
-  } as const;
 }
 
 // The types of imports alone, when nothing else is asked for.

@@ -5,6 +5,7 @@ import { buildCommand } from "@stricli/core";
 import { AppError, toAppError } from "../errors.ts";
 import {
   argument,
+  choiceFlag,
   type CommandGroup,
   type Invocation,
   LIMIT_FLAGS,
@@ -23,7 +24,7 @@ import { toRoot } from "../integrity.ts";
 import { formatBytes } from "../limits.ts";
 import { toSkillName } from "../names.ts";
 import { countOf, runLine } from "../render.ts";
-import { scopedPlace, type SkillScope } from "../skill_places.ts";
+import { scopedPlace } from "../skill_places.ts";
 import type { Skill, SkillEntry, SkillStore } from "../skills.ts";
 import { byteLength, cleanLine, cleanText, maskHome, quoteText } from "../text.ts";
 
@@ -32,17 +33,12 @@ const NAME = argument("Name of a skill, or the path of its folder", "skill");
 /** A positional argument that must be there. */
 const ONE = { kind: "tuple", parameters: [NAME] } as const;
 
-async function withStore<Result>(
+async function withStore<T>(
   { context, log }: Invocation,
-  work: (store: SkillStore) => Promise<Result>,
-): Promise<Result> {
-  const { openSkillStore } = await import("../skills.ts");
-  const store = openSkillStore(context, { warn: (message) => log.warn(message) });
-  try {
-    return await work(store);
-  } finally {
-    store.close();
-  }
+  work: (store: SkillStore) => Promise<T>,
+): Promise<T> {
+  const { withSkillStore } = await import("../skills.ts");
+  return await withSkillStore(context, { warn: (message) => log.warn(message), work });
 }
 
 const list = buildCommand<Record<never, never>, [], Invocation>({
@@ -98,22 +94,15 @@ EXAMPLES
   },
   parameters: { positional: ONE },
   async func(_flags, name) {
+    const { context, log, output } = this;
     const skill = await withStore(this, (store) => store.inspect(name));
-    warn(this, skill);
-    await print(this, skill);
+    for (const warning of skill.warnings) log.warn(warning);
+    const { describeSkill, skillLines } = await import("../skill_views.ts");
+    const description = describeSkill(skill, context.paths);
+    if (output.format === "json") output.document({ ok: true, skill: description });
+    else output.print(skillLines(description).join("\n"));
   },
 });
-
-function warn({ log }: Invocation, { warnings }: Pick<Skill, "warnings">): void {
-  for (const warning of warnings) log.warn(warning);
-}
-
-async function print({ context, output }: Invocation, skill: Skill): Promise<void> {
-  const { describeSkill, skillLines } = await import("../skill_views.ts");
-  const description = describeSkill(skill, context.paths);
-  if (output.format === "json") output.document({ ok: true, skill: description });
-  else output.print(skillLines(description).join("\n"));
-}
 
 interface LoadFlags extends ServerFlagValues, LimitFlagValues {
   readonly args?: string | undefined;
@@ -365,13 +354,15 @@ EXAMPLES
   },
 });
 
+const SCOPES = ["project", "user"] as const;
+
 interface SaveFlags extends ServerFlagValues, LimitFlagValues {
   readonly run?: string | undefined;
   readonly file?: string | undefined;
   readonly args?: string | undefined;
   readonly entry?: string | undefined;
   readonly description?: string | undefined;
-  readonly scope?: SkillScope | undefined;
+  readonly scope?: (typeof SCOPES)[number] | undefined;
   readonly output?: string | undefined;
   readonly force?: boolean | undefined;
 }
@@ -396,10 +387,7 @@ EXAMPLES
       args: textFlag("Example of what the program is called with", "JSON"),
       entry: textFlag("Export that is the result, instead of the default one", "NAME"),
       description: textFlag("What the skill is for and when to use it", "TEXT"),
-      scope: {
-        ...textFlag("Keep it for this project or for all of yours (project)", "project|user"),
-        parse: parseScope,
-      },
+      scope: choiceFlag("Keep it for this project or for all of yours (project)", SCOPES),
       output: textFlag("Folder of the skill; its last part is the name", "DIR"),
       force: switchFlag("Replace a program of that name"),
       ...LIMIT_FLAGS,
@@ -435,11 +423,6 @@ EXAMPLES
       }));
   },
 });
-
-function parseScope(text: string): SkillScope {
-  if (text === "project" || text === "user") return text;
-  throw new AppError("usage", `Value ${quoteText(text)} is not project or user`);
-}
 
 async function showSaved(
   { context, output, note }: Invocation,
