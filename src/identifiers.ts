@@ -8,7 +8,8 @@ import { MAX_IDENTIFIER_CHARS } from "./limits.ts";
 /** How words are joined: `createIssue` for functions and files, `CreateIssue` for types. */
 export type NameStyle = "function" | "type";
 
-const HASH_CHARS = [6, 16, 32, 64] as const;
+// How much of its hash a name carries: none when it is alone.
+const HASH_CHARS = [0, 6, 16, 32, 64];
 
 // Compared in lower case, since files and names are unique ignoring case. Beside the words of the
 // language: our own files, device names of Windows, what a module's scope or a promise gives a
@@ -38,60 +39,41 @@ const TAKEN_TYPES = new Set(
  */
 export function identifiersOf(
   names: Iterable<string>,
-  options: { style: NameStyle; taken?: ReadonlySet<string> },
+  { style, taken }: { style: NameStyle; taken?: ReadonlySet<string> },
 ): Map<string, string> {
-  const drafts = new Map<string, Draft>();
-  const uses = new Map<string, number>();
-  for (const name of names) {
-    if (drafts.has(name)) continue;
-    const draft = draftOf(name, options.style);
-    drafts.set(name, draft);
-    const fold = draft.name.toLowerCase();
-    uses.set(fold, (uses.get(fold) ?? 0) + 1);
-  }
   const result = new Map<string, string>();
-  const given = new Set<string>();
-  const hashed: string[] = [];
-  for (const [name, draft] of drafts) {
-    const fold = draft.name.toLowerCase();
-    if (draft.lossy || uses.get(fold)! > 1 || options.taken?.has(fold)) hashed.push(name);
-    else {
-      result.set(name, draft.name);
-      given.add(fold);
-    }
-  }
-  for (const chars of HASH_CHARS) nameByHash(hashed, chars);
-  return result;
-
-  // Names every entry of `left` that nothing else claims at this length; only a name made to
-  // clash gets to a longer one.
-  function nameByHash(left: string[], chars: number): void {
-    const claims = new Map<string, { name: string; candidate: string }[]>();
-    for (const name of left.splice(0)) {
-      const digest = digestOf(name).slice("blake3:".length);
-      const candidate = `${drafts.get(name)!.stem}_${digest.slice(0, chars)}`;
-      const fold = candidate.toLowerCase();
-      if (given.has(fold) || options.taken?.has(fold)) left.push(name);
-      else claims.set(fold, [...(claims.get(fold) ?? []), { name, candidate }]);
-    }
-    for (const [fold, claimants] of claims) {
-      if (claimants.length > 1) left.push(...claimants.map((claim) => claim.name));
-      else {
-        result.set(claimants[0]!.name, claimants[0]!.candidate);
+  const given = new Set(taken);
+  let left = Array.from(new Set(names), (name) => draftOf(name, style));
+  // Each gets the shortest name that nothing else claims: only one made to clash gets to a longer.
+  for (const chars of HASH_CHARS) {
+    const named = left.map((draft) => ({ draft, name: candidateOf(draft, chars) }));
+    left = [];
+    for (const [fold, claims] of Map.groupBy(named, ({ name }) => name.toLowerCase())) {
+      const { draft, name } = claims[0]!;
+      if (claims.length > 1 || given.has(fold) || draft.lossy && chars === 0) {
+        for (const claim of claims) left.push(claim.draft);
+      } else {
+        result.set(draft.wire, name);
         given.add(fold);
       }
     }
   }
+  return result;
 }
 
 /** What a name becomes before it is compared with the others. */
 interface Draft {
+  readonly wire: string;
   /** The name it gets when it is alone. */
   readonly name: string;
   /** What the hash is put behind when it is not, or when it was cut. */
   readonly stem: string;
   /** Whether more than separators was lost, so that the hash is always needed. */
   readonly lossy: boolean;
+}
+
+function candidateOf({ wire, name, stem }: Draft, chars: number): string {
+  return chars === 0 ? name : `${stem}_${digestOf(wire).replace("blake3:", "").slice(0, chars)}`;
 }
 
 // A plain name has no underscore except in front of a digit, a taken word ends in one, a hash
@@ -114,7 +96,7 @@ function draftOf(name: string, style: NameStyle): Draft {
   let stem = joined.slice(0, MAX_IDENTIFIER_CHARS) || (style === "type" ? "Type" : "tool");
   if (/^[0-9]/.test(stem)) stem = `_${stem}`;
   const taken = style === "type" ? TAKEN_TYPES : TAKEN_FUNCTIONS;
-  return { name: taken.has(stem.toLowerCase()) ? `${stem}_` : stem, stem, lossy };
+  return { wire: name, name: taken.has(stem.toLowerCase()) ? `${stem}_` : stem, stem, lossy };
 }
 
 // `Index` to `index`, `API` to `api`, `HTTPServer` to `httpServer`.
