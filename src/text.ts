@@ -145,14 +145,19 @@ export function maskArguments(args: readonly string[]): string[] {
 export function maskHome(text: string, home: string | undefined): string {
   const folder = home?.replace(/[\\/]+$/, "") ?? "";
   if (folder === "") return text;
-  const [start = "", ...rest] = text.split(folder);
-  let masked = start;
-  let before = start.at(-1);
-  for (const part of rest) {
-    masked += (isOfName(before) || isOfName(part[0]) ? folder : "~") + part;
-    before = part.at(-1) ?? folder.at(-1);
+  let masked = "";
+  let from = 0;
+  for (let at = text.indexOf(folder); at >= 0;) {
+    const end = at + folder.length;
+    const [before, after] = [text.slice(Math.max(0, at - 2), at), text.slice(end, end + 2)];
+    const isWhole = !isOfName([...before].at(-1)) && !isOfName([...after][0]);
+    if (isWhole) {
+      masked += `${text.slice(from, at)}~`;
+      from = end;
+    }
+    at = text.indexOf(folder, isWhole ? end : at + 1);
   }
-  return masked;
+  return masked + text.slice(from);
 }
 
 function isOfName(char = ""): boolean {

@@ -146,4 +146,10 @@ Deno.test("maskHome writes the home folder as ~ and no other folder (X6)", () =>
     strictEqual(maskHome(other, "/home/me"), other);
   }
   for (const home of [undefined, "", "/"]) strictEqual(maskHome("/a", home), "/a");
+  // Letters of two units, and a folder that begins again where it ends.
+  for (const other of ["/home/me\u{1d49c}", "\u{1d49c}/home/me"]) {
+    strictEqual(maskHome(other, "/home/me"), other);
+  }
+  strictEqual(maskHome("x/a//a//a", "/a//a"), "x/a/~");
+  strictEqual(maskHome("C:\\me C:\\meC:\\me", "C:\\me"), "~ C:\\meC:\\me");
 });
