@@ -216,10 +216,11 @@ export function isThere(path: string): boolean {
     Deno.lstatSync(path);
     return true;
   } catch (error) {
-    // Without a home a path runs through a device, which Deno lets be asked about only with all
-    // permissions.
     const { NotCapable, NotADirectory, NotFound } = Deno.errors;
-    return ![NotCapable, NotADirectory, NotFound].some((absent) => error instanceof absent);
+    if (error instanceof NotADirectory || error instanceof NotFound) return false;
+    // Without a home a path runs through a device, which Deno lets be asked about only with all
+    // permissions. Any other path that may not be asked about counts: a policy may stand there.
+    return !(error instanceof NotCapable && path.startsWith("/dev/null/"));
   }
 }
 

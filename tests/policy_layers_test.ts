@@ -119,6 +119,18 @@ Deno.test("loadPolicy fails for a file of the machine it cannot read, not for a 
   assert.equal(warnings.length, 1);
 });
 
+Deno.test({
+  name: "loadPolicy fails where it may not ask about the machine's file",
+  permissions: { read: ["."] },
+  async fn() {
+    const own = await parseConfig("{}", { origin: "user", shownPath: "~/config.json" });
+    const paths = { home: undefined, managed: "/etc/mcp-exec/config.json", config: ".", data: "." };
+    await assert.rejects(loadPolicy({ cwd: ".", paths }, { own, flags: {}, warn() {} }), {
+      kind: "invalid",
+    });
+  },
+});
+
 Deno.test("loadPolicy heeds a required journal of the machine's file, and of no project's", async () => {
   const required = (value: unknown) => JSON.stringify({ journal: { required: value } });
   for (const value of [true, "yes"]) {
