@@ -4,7 +4,7 @@
 
 import { AppError } from "./errors.ts";
 import { type EngineFunctions, type EngineInstance, loadGlue } from "./loader.ts";
-import type { EngineImage } from "./engine_image.ts";
+import { type EngineImage, pagesToKeep, usedPages } from "./engine_image.ts";
 import { FUEL_AT_START, FUEL_EXPORT, TABLE_EXPORT } from "./fuel.ts";
 import { findHook, type Rejections, trackRejections } from "./rejections.ts";
 
@@ -23,6 +23,12 @@ const LITTLE_BYTES = 1024 * 1024;
 const REFUSED_NAME = "refused:/";
 /** What the host's part in one rejected promise costs. */
 const REJECTION_UNITS = 20;
+// Where the engine keeps its innermost frame, in bytes: before the hook for rejections. A frame begins
+// with the outer one, and then has its function, whose class tells what is native.
+const FRAME_BEFORE_HOOK = 12;
+const FUNCTION_IN_FRAME = 8;
+const CLASS_IN_OBJECT = 6;
+const NATIVE_CLASS = 12;
 /** Three arguments of a call, and eight bytes for a value. */
 const ARGV_BYTES = 3 * 4 + 4 + 8;
 
@@ -36,10 +42,16 @@ export interface EngineHost {
   load(name: string): ModuleAnswer;
   /**
    * Asked every now and then while the guest computes: true interrupts it so that no handler of
-   * the guest runs. `native` says that no interrupt is possible now; then it may go on or throw.
+   * the guest runs, where it is at its own code.
    */
-  interrupts(native: boolean): boolean;
+  interrupts(moment: Moment): boolean;
 }
+
+/**
+ * What the guest is at: its own code, native code that cannot be interrupted, or between the two in
+ * a job, where an interrupt would end the job without a trace of whose it was.
+ */
+export type Moment = "code" | "native" | "job";
 
 /** A module's name or source, or the message of the error that the guest gets instead. */
 export type ModuleAnswer = { readonly ok: string } | { readonly error: string };
@@ -131,7 +143,8 @@ async function startAndKeep(
 ): Promise<{ engine: QuickJs; image: MemoryImage }> {
   const before = await usedPages(parts.memory);
   const engine = new QuickJs(parts, { options, builtIns: options.builtIns });
-  return { engine, image: await keepMemory(parts.memory, { before, handles: engine.handles }) };
+  const { handles } = engine;
+  return { engine, image: { handles, pages: await pagesToKeep(parts.memory, before) } };
 }
 
 /** Pointers into the memory; the same wherever that memory is copied to. */
@@ -145,32 +158,6 @@ type Handles = {
 };
 
 type MemoryImage = EngineImage & { readonly handles: Handles };
-
-const IMAGE_PAGE_BYTES = 4096;
-
-// Native comparison: a loop over 16 MiB would cost more than all that the copy saves.
-async function usedPages(memory: WebAssembly.Memory): Promise<Set<number>> {
-  const { Buffer } = await import("node:buffer");
-  const bytes = Buffer.from(memory.buffer);
-  const empty = Buffer.alloc(IMAGE_PAGE_BYTES);
-  const used = new Set<number>();
-  for (let at = 0; at < bytes.length; at += IMAGE_PAGE_BYTES) {
-    if (empty.compare(bytes, at, at + IMAGE_PAGE_BYTES) !== 0) used.add(at / IMAGE_PAGE_BYTES);
-  }
-  return used;
-}
-
-async function keepMemory(
-  memory: WebAssembly.Memory,
-  { before, handles }: { before: ReadonlySet<number>; handles: Handles },
-): Promise<MemoryImage> {
-  // Pages that the constructors alone wrote are kept as well, should the prelude have cleared them.
-  const pages = [...new Set([...before, ...await usedPages(memory)])].map((page) => {
-    const at = page * IMAGE_PAGE_BYTES;
-    return { at, bytes: new Uint8Array(memory.buffer.slice(at, at + IMAGE_PAGE_BYTES)) };
-  });
-  return { handles, pages };
-}
 
 interface Parts {
   readonly instance: EngineInstance;
@@ -397,7 +384,24 @@ class QuickJs implements Engine {
       this.#native += SLICE - (this.#parts.counter.value as number);
       this.#parts.counter.value = SLICE;
     } else this.#polls++;
-    return this.host?.interrupts(native) === true && !native ? 1 : 0;
+    if (this.host === undefined) return 0;
+    const moment = native ? "native" : this.#isInCode() ? "code" : "job";
+    if (!this.host.interrupts(moment)) return 0;
+    // 10,000 polls on, a loop would be at the same place again. Three calls are 15 more, and 10,015
+    // has no factor in common with the length of most loops: the next polls see all of it.
+    if (moment === "job") { for (let call = 0; call < 3; call++) this.send(0, 0, ""); }
+    return moment === "code" ? 1 : 0;
+  }
+
+  // Outside of it are no frame at all and a lone one of a native function, as what goes on after an
+  // `await` has, or settles a promise.
+  #isInCode(): boolean {
+    const view = new DataView(this.#parts.memory.buffer);
+    const frame = view.getUint32(this.handles.hook - FRAME_BEFORE_HOOK, true);
+    if (frame === 0) return false;
+    if (view.getUint32(frame, true) !== 0) return true;
+    const running = view.getUint32(frame + FUNCTION_IN_FRAME, true);
+    return view.getUint16(running + CLASS_IN_OBJECT, true) !== NATIVE_CLASS;
   }
 
   #onCall(argv: Value): Value | 0 {

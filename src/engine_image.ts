@@ -1,10 +1,37 @@
-// The memory of an engine in which only the prelude has run, as one file: the build writes it, so
-// that no process has to run the prelude. Holds nothing of any guest.
+// The memory of an engine in which only the prelude has run: what of it is kept, and that as one file,
+// which the build writes so that no process has to run the prelude. Holds nothing of any guest.
 
 /** Pointers into the memory by name, and those parts of it that are not empty. */
 export interface EngineImage {
   readonly handles: Readonly<Record<string, number>>;
   readonly pages: readonly { readonly at: number; readonly bytes: Uint8Array }[];
+}
+
+const PAGE_BYTES = 4096;
+
+/** The numbers of the pages of `memory` that are not empty. */
+export async function usedPages(memory: WebAssembly.Memory): Promise<Set<number>> {
+  // Native comparison: a loop over 16 MiB would cost more than all that the copy saves.
+  const { Buffer } = await import("node:buffer");
+  const bytes = Buffer.from(memory.buffer);
+  const empty = Buffer.alloc(PAGE_BYTES);
+  const used = new Set<number>();
+  for (let at = 0; at < bytes.length; at += PAGE_BYTES) {
+    if (empty.compare(bytes, at, at + PAGE_BYTES) !== 0) used.add(at / PAGE_BYTES);
+  }
+  return used;
+}
+
+/** Copies of the used pages of `memory`, and of those that were used `before` the prelude ran. */
+export async function pagesToKeep(
+  memory: WebAssembly.Memory,
+  before: ReadonlySet<number>,
+): Promise<EngineImage["pages"]> {
+  // What the constructors alone wrote the prelude may have cleared: that has to be copied as well.
+  return [...before.union(await usedPages(memory))].map((page) => {
+    const at = page * PAGE_BYTES;
+    return { at, bytes: new Uint8Array(memory.buffer.slice(at, at + PAGE_BYTES)) };
+  });
 }
 
 const HEADER_BYTES = 8;

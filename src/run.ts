@@ -1,7 +1,7 @@
 // One run inside the worker: the program in its engine, its limits, timers and log, until it has
 // settled or was stopped. What it asks for leaves as messages.
 
-import { type Engine, type EngineHost, type GuestText, NoMemory } from "./engine.ts";
+import { type Engine, type EngineHost, type GuestText, type Moment, NoMemory } from "./engine.ts";
 import { AppError, toAppError } from "./errors.ts";
 import {
   MAX_HOST_CALLS,
@@ -42,7 +42,7 @@ const MAX_WARNINGS = 20;
 /** Fuel for what the host does for a guest: about what it takes, so that no loop of it is cheap. */
 const HOST_UNITS = 100;
 const MODULE_UNITS = 1000;
-const JOBS_PER_TURN = 256;
+const JOBS_PER_BATCH = 256;
 const LOG_LINES_PER_MESSAGE = 64;
 const CALLS_PER_MESSAGE = 64;
 
@@ -78,7 +78,8 @@ export class Run implements EngineHost {
   #isInterrupted = false;
   #mode: StripMode | undefined;
   #hasEnded = false;
-  #grace = 1;
+  /** How often it may yet go on where no interrupt is possible: some 20 ms in all for each. */
+  readonly #grace = { native: 2, job: 8 };
   #calls = 0;
   #hostCalls = 0;
   /** Calls without an answer, with the size of their requests. */
@@ -155,14 +156,16 @@ export class Run implements EngineHost {
     this.#halt("cancelled");
   }
 
-  interrupts(native: boolean): boolean {
+  interrupts(moment: Moment): boolean {
     // A long turn must not keep back what was asked and written in it.
     this.#flush();
     this.#stop ??= this.#due();
     if (this.#stop === undefined) return false;
     // First a polite interrupt, which tells where the program was; what swallows it is thrown out.
-    if (!native && !this.#isInterrupted) return this.#isInterrupted = true;
-    if (native && !this.#isInterrupted && this.#grace-- > 0) return false;
+    if (!this.#isInterrupted) {
+      if (moment === "code") return this.#isInterrupted = true;
+      if (this.#grace[moment]-- > 0) return true;
+    }
     throw new Stop();
   }
 
@@ -315,9 +318,8 @@ export class Run implements EngineHost {
     let isWhole = true;
     try {
       isWhole = act(engine);
-      while (this.#outcome === undefined && engine.runJobs(JOBS_PER_TURN)) {
+      while (this.#outcome === undefined && engine.runJobs(JOBS_PER_BATCH)) {
         this.#stop ??= this.#due();
-        if (this.#stop !== undefined && !this.#isInterrupted) throw new Stop();
       }
     } catch (error) {
       fault = error;

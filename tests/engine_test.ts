@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import * as variant from "@jitl/quickjs-wasmfile-release-sync";
 import { newQuickJSWASMModuleFromVariant } from "quickjs-emscripten-core";
 import { loadEngine, readStockEngine } from "../src/asset.ts";
-import { createEngineMaker, type Engine, type EngineHost, NoMemory } from "../src/engine.ts";
+import {
+  createEngineMaker,
+  type Engine,
+  type EngineHost,
+  type Moment,
+  NoMemory,
+} from "../src/engine.ts";
 
 const MIB = 1024 * 1024;
 // Evaluates what is sent with kind 1 and reports the result as text; keeps `keep` as a global.
@@ -23,7 +29,7 @@ interface Told {
 class Recorder implements EngineHost {
   readonly told: Told[] = [];
   readonly modules = new Map<string, string>();
-  interrupt: (native: boolean) => boolean = () => false;
+  interrupt: (moment: Moment) => boolean = () => false;
   answer: string | undefined;
 
   call(kind: number, _id: number, text: { read(): string }): string | undefined {
@@ -40,8 +46,8 @@ class Recorder implements EngineHost {
     return text.startsWith("error ") ? { error: text } : { ok: text };
   }
 
-  interrupts(native: boolean): boolean {
-    return this.interrupt(native);
+  interrupts(moment: Moment): boolean {
+    return this.interrupt(moment);
   }
 }
 
@@ -176,15 +182,43 @@ Deno.test("engine lets an exception of the host through all frames of the guest"
 
 Deno.test("engine asks during native work, where it cannot interrupt, E-C7", async () => {
   const { engine, host } = await startOne();
-  const asked: boolean[] = [];
-  host.interrupt = (native) => {
-    asked.push(native);
+  const asked: Moment[] = [];
+  host.interrupt = (moment) => {
+    asked.push(moment);
     if (asked.length > 3) throw new Error("enough");
     return true;
   };
   const search = "Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1)";
   assert.throws(() => engine.send(1, 0, search), { message: "enough" });
-  assert.deepEqual(asked, [true, true, true, true]);
+  assert.deepEqual(asked, ["native", "native", "native", "native"]);
+});
+
+Deno.test("engine tells the guest's own code from a job that is about to go on with it", async () => {
+  const loop = "for (;;);";
+  const cases: [source: string, moments: Moment[]][] = [
+    [loop, ["code"]],
+    [`Promise.resolve().then(() => { ${loop} }); 0`, ["code"]],
+    [`(async () => { await 0; ${loop} })(); 0`, ["code"]],
+    [`(async function* () { await 0; ${loop} })().next(); 0`, ["code"]],
+    ["(async () => { for (;;) await 0; })(); 0", ["code", "job"]],
+    ["load('endless'); 0", ["code", "job"]],
+  ];
+  for (const [source, moments] of cases) {
+    const { engine, host } = await startOne();
+    host.modules.set("endless", "for (;;) await 0;");
+    const met = new Set<Moment>();
+    let questions = 0;
+    host.interrupt = (moment) => {
+      if (moment !== "native") met.add(moment);
+      if (++questions > 30) throw new Error("enough");
+      return moment === "job";
+    };
+    assert.throws(() => {
+      engine.send(1, 0, source);
+      while (engine.runJobs(100));
+    }, { message: "enough" });
+    assert.deepEqual([...met].sort(), moments, source);
+  }
 });
 
 Deno.test("engine hands texts over whole, up to a NUL, in either direction", async () => {

@@ -263,6 +263,20 @@ test("execute says at which loop of the top level a program was stopped", async 
   assert.equal(none.limit?.name, "fuel");
 });
 
+test("execute says where a loop was stopped that does little but await", async (executor) => {
+  const cases: [source: string, line: number][] = [
+    ["const a = 1;\n\nfor (;;) await 0;", 3],
+    ["let a: number = 1;\n  while (a > 0) {    a++;    await null;  }", 2],
+    ["const a = 1;\nasync function f() { for (;;) await 0; }\n\nawait f();", 2],
+  ];
+  for (const [source, line] of cases) {
+    for (const fuel of [1e6, 3e6, 1e7]) {
+      const { at, limit } = await errorOf(executor, source, { limits: { fuel } });
+      assert.deepEqual([limit?.name, at?.line], ["fuel", line], source);
+    }
+  }
+});
+
 test("execute shows frames of the author's text alone", async (executor) => {
   const error = await errorOf(executor, "const f = () => nope();\nf();\nreturn 1;");
   assert.deepEqual(error.at, { file: "main.ts", line: 1, column: 17 });
