@@ -343,9 +343,14 @@ const describe = (error, prefix) => {
 const fail = (error, prefix = "") => {
   host(${ToHost.fail}, 0, describe(error, prefix));
 };
-const failPlainly = (error) => fail(error);
 const warn = (text) => {
   host(${ToHost.warn}, 0, stringify(text));
+};
+// Optional parameters count, too: that one is missing is only told where the call went wrong.
+let lacksArgs = false;
+const failPlainly = (error) => {
+  if (lacksArgs) warn("The program takes a parameter, and no args were given");
+  fail(error);
 };
 const report = (value) => {
   let json;
@@ -398,9 +403,12 @@ const start = (seed, { entry, args }) => {
     try {
       if (!hasOwn(main, entry)) return void host(${ToHost.done}, 2, stringify(Object.keys(main)));
       value = main[entry];
-      if (typeof value === "function") value = apply(value, undefined, args);
+      if (typeof value === "function") {
+        lacksArgs = args.length === 0 && value.length > 0;
+        value = apply(value, undefined, args);
+      }
     } catch (error) {
-      return fail(error);
+      return failPlainly(error);
     }
     awaitResult(value);
   }, failPlainly);
