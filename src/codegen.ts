@@ -4,26 +4,14 @@
 
 import { docComment, docTagText, jsonLine, jsonText, plainLine, stringLiteral } from "./escape.ts";
 import { MAX_MANIFEST_TYPE_CHARS } from "./limits.ts";
-import {
-  docOf,
-  type GeneratedTool,
-  hintsOf,
-  planServer,
-  printTool,
-  type ServerPlan,
-  type ToolPlan,
-} from "./plan.ts";
+import { docOf, hintsOf, planServer, printTool, type ServerPlan, type ToolPlan } from "./plan.ts";
 import type { ServerInfo } from "./server.ts";
 import { render } from "./template.ts";
 import type { FileSet } from "./vfs.ts";
 
-export type { GeneratedTool } from "./plan.ts";
-
 /** A generated package. */
 export interface GeneratedPackage {
   readonly files: FileSet;
-  /** Sorted by wire name. */
-  readonly tools: readonly GeneratedTool[];
   /** One line each, safe to show: what was left out or widened. */
   readonly warnings: readonly string[];
 }
@@ -72,14 +60,7 @@ export function writePackage(plan: ServerPlan, options: GenerateOptions = {}): G
     plan.tools.map((tool) => costOf(tool, { count, module: files.get(tool.file)! }));
   files.set("manifest.json", manifestOf(plan, tokens));
   addProjectFiles(files, info);
-  const tools = plan.tools.map(({ tool, file, functionName, signature, summary }) => ({
-    tool,
-    file,
-    functionName,
-    signature,
-    summary,
-  }));
-  return { files, tools, warnings };
+  return { files, warnings };
 }
 
 /**

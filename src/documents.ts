@@ -7,7 +7,7 @@ import { AppError } from "./errors.ts";
 import { codeSpan, markdownQuote, markdownText, plainLine, yamlString } from "./escape.ts";
 import { MAX_SKILL_DESCRIPTION_CHARS, MAX_SKILL_TOKENS } from "./limits.ts";
 import { type SkillName, toSkillName } from "./names.ts";
-import { type GeneratedTool, hintsOf, planServer, type ServerPlan, type ToolPlan } from "./plan.ts";
+import { hintsOf, planServer, type ServerPlan, type ToolPlan } from "./plan.ts";
 import {
   exampleCall,
   groupLinks,
@@ -35,8 +35,6 @@ export interface SkillOptions {
 export interface GeneratedSkill {
   readonly files: FileSet;
   readonly description: string;
-  /** Sorted by wire name. */
-  readonly tools: readonly GeneratedTool[];
   /** One line each, safe to show: what was left out or widened. */
   readonly warnings: readonly string[];
 }
@@ -66,7 +64,7 @@ export function generateSkill(info: ServerInfo, options: SkillOptions): Generate
   const listing = listTools(plan, reference, {
     sizeOf: (text) => sizeOf(render("skill", { ...parts, listing: text }), estimateTokens),
   });
-  const { files, tools, warnings } = writePackage(plan, { estimateTokens });
+  const { files, warnings } = writePackage(plan, { estimateTokens });
   return {
     files: new Map([
       ["SKILL.md", render("skill", { ...parts, listing })],
@@ -75,7 +73,6 @@ export function generateSkill(info: ServerInfo, options: SkillOptions): Generate
       [MODULE_FILE, writeToolModule(plan)],
     ]),
     description,
-    tools,
     warnings,
   };
 }

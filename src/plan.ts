@@ -12,8 +12,8 @@ import { quoteText } from "./text.ts";
 import type { TypeModel, TypeNode } from "./type_model.ts";
 import { printType } from "./type_text.ts";
 
-/** A tool as generated code names it. */
-export interface GeneratedTool {
+/** A tool as generated code names it, with its types. */
+export interface ToolPlan {
   readonly tool: ToolName;
   /** The file of its module, relative to the package. */
   readonly file: string;
@@ -22,10 +22,6 @@ export interface GeneratedTool {
   readonly signature: string;
   /** One sentence, safe to show; empty when the server gave none. */
   readonly summary: string;
-}
-
-/** A tool with its types. */
-export interface ToolPlan extends GeneratedTool {
   readonly definition: ToolDefinition;
   /** What the names of its types begin with. */
   readonly typeName: string;

@@ -4,7 +4,8 @@ import { generateDeclarations } from "../src/declarations.ts";
 import { BUILT_INS, HOST_MODULE } from "../src/prelude.ts";
 import { generateTypescript } from "../src/codegen.ts";
 import type { ServerName } from "../src/names.ts";
-import type { JsonObject } from "../src/server.ts";
+import { planServer } from "../src/plan.ts";
+import type { JsonObject, ServerInfo } from "../src/server.ts";
 import { inFolder, problemsOf, STRICT } from "./compile_check.ts";
 import {
   EMPTY,
@@ -19,8 +20,13 @@ import {
   serverOf,
 } from "./server_fixtures.ts";
 
+/** The package of a server, and the tools it was made from. */
+function generate(info: ServerInfo, options?: Parameters<typeof generateTypescript>[1]) {
+  return { ...generateTypescript(info, options), tools: planServer(info).tools };
+}
+
 Deno.test("generateTypescript writes one typed module a tool", () => {
-  const { files, tools } = generateTypescript(serverOf([SEARCH, ISSUE]));
+  const { files, tools } = generate(serverOf([SEARCH, ISSUE]));
   assert.deepEqual([...files.keys()].sort(), [
     "createIssue.ts",
     "deno.json",
@@ -46,7 +52,7 @@ Deno.test("generateTypescript writes one typed module a tool", () => {
 });
 
 Deno.test("generateTypescript gives signatures on one line, optional where nothing is required", () => {
-  const { tools } = generateTypescript(
+  const { tools } = generate(
     serverOf([ISSUE, SEARCH, { name: "ping", inputSchema: EMPTY }]),
   );
   const [issue, ping, search] = tools.map((tool) => tool.signature);
@@ -62,7 +68,7 @@ Deno.test("generateTypescript names the types of a signature that would be too l
   const properties = Object.fromEntries(
     Array.from({ length: 200 }, (_, n) => [`property_${n}`, { type: "string" }]),
   );
-  const { tools } = generateTypescript(
+  const { tools } = generate(
     serverOf([{ name: "wide", inputSchema: { type: "object", properties } }]),
   );
   assert.equal(tools[0]!.signature, "wide(params?: WideParams): Promise<WideResult>");
@@ -78,10 +84,10 @@ Deno.test("generateTypescript takes the first sentence of a description as its s
     ["", ""],
   ]);
   for (const [description, summary] of summaries) {
-    const { tools } = generateTypescript(serverOf([{ ...SEARCH, description }]));
+    const { tools } = generate(serverOf([{ ...SEARCH, description }]));
     assert.equal(tools[0]!.summary, summary);
   }
-  const long = generateTypescript(serverOf([{ ...SEARCH, description: "word ".repeat(9_999) }]));
+  const long = generate(serverOf([{ ...SEARCH, description: "word ".repeat(9_999) }]));
   assert.match(long.tools[0]!.summary, /^(?:word )+word\.\.\.$/);
   assert.ok(long.tools[0]!.summary.length <= 160);
 });
@@ -142,7 +148,7 @@ Deno.test("generateTypescript keeps every module as it was when tools come or go
 });
 
 Deno.test("generateTypescript keeps the first of two tools with one name and says so (H16)", () => {
-  const { tools, warnings } = generateTypescript(
+  const { tools, warnings } = generate(
     serverOf([SEARCH, { ...SEARCH, description: "Second." }]),
   );
   assert.deepEqual(tools.map((tool) => tool.summary), [""]);
@@ -189,7 +195,7 @@ Deno.test("generateTypescript names a definition once a server, and structures a
 
 Deno.test("generateTypescript gives a schema that admits no object no parameters at all", () => {
   const odd = (inputSchema: JsonObject, name: string): RawTool => ({ name, inputSchema });
-  const { files, tools } = generateTypescript(serverOf([
+  const { files, tools } = generate(serverOf([
     odd({ type: "string" }, "text"),
     odd({}, "open"),
     odd({ anyOf: [{ type: "string" }, ISSUE.inputSchema] }, "either"),
@@ -219,7 +225,7 @@ Deno.test("generateTypescript lets a schema that is refused cost that one type (
     loop: field({ $ref: "#/properties/odd" }),
   };
   const tools = Object.entries(refused).map(([name, inputSchema]) => ({ name, inputSchema }));
-  const { files, warnings, tools: made } = generateTypescript(serverOf([...tools, ISSUE]));
+  const { files, warnings, tools: made } = generate(serverOf([...tools, ISSUE]));
   assert.deepEqual(problemsOf(inFolder("/p", files)), []);
   const signatures = new Map(made.map(({ tool, signature }) => [tool as string, signature]));
   assert.equal(
@@ -238,7 +244,7 @@ Deno.test("generateTypescript lets a schema that is refused cost that one type (
 });
 
 Deno.test("generateTypescript compiles with hostile names and texts (G1, G2, G3, G4, H16, H22)", () => {
-  const { files, tools } = generateTypescript(hostileServer());
+  const { files, tools } = generate(hostileServer());
   assert.equal(tools.length, HOSTILE_NAMES.length);
   assert.equal(new Set([...files.keys()].map((path) => path.toLowerCase())).size, files.size);
   assert.deepEqual(problemsOf(inFolder("/p", files)), []);
@@ -249,7 +255,7 @@ Deno.test("generateTypescript compiles with hostile names and texts (G1, G2, G3,
 });
 
 Deno.test("generateTypescript lets no text of a server become code (G1, H23, H24)", () => {
-  const { files, tools } = generateTypescript(hostileServer());
+  const { files, tools } = generate(hostileServer());
   const allowed = new Set([
     ts.SyntaxKind.ImportDeclaration,
     ts.SyntaxKind.TypeAliasDeclaration,
@@ -291,7 +297,7 @@ Deno.test("generateTypescript calls tools by their exact names when it runs (G2,
   try {
     for (const server of ["first", "second"]) {
       const info = { ...hostileServer(), name: server as ServerName };
-      const { files, tools } = generateTypescript(info);
+      const { files, tools } = generate(info);
       await Deno.mkdir(`${folder}/${server}`);
       for (const [path, text] of files) {
         await Deno.writeTextFile(`${folder}/${server}/${path}`, text);
@@ -316,7 +322,7 @@ Deno.test("generateTypescript writes a manifest that names all and shows nothing
     identity: { name: HOSTILE_TEXTS[5]!, version: "1\u202e", title: HOSTILE_TEXTS[1]! },
     warnings: ['Tool "x" left out'],
   };
-  const { files, tools } = generateTypescript(info);
+  const { files, tools } = generate(info);
   const text = files.get("manifest.json")!;
   const manifest = JSON.parse(text);
   assert.equal(manifest.format_version, 1);
@@ -339,7 +345,7 @@ Deno.test("generateTypescript writes a manifest that names all and shows nothing
 Deno.test("generateTypescript tells in the manifest what each level of detail costs to read", () => {
   const info = serverOf([ISSUE, SEARCH]);
   const plain = generateTypescript(info);
-  const counted = generateTypescript(info, { estimateTokens: (text) => text.length });
+  const counted = generate(info, { estimateTokens: (text) => text.length });
   const manifest = JSON.parse(counted.files.get("manifest.json")!);
   for (const [at, tool] of counted.tools.entries()) {
     assert.deepEqual(manifest.tools[at].tokens, {
@@ -420,7 +426,7 @@ Deno.test({
     const all = new Map<string, string>();
     let tools = 0;
     for (const info of recordedServers()) {
-      const generated = generateTypescript(info);
+      const generated = generate(info);
       assert.equal(generated.tools.length, info.tools.length);
       for (const [path, text] of inFolder(`/${info.name}`, generated.files)) all.set(path, text);
       tools += generated.tools.length;

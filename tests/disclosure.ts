@@ -1,6 +1,7 @@
 // What an agent reads of a server before its first call, in tokens: shared by a test and a bench.
 
 import { generateSkill, skillNameOf } from "../src/documents.ts";
+import { planServer } from "../src/plan.ts";
 import type { ServerInfo } from "../src/server.ts";
 import { estimateTokens } from "../src/stats.ts";
 
@@ -20,7 +21,8 @@ export interface Disclosure {
 
 /** What it takes to read the definitions of `info`, or its skill instead. */
 export function disclosureOf(info: ServerInfo): Disclosure {
-  const { files, tools } = generateSkill(info, { name: skillNameOf(info.name), estimateTokens });
+  const { files } = generateSkill(info, { name: skillNameOf(info.name), estimateTokens });
+  const { tools } = planServer(info);
   const text = files.get("SKILL.md")!;
   const signatures = tools.reduce((sum, tool) => sum + estimateTokens(tool.signature), 0);
   return {
