@@ -7,7 +7,7 @@ import { AppError } from "./errors.ts";
 import { parseDocument, parsePlainJson } from "./jsonc.ts";
 import { nearestNames } from "./names.ts";
 import { readTextFile } from "./read.ts";
-import type { JsonObject } from "./server.ts";
+import { isObject, type JsonObject } from "./server.ts";
 import { quoteText } from "./text.ts";
 
 /** A setting with a name. */
@@ -182,10 +182,8 @@ function parseJson(key: string, text: string): unknown {
 export function settingIn(document: JsonObject, { key }: Setting): unknown {
   let value: unknown = document;
   for (const part of key.split(".")) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, part)) {
-      return undefined;
-    }
-    value = (value as JsonObject)[part];
+    if (!isObject(value) || !Object.hasOwn(value, part)) return undefined;
+    value = value[part];
   }
   return value;
 }

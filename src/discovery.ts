@@ -9,7 +9,7 @@ import { parseDocument } from "./jsonc.ts";
 import { MAX_CLIENT_FILE_BYTES, MAX_CLIENT_SERVERS, MAX_JSON_DEPTH } from "./limits.ts";
 import { DEMO_SERVER, isServerName, type ServerName, slugServerName } from "./names.ts";
 import { isThere, readTextFile } from "./read.ts";
-import type { JsonObject, ServerSpec } from "./server.ts";
+import { isObject, type JsonObject, type ServerSpec } from "./server.ts";
 import { maskHome, quoteText } from "./text.ts";
 import { depthOf } from "./wire.ts";
 
@@ -86,7 +86,10 @@ async function readClientFile(
     entriesOf(file, await parseClientText(text, file.syntax, shownPath)),
   );
   if (entries.length > MAX_CLIENT_SERVERS) {
-    throw new AppError("invalid", `${quoteText(shownPath)} has more than ${MAX_CLIENT_SERVERS}`);
+    throw new AppError(
+      "invalid",
+      `${quoteText(shownPath)} has more than ${MAX_CLIENT_SERVERS} servers`,
+    );
   }
   return entries as [string, JsonObject][];
 }
@@ -129,9 +132,7 @@ export async function parseClientText(
       });
     }
   }
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    return value as JsonObject;
-  }
+  if (isObject(value)) return value;
   throw new AppError("invalid", `Config ${quoteText(shownPath)} must hold an object`);
 }
 
@@ -145,10 +146,8 @@ function readFound(
   try {
     if (rawName in Object.prototype) throw new AppError("invalid", "its name is reserved");
     if (depthOf(raw) > MAX_JSON_DEPTH) throw new AppError("invalid", "it is nested too deeply");
-    if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
-      throw new AppError("invalid", "an entry must be an object");
-    }
-    const entry = file.toEntry(raw as JsonObject);
+    if (!isObject(raw)) throw new AppError("invalid", "an entry must be an object");
+    const entry = file.toEntry(raw);
     if (entry === undefined) return [];
     const digest = digestOfJson([rawName, file.scope === "project" ? shownPath : "", raw]);
     const name = nameOf(rawName);

@@ -100,7 +100,7 @@ export function runFigures(database: Database, filter: FigureFilter): RunFigures
     ...values,
   ).map((row) => ({ ...row }));
   const spreadOf = (column: "ms" | "fuel" | "memory") => {
-    const row = database.get<SpreadRow & { total: number | null }>(
+    const { total, ...row } = database.get<SpreadRow & { total: number | null }>(
       `with ordered as (
          select ends.${column} as value, row_number() over (order by ends.${column}) as place,
            count(*) over () as size
@@ -109,22 +109,15 @@ export function runFigures(database: Database, filter: FigureFilter): RunFigures
        ) select ${SPREAD}, sum(value) as total from ordered`,
       ...values,
     )!;
-    const spread = toSpread(row);
-    return spread && { ...spread, total: row.total! };
+    return { spread: toSpread(row), total: total ?? 0 };
   };
   const [ms, fuel, memory] = [spreadOf("ms"), spreadOf("fuel"), spreadOf("memory")];
-  const plain = (spread: Spread): Spread => ({
-    p50: spread.p50,
-    p95: spread.p95,
-    p99: spread.p99,
-    max: spread.max,
-  });
   return {
     count: outcomes.reduce((sum, item) => sum + item.count, 0),
     outcomes,
-    ...(ms && { ms: plain(ms) }),
-    ...(fuel && { fuel }),
-    ...(memory && { memory: plain(memory) }),
+    ...(ms.spread && { ms: ms.spread }),
+    ...(fuel.spread && { fuel: { ...fuel.spread, total: fuel.total } }),
+    ...(memory.spread && { memory: memory.spread }),
   };
 }
 

@@ -10,7 +10,7 @@ import type { Log } from "./log.ts";
 import type { ServerName } from "./names.ts";
 import type { Progress } from "./progress.ts";
 import type { Output } from "./render.ts";
-import { describeSpec, type ServerSpec } from "./server.ts";
+import { describeSpec, secretNames, type ServerSpec } from "./server.ts";
 import { findServer, loadServers, type ServerSet, withTrustStore } from "./servers.ts";
 import type { Session, SessionOptions } from "./session.ts";
 import { cleanLine, quoteText } from "./text.ts";
@@ -214,11 +214,7 @@ async function askForTrust(context: Context, spec: ServerSpec): Promise<boolean>
 
 /** What somebody has to see of a project's entry before trusting it. */
 export function trustLines(spec: ServerSpec): string[] {
-  const names = spec.transport === "stdio"
-    ? Object.keys(spec.env)
-    : spec.transport === "http"
-    ? Object.keys(spec.headers)
-    : [];
+  const names = secretNames(spec);
   const what = spec.transport === "stdio" ? "variables" : "headers";
   return [
     `Server "${spec.name}" of ${quoteText(spec.file ?? "the project")} ${

@@ -272,12 +272,11 @@ export interface PolicyPlace {
  * The `policy` of a configuration file as a layer. A rule that cannot be read refuses every call
  * that gets as far as it; anything else that is not understood makes the default `deny`.
  */
-export function parsePolicy(value: unknown, place: PolicyPlace): PolicyLayer {
-  const broken: PolicyLayer = { ...place, rules: [], default: "deny", isLocked: false };
-  const fail = (message: string) => place.warn(`${message}; calls are refused for it`);
+export function parsePolicy(value: unknown, { name, file, warn }: PolicyPlace): PolicyLayer {
+  const fail = (message: string) => warn(`${message}; calls are refused for it`);
   if (!isObject(value)) {
     fail(`"policy" must be an object`);
-    return layerOf(place, broken);
+    return { name, file, rules: [], default: "deny", isLocked: false };
   }
   let isWhole = true;
   const require = (holds: boolean, message: string) => {
@@ -294,7 +293,9 @@ export function parsePolicy(value: unknown, place: PolicyPlace): PolicyLayer {
   require(Array.isArray(rules), `"policy.rules" must be an array`);
   const list = Array.isArray(rules) ? rules : [];
   require(list.length <= MAX_POLICY_RULES, `"policy.rules" has over ${MAX_POLICY_RULES} rules`);
-  return layerOf(place, {
+  return {
+    name,
+    file,
     rules: list.slice(0, MAX_POLICY_RULES).map((item, at) => {
       const rule = readRule(item);
       if (typeof rule !== "string") return rule;
@@ -303,18 +304,11 @@ export function parsePolicy(value: unknown, place: PolicyPlace): PolicyLayer {
     }),
     default: isWhole && effect === "allow" ? "allow" : "deny",
     isLocked: locked !== false,
-  });
+  };
 }
 
 const POLICY_KEYS = new Set(["default", "locked", "rules"]);
 const RULE_KEYS = new Set(["server", "tool", "annotations", "arguments", "decide"]);
-
-function layerOf(
-  { name, file }: PolicyPlace,
-  rest: Pick<PolicyLayer, "rules" | "default" | "isLocked">,
-): PolicyLayer {
-  return { name, file, rules: rest.rules, default: rest.default, isLocked: rest.isLocked };
-}
 
 /** The rule, or what is wrong with it. */
 function readRule(value: unknown): PolicyRule | string {

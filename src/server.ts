@@ -137,3 +137,9 @@ export function describeSpec(spec: ServerSpec): string {
       return "built in";
   }
 }
+
+/** Names of the variables or headers that a server is given. */
+export function secretNames(spec: ServerSpec): string[] {
+  if (spec.transport === "embedded") return [];
+  return Object.keys(spec.transport === "stdio" ? spec.env : spec.headers);
+}

@@ -10,7 +10,7 @@ import { writeFileAtomic } from "./disk.ts";
 import { AppError } from "./errors.ts";
 import { setInJson } from "./jsonc.ts";
 import { DEMO_SERVER, type ServerName } from "./names.ts";
-import type { JsonObject } from "./server.ts";
+import { isObject, type JsonObject } from "./server.ts";
 import { findServer, type ServerSet } from "./servers.ts";
 import { cleanLine, maskArguments, maskUrl, quoteText } from "./text.ts";
 
@@ -24,8 +24,7 @@ export async function addServer(
   readEntry(name, entry, { origin: "user", shownPath: file.shownPath, warn: () => {} });
   await editConfig(file, async (text, { document }) => {
     const servers = document["mcpServers"];
-    const isThere = typeof servers === "object" && servers !== null && Object.hasOwn(servers, name);
-    if (isThere && !force) {
+    if (isObject(servers) && Object.hasOwn(servers, name) && !force) {
       throw new AppError("usage", `Server "${name}" is in ${quoteText(file.shownPath)} already`, {
         hint: "choose another name, or replace it with --force",
       });
@@ -161,7 +160,7 @@ function maskedEntry(entry: JsonObject): string {
   const masked: Record<string, unknown> = { ...entry };
   for (const key of ["env", "headers"]) {
     const values = entry[key];
-    if (typeof values !== "object" || values === null) continue;
+    if (!isObject(values)) continue;
     masked[key] = Object.fromEntries(Object.keys(values).map((name) => [name, "***"]));
   }
   if (typeof entry["url"] === "string") masked["url"] = maskUrl(entry["url"]);

@@ -1,7 +1,7 @@
 // Looks for what makes a server costly, unsafe or hard to use: one table of rules over what it said
 // and how it behaved. Pure; every text of a server is made safe before it stands in a finding.
 
-import type { JsonObject, ServerInfo, ServerSpec, ToolDefinition } from "./server.ts";
+import { isObject, type ServerInfo, type ServerSpec, type ToolDefinition } from "./server.ts";
 import { LINT_BOUNDS } from "./limits.ts";
 import { estimateTokens } from "./stats.ts";
 import { cleanLine, cleanText, quoteText } from "./text.ts";
@@ -124,8 +124,8 @@ export const LINT_RULES: readonly LintRule[] = [
     about: "keys that model APIs refuse: they take A-Z a-z 0-9 _ . - up to 64",
     mend: "rename the parameter",
     says: "a parameter's name is not taken by every client",
-    find: toolsWhere(({ inputSchema }) =>
-      Object.keys(objectOf(inputSchema["properties"])).some((key) =>
+    find: toolsWhere(({ inputSchema: { properties } }) =>
+      Object.keys(isObject(properties) ? properties : {}).some((key) =>
         !/^[A-Za-z0-9_.-]{1,64}$/.test(key)
       )
     ),
@@ -285,40 +285,31 @@ function toolsWhere(holds: (tool: ToolDefinition) => boolean): LintRule["find"] 
   };
 }
 
-function objectOf(value: unknown): JsonObject {
-  return typeof value === "object" && value !== null ? value as JsonObject : {};
-}
-
 /** Every text of a tool that a model reads: its names, descriptions and the values it names. */
 function textsOf({ name, title, description, inputSchema, annotations }: ToolDefinition): string[] {
   return stringsIn([name, title, description, inputSchema, annotations]);
 }
 
 function stringsIn(value: unknown): string[] {
-  const texts: string[] = [];
-  // A walk of its own: schemas are bounded in size and depth when they are read.
-  for (let level = [value]; level.length > 0;) {
-    level = level.flatMap((item) => {
-      if (typeof item === "string") texts.push(item);
-      if (typeof item !== "object" || item === null) return [];
-      if (!Array.isArray(item)) texts.push(...Object.keys(item));
-      return Object.values(item);
-    });
-  }
-  return texts;
+  return valuesIn(value).flatMap((item) =>
+    typeof item === "string" ? [item] : isObject(item) ? Object.keys(item) : []
+  );
 }
 
 function refsOf({ inputSchema, outputSchema }: ToolDefinition): string[] {
-  const refs: string[] = [];
-  for (let level: unknown[] = [inputSchema, outputSchema]; level.length > 0;) {
-    level = level.flatMap((item) => {
-      if (typeof item !== "object" || item === null) return [];
-      const ref = (item as JsonObject)["$ref"];
-      if (typeof ref === "string") refs.push(ref);
-      return Object.values(item);
-    });
+  return valuesIn([inputSchema, outputSchema]).map((item) => isObject(item) && item["$ref"])
+    .filter((ref) => typeof ref === "string");
+}
+
+/** `value` and everything in it, level by level: its size and depth are bounded when it is read. */
+function valuesIn(value: unknown): unknown[] {
+  const levels: unknown[][] = [[value]];
+  for (let level = levels[0]!; level.length > 0; levels.push(level)) {
+    level = level.flatMap((item) =>
+      typeof item === "object" && item !== null ? Object.values(item) : []
+    );
   }
-  return refs;
+  return levels.flat();
 }
 
 function unpinnedPackage(spec: ServerSpec): string | undefined {

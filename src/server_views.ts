@@ -5,7 +5,7 @@ import type { NamedEntry } from "./discovery.ts";
 import type { AppError } from "./errors.ts";
 import { tableLines } from "./figure_views.ts";
 import type { ServerName } from "./names.ts";
-import { describeSpec, type ServerSpec } from "./server.ts";
+import { describeSpec, secretNames, type ServerSpec } from "./server.ts";
 import type { ServerSet } from "./servers.ts";
 import { cleanLine } from "./text.ts";
 
@@ -67,11 +67,7 @@ export function viewServers(servers: ServerSet): ServerView[] {
 }
 
 function viewSpec(spec: ServerSpec): Omit<ServerView, "state" | "origin"> {
-  const secrets = spec.transport === "stdio"
-    ? Object.keys(spec.env)
-    : spec.transport === "http"
-    ? Object.keys(spec.headers)
-    : [];
+  const secrets = secretNames(spec);
   return {
     name: spec.name,
     transport: spec.transport,

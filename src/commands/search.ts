@@ -7,6 +7,7 @@ import { type Database, withDatabase } from "../database.ts";
 import { AppError } from "../errors.ts";
 import {
   argument,
+  choiceFlag,
   type Invocation,
   listFlag,
   openServers,
@@ -56,10 +57,7 @@ EXAMPLES
   parameters: {
     flags: {
       server: listFlag("Search this server only", "NAME"),
-      detail: {
-        ...textFlag("How much to show: name (with a summary), signature or full (name)", "LEVEL"),
-        parse: parseDetail,
-      },
+      detail: choiceFlag("How much to show; name has a summary beside it", DETAILS),
       limit: {
         ...textFlag(`Tools shown at most (${DEFAULT_LIMIT})`, "COUNT"),
         parse: (text: string) => parseCount(text, "Limit", MAX_FOUND_TOOLS),
@@ -119,12 +117,6 @@ EXAMPLES
     if (hasMore) this.log.info(`There are more: --cursor ${offset + limit}`);
   },
 });
-
-function parseDetail(text: string): Detail {
-  const detail = DETAILS.find((item) => item === text);
-  if (detail !== undefined) return detail;
-  throw new AppError("usage", `Level ${quoteText(text)} is not one of ${DETAILS.join(", ")}`);
-}
 
 // The built-in server is searched when it is named, or when there is no other.
 function chooseServers(servers: ServerSet, wanted: readonly string[] | undefined): ServerName[] {

@@ -5,6 +5,7 @@ import { buildCommand } from "@stricli/core";
 import { AppError } from "../errors.ts";
 import {
   argument,
+  choiceFlag,
   type CommandGroup,
   type Invocation,
   isServerUrl,
@@ -215,6 +216,8 @@ async function checkConsent(
   throw new AppError("untrusted", `Server "${spec.name}" was not trusted`);
 }
 
+const READ_ONLY = ["read-only"] as const;
+
 interface ValidateFlags extends ServerFlagValues {
   readonly all?: boolean | undefined;
   readonly strict?: boolean | undefined;
@@ -256,10 +259,7 @@ EXAMPLES
       strict: switchFlag("Fail for findings of any severity"),
       ignore: listFlag("Leave a rule out, or one of a server or tool", "RULE"),
       rules: switchFlag("List the rules, connect to nothing"),
-      emitPolicy: {
-        ...textFlag("Print a policy that allows what says it only reads", "read-only"),
-        parse: parsePolicyKind,
-      },
+      emitPolicy: choiceFlag("Print a policy that allows what says it only reads", READ_ONLY),
       output: textFlag("New file for the policy", "FILE"),
       ...SERVER_FLAGS,
     },
@@ -295,13 +295,6 @@ EXAMPLES
     });
   },
 });
-
-function parsePolicyKind(text: string): "read-only" {
-  if (text === "read-only") return text;
-  throw new AppError("usage", `Policy ${quoteText(text)} is not known`, {
-    hint: "it is read-only",
-  });
-}
 
 interface AddFlags {
   readonly env?: readonly string[] | undefined;

@@ -107,7 +107,8 @@ EXAMPLES
         return;
       }
       const filter = { session: flags.session, sinceMs: since ?? readReset(database) };
-      const view = { database, filter, limit: flags.limit, now: context.now() };
+      const limit = flags.limit ?? (output.format === "json" ? MAX_LIMIT : DEFAULT_LIMIT);
+      const view = { database, filter, limit, now: context.now() };
       if (run !== undefined) return showRun(this, view, run);
       switch (topic) {
         case undefined:
@@ -164,7 +165,7 @@ function parseSince(text: string, nowMs: number): number {
 interface View {
   readonly database: Database;
   readonly filter: FigureFilter;
-  readonly limit: number | undefined;
+  readonly limit: number;
   readonly now: number;
 }
 
@@ -248,7 +249,7 @@ function spreadLine(spread: Spread | undefined, format: (value: number) => strin
 }
 
 function showTokens({ output, log }: Invocation, view: View): void {
-  const { database, filter, limit = DEFAULT_LIMIT } = view;
+  const { database, filter, limit } = view;
   const tokens = tokenFigures(database, filter);
   const days = dayFigures(database, { ...filter, limit: MAX_DAYS });
   const runs = journalOf(view).runs(limit, narrowed(filter)).flatMap(({ id, startedMs, end }) =>
@@ -308,9 +309,8 @@ function showTokens({ output, log }: Invocation, view: View): void {
 }
 
 function showCalls({ output, log }: Invocation, view: View): void {
-  const { database, filter } = view;
+  const { database, filter, limit } = view;
   const isJson = output.format === "json";
-  const limit = view.limit ?? (isJson ? MAX_LIMIT : DEFAULT_LIMIT);
   const tools = toolFigures(database, { ...filter, limit });
   const all = callFigures(database, filter);
   if (isJson) return output.document({ ok: true, ...scopeOf(view), calls: all, tools });
@@ -339,9 +339,8 @@ function showCalls({ output, log }: Invocation, view: View): void {
 }
 
 function showCache({ output, log }: Invocation, view: View): void {
-  const { database, filter } = view;
+  const { database, filter, limit } = view;
   const isJson = output.format === "json";
-  const limit = view.limit ?? (isJson ? MAX_LIMIT : DEFAULT_LIMIT);
   const { tools, ...all } = cacheFigures(database, { ...filter, limit });
   if (isJson) return output.document({ ok: true, ...scopeOf(view), cache: all, tools });
   if (tools.length === 0) {
@@ -381,10 +380,8 @@ function narrowed({ session, sinceMs }: FigureFilter) {
 
 function showRuns({ output, log }: Invocation, view: View): void {
   const journal = journalOf(view);
-  const isJson = output.format === "json";
-  const limit = view.limit ?? (isJson ? MAX_LIMIT : DEFAULT_LIMIT);
-  const runs = journal.runs(limit, narrowed(view.filter));
-  if (isJson) {
+  const runs = journal.runs(view.limit, narrowed(view.filter));
+  if (output.format === "json") {
     const entries = runs.flatMap(({ id }) => journal.run(id) ?? []);
     return output.document({
       ok: true,
