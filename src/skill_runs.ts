@@ -1,7 +1,7 @@
 // Runs a program that is kept as a skill: verified, accepted, with arguments that fit and tools that
 // are as they were. It may call the servers it was kept with and no other.
 
-import { compareServers } from "./difference.ts";
+import { classifyChange, compareServers } from "./difference.ts";
 import { AppError } from "./errors.ts";
 import {
   type Invocation,
@@ -21,7 +21,6 @@ import type { SkillProgram } from "./skill_metadata.ts";
 import { PROGRAM_FILE, programSignature, recordedServers } from "./skill_programs.ts";
 import { type Skill, withSkillStore } from "./skills.ts";
 import { cleanLine, quoteText } from "./text.ts";
-import { classifyChange } from "./tool_changes.ts";
 
 /** The values of the flags that a run of a skill heeds. */
 export interface SkillRunFlags extends ServerFlagValues, LimitFlagValues, PolicyFlagValues {
