@@ -11,9 +11,9 @@ import { generateSkill } from "../src/documents.ts";
 import { digestOfJson } from "../src/hash.ts";
 import type { ServerName, SkillName, ToolName } from "../src/names.ts";
 import type { ServerInfo, ToolDefinition } from "../src/server.ts";
-import { skillServer } from "../src/skill_metadata.ts";
+import { completeSkill, type SkillDraft, skillServer } from "../src/skill_metadata.ts";
 import { createSkillRoots } from "../src/skill_roots.ts";
-import { completeSkill, createSkillStore, type SkillDraft } from "../src/skills.ts";
+import { createSkillStore } from "../src/skills.ts";
 import { estimateTokens } from "../src/stats.ts";
 import { median } from "./median.ts";
 

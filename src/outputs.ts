@@ -14,15 +14,15 @@ import { compareFolder, type FolderState, isPackage, manifestText } from "./outp
 import { isThere, readTextFile } from "./read.ts";
 import { describeSpec, type ServerInfo, type ServerSpec } from "./server.ts";
 import { CODE_FILE } from "./skill_code.ts";
-import { type SkillFacts, skillServer } from "./skill_metadata.ts";
-import { scopedPlace, type SkillScope } from "./skill_places.ts";
 import {
   completeSkill,
   SKILL_FILE,
   type SkillDraft,
-  type SkillStore,
-  withSkillStore,
-} from "./skills.ts";
+  type SkillFacts,
+  skillServer,
+} from "./skill_metadata.ts";
+import { scopedPlace, type SkillScope } from "./skill_places.ts";
+import { type SkillStore, withSkillStore } from "./skills.ts";
 import { estimateTokens, TOKENIZER } from "./stats.ts";
 import { byteLength, cleanLine, maskHome, quoteText } from "./text.ts";
 import type { FileSet } from "./vfs.ts";

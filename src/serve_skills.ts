@@ -6,7 +6,8 @@ import type { Skill as SkillEntry, SkillSource } from "@modelcontextprotocol/ser
 import { toAppError } from "./errors.ts";
 import type { Digest } from "./hash.ts";
 import type { Log } from "./log.ts";
-import { type Skill, SKILL_FILE, type SkillStore } from "./skills.ts";
+import { SKILL_FILE } from "./skill_metadata.ts";
+import type { Skill, SkillStore } from "./skills.ts";
 
 const BASE = "skill://";
 const MAX_SERVED = 500;

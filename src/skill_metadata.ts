@@ -1,9 +1,10 @@
-// What a skill says of itself in metadata.json: made here, and read back as untrusted text. Holds
-// no secret: how a server is reached is kept with its secrets masked.
+// What a skill says of itself in metadata.json: made here of a draft, and read back as untrusted text.
+// Holds no secret: how a server is reached is kept with its secrets masked.
 
 import { AppError } from "./errors.ts";
 import { jsonText } from "./escape.ts";
 import type { Digest } from "./hash.ts";
+import { CHECKSUM_FILE, checksumOf } from "./integrity.ts";
 import { MAX_JSON_DEPTH, type RunLimits } from "./limits.ts";
 import { isServerName, type ServerName, type SkillName, toSkillName } from "./names.ts";
 import {
@@ -18,11 +19,16 @@ import { cleanLine, maskHome, quoteText } from "./text.ts";
 import { VERSION } from "./version.ts";
 import { scanJson } from "./wire.ts";
 
-/** The file. */
+/** The file that an agent reads first. */
+export const SKILL_FILE = "SKILL.md";
+/** What a program reads first. */
 export const METADATA_FILE = "metadata.json";
 
-/** The version of its form. */
 const METADATA_FORMAT = 1;
+const FIXED_FILES = new Map([
+  // A checkout that changed line ends would no longer be what was written.
+  [".gitattributes", "* -text\n"],
+]);
 
 /** A server that a skill belongs to or uses, with the tools that matter to it. */
 export interface SkillServer {
@@ -73,8 +79,24 @@ export interface SkillMetadata {
 /** What is known of a skill before it is written. */
 export type SkillFacts = Omit<SkillMetadata, "format_version" | "generator" | "written_at">;
 
-/** The text of metadata.json. */
-export function writeMetadata(facts: SkillFacts, writtenAt: string): string {
+/** What to write as a skill. */
+export interface SkillDraft {
+  readonly facts: SkillFacts;
+  /** SKILL.md and what else there is; metadata and checksum are added. */
+  readonly files: ReadonlyMap<string, string>;
+}
+
+/** The files of a draft with its metadata and checksum. */
+export function completeSkill(
+  { facts, files }: SkillDraft,
+  writtenAt: string,
+  digests?: Map<string, Digest>,
+): Map<string, string> {
+  const all = new Map([...files, ...FIXED_FILES, [METADATA_FILE, metadataText(facts, writtenAt)]]);
+  return all.set(CHECKSUM_FILE, checksumOf(all, digests).text);
+}
+
+function metadataText(facts: SkillFacts, writtenAt: string): string {
   const { name, kind, description, servers, program } = facts;
   const metadata: SkillMetadata = {
     format_version: METADATA_FORMAT,

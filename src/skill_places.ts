@@ -9,7 +9,7 @@ import { CHECKSUM_FILE } from "./integrity.ts";
 import { MAX_FRONT_MATTER_BYTES, MAX_SKILL_METADATA_BYTES } from "./limits.ts";
 import { toSkillName } from "./names.ts";
 import { isThere, quotePath } from "./read.ts";
-import { METADATA_FILE, readMetadata, type SkillMetadata } from "./skill_metadata.ts";
+import { METADATA_FILE, readMetadata, SKILL_FILE, type SkillMetadata } from "./skill_metadata.ts";
 import { quoteText } from "./text.ts";
 
 /** One folder that may hold skills. */
@@ -73,9 +73,6 @@ export function linkOnTheWay({ folder, within }: SkillPlace): string | undefined
   }
   return undefined;
 }
-
-/** The file that an agent reads first. */
-export const SKILL_FILE = "SKILL.md";
 
 /** A skill as far as a look at its folder tells; its texts are untrusted. */
 export interface SkillEntry {

@@ -9,8 +9,14 @@ import type { SkillName } from "./names.ts";
 import { toTypeModel } from "./schema.ts";
 import type { JsonObject, ServerInfo, ServerSpec, ToolDefinition } from "./server.ts";
 import { foreignImport, importedSkills, MODULE_FILE } from "./skill_code.ts";
-import { type SkillExample, type SkillProgram, skillServer } from "./skill_metadata.ts";
-import { type Skill, SKILL_FILE, type SkillDraft } from "./skills.ts";
+import {
+  SKILL_FILE,
+  type SkillDraft,
+  type SkillExample,
+  type SkillProgram,
+  skillServer,
+} from "./skill_metadata.ts";
+import type { Skill } from "./skills.ts";
 import { prepareSource } from "./source.ts";
 import { cleanLine, quoteText } from "./text.ts";
 import { printType } from "./type_text.ts";

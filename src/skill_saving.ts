@@ -19,8 +19,8 @@ import {
   schemaOf,
   type UsedServer,
 } from "./skill_programs.ts";
-import type { SkillExample } from "./skill_metadata.ts";
-import type { SkillDraft, SkillStore } from "./skills.ts";
+import type { SkillDraft, SkillExample } from "./skill_metadata.ts";
+import type { SkillStore } from "./skills.ts";
 import { prepareSource } from "./source.ts";
 import { cleanLine, quoteText } from "./text.ts";
 

@@ -7,16 +7,18 @@ import { removeFolder, repairFolder, replaceFolder, whileUnchanged } from "./dis
 import { AppError, toAppError } from "./errors.ts";
 import { readFrontMatter } from "./front_matter.ts";
 import type { Digest } from "./hash.ts";
-import { CHECKSUM_FILE, checksumOf, rootOf, verifyFiles } from "./integrity.ts";
+import { CHECKSUM_FILE, rootOf, verifyFiles } from "./integrity.ts";
 import { MAX_SKILL_BYTES, MAX_SKILL_FILES, MAX_SKILLS } from "./limits.ts";
 import { nearestHint, type SkillName, toSkillName } from "./names.ts";
 import { type FileOperations, quotePath, readFolder } from "./read.ts";
 import {
+  completeSkill,
   METADATA_FILE,
   readMetadata,
+  SKILL_FILE,
+  type SkillDraft,
   type SkillFacts,
   type SkillMetadata,
-  writeMetadata,
 } from "./skill_metadata.ts";
 import { checkCode, decodeText } from "./skill_code.ts";
 import {
@@ -25,16 +27,12 @@ import {
   linkOnTheWay,
   lookAt,
   namesIn,
-  SKILL_FILE,
   type SkillEntry,
   type SkillPlace,
   skillPlaces,
 } from "./skill_places.ts";
 import { createSkillRoots, type SkillRoots } from "./skill_roots.ts";
 import { quoteText } from "./text.ts";
-
-export { SKILL_FILE } from "./skill_places.ts";
-export type { SkillEntry } from "./skill_places.ts";
 
 /** The skills of all places, by place and name, with what was left out. */
 export interface SkillListing {
@@ -54,13 +52,6 @@ export interface Skill {
   readonly files: ReadonlyMap<string, string>;
   /** One line each, safe to show. */
   readonly warnings: readonly string[];
-}
-
-/** What to write as a skill. */
-export interface SkillDraft {
-  readonly facts: SkillFacts;
-  /** SKILL.md and what else there is; metadata and checksum are added. */
-  readonly files: ReadonlyMap<string, string>;
 }
 
 /** How a draft is written. */
@@ -116,11 +107,6 @@ export interface SkillStoreOptions {
 
 /** How many skills are repaired at one look; for the others there will be another one. */
 const REPAIRS_AT_ONCE = 50;
-const FIXED_FILES = new Map([
-  // A checkout that changed line ends would no longer be what was written.
-  [".gitattributes", "* -text\n"],
-]);
-
 type OwnPlaces = Pick<Context, "cwd" | "env" | "paths" | "now">;
 
 /** Works with a person's own skills over a database that is opened if need be, and closed. */
@@ -166,29 +152,22 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
     const skills: SkillEntry[] = [];
     const warnings: string[] = [];
     const first = new Map<string, string>();
+    const add = (entry: SkillEntry) => {
+      const shadowedBy = first.get(entry.name);
+      if (shadowedBy === undefined) first.set(entry.name, entry.folder);
+      skills.push(shadowedBy === undefined ? entry : { ...entry, shadowedBy });
+    };
     for (const place of places) {
       const { names, remains, warning } = namesIn(place, maxSkills);
       if (warning !== undefined) warnings.push(warning);
       if (remains.length > 0) names.push(...await repair(place, remains, names));
       for (const name of names) {
         const entry = lookAt(`${place.folder}/${name}`, { name, origin: place.origin });
-        if (entry === undefined) continue;
-        const shadowedBy = first.get(name);
-        if (shadowedBy === undefined) first.set(name, entry.folder);
-        skills.push(shadowedBy === undefined ? entry : { ...entry, shadowedBy });
+        if (entry !== undefined) add(entry);
       }
     }
-    for (const entry of await elsewhere()) {
-      const shadowedBy = first.get(entry.name);
-      if (shadowedBy === undefined) first.set(entry.name, entry.folder);
-      skills.push(shadowedBy === undefined ? entry : { ...entry, shadowedBy });
-    }
+    (await elsewhere()).forEach(add);
     return { skills, warnings };
-  }
-
-  async function noteFolder(folder: string): Promise<void> {
-    const real = await realPathIfAny(folder);
-    if (real !== undefined) (await roots()).note(real);
   }
 
   // What was written where somebody said, as far as it is still there, the last written first.
@@ -304,15 +283,7 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
         writable.length > 1 ? ` and ${writable.length - 1} more` : ""
       } (chmod -R go-w ${quotePath(folder)})`,
     ];
-    return {
-      name: metadata.name,
-      folder,
-      root,
-      accepted,
-      metadata,
-      files,
-      warnings,
-    };
+    return { name: metadata.name, folder, root, accepted, metadata, files, warnings };
   }
 
   async function accept(skill: Skill, root: Digest): Promise<void> {
@@ -325,24 +296,28 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
     (await roots()).accept(root, skill.name);
   }
 
-  async function save(draft: SkillDraft, save: SaveOptions): Promise<SaveOutcome> {
+  async function save(
+    draft: SkillDraft,
+    { folder: path, within, force = false }: SaveOptions,
+  ): Promise<SaveOutcome> {
     const { facts } = draft;
-    const folder = withoutSlash(save.folder);
+    const folder = withoutSlash(path);
     if (splitFolder(folder).name !== facts.name) {
       throw new AppError(
         "usage",
         `Folder of skill ${quoteText(facts.name)} must have its name: ${quotePath(folder)}`,
       );
     }
-    const confined = save.within === undefined ? onDisk : { ...onDisk, within: save.within };
     const { files, unchanged, before, identity } = await plan(draft, folder);
     const root = rootOf(files.get(CHECKSUM_FILE)!)!;
     // First, so that no process may die between the two: what is accepted and absent does no harm.
-    (await roots()).accept(root, facts.name);
+    const known = await roots();
+    known.accept(root, facts.name);
     if (!unchanged) {
       await replaceFolder(folder, files, {
-        ...confined,
-        force: save.force === true,
+        ...onDisk,
+        ...(within !== undefined && { within }),
+        force,
         differs: true,
         // Asked while the folder is locked: another one may have taken its place meanwhile.
         async isOurs() {
@@ -352,7 +327,8 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
       });
     }
     // A folder that is given as it is may be anywhere, and would be listed nowhere.
-    if (save.within === undefined) await noteFolder(folder);
+    const real = within === undefined ? await realPathIfAny(folder) : undefined;
+    if (real !== undefined) known.note(real);
     return { folder, root, unchanged };
   }
 
@@ -472,18 +448,4 @@ function mayReplace(before: SkillMetadata, after: SkillFacts): boolean {
     `Skill ${quoteText(after.name)} at this place is of the server ${quoteText(old!)}`,
     { hint: "choose a name with --name, or replace it with --force" },
   );
-}
-
-/** The files of a draft with its metadata and checksum. */
-export function completeSkill(
-  { facts, files }: SkillDraft,
-  writtenAt: string,
-  digests?: Map<string, Digest>,
-): Map<string, string> {
-  const all = new Map([
-    ...files,
-    ...FIXED_FILES,
-    [METADATA_FILE, writeMetadata(facts, writtenAt)],
-  ]);
-  return all.set(CHECKSUM_FILE, checksumOf(all, digests).text);
 }

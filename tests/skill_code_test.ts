@@ -2,7 +2,7 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { planServer } from "../src/plan.ts";
 import type { ServerSpec } from "../src/server.ts";
 import { readCode, writeCode, writeToolModule } from "../src/skill_code.ts";
-import { METADATA_FILE, readMetadata, skillServer, writeMetadata } from "../src/skill_metadata.ts";
+import { completeSkill, METADATA_FILE, readMetadata, skillServer } from "../src/skill_metadata.ts";
 import { Secret } from "../src/text.ts";
 import {
   EMPTY,
@@ -94,7 +94,7 @@ Deno.test("skillServer keeps how a server is reached, and no secret or home fold
   ]);
 });
 
-Deno.test("readMetadata gives back what writeMetadata wrote", () => {
+Deno.test("readMetadata gives back what completeSkill wrote", () => {
   const facts = {
     name: "notes",
     kind: "program",
@@ -107,7 +107,8 @@ Deno.test("readMetadata gives back what writeMetadata wrote", () => {
       example: { args: [1] },
     },
   } as never;
-  const metadata = readMetadata(writeMetadata(facts, "2026-01-01T00:00:00.000Z"), "x");
+  const files = completeSkill({ facts, files: new Map() }, "2026-01-01T00:00:00.000Z");
+  const metadata = readMetadata(files.get(METADATA_FILE)!, "x");
   deepStrictEqual(JSON.parse(JSON.stringify(metadata.program)), (facts as typeof metadata).program);
   strictEqual(metadata.servers[0]!.tools[0]!.name, "create_issue");
 });

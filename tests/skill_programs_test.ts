@@ -7,7 +7,7 @@ import { generateSkill, skillNameOf } from "../src/documents.ts";
 import { checksumOf } from "../src/integrity.ts";
 import type { SkillName } from "../src/names.ts";
 import { importedSkills, mountSkills } from "../src/skill_code.ts";
-import { skillServer } from "../src/skill_metadata.ts";
+import { completeSkill, skillServer } from "../src/skill_metadata.ts";
 import {
   exportedInput,
   namedTools,
@@ -15,7 +15,7 @@ import {
   programSignature,
   schemaOf,
 } from "../src/skill_programs.ts";
-import { completeSkill, createSkillStore } from "../src/skills.ts";
+import { createSkillStore } from "../src/skills.ts";
 import { estimateTokens } from "../src/stats.ts";
 import { ISSUE, type RawTool, recordedServers, SEARCH, serverOf } from "./server_fixtures.ts";
 import { skillProblems } from "./skill_check.ts";

@@ -6,10 +6,10 @@ import type { Digest } from "../src/hash.ts";
 import { CHECKSUM_FILE, checksumOf } from "../src/integrity.ts";
 import type { ServerName, SkillName } from "../src/names.ts";
 import type { FileOperations } from "../src/read.ts";
-import type { SkillFacts } from "../src/skill_metadata.ts";
+import type { SkillDraft, SkillFacts } from "../src/skill_metadata.ts";
 import { scopedPlace, type SkillPlace, skillPlaces } from "../src/skill_places.ts";
 import { createSkillRoots, type SkillRoots } from "../src/skill_roots.ts";
-import { createSkillStore, type SkillDraft, type SkillStore } from "../src/skills.ts";
+import { createSkillStore, type SkillStore } from "../src/skills.ts";
 
 interface Place {
   readonly base: string;

@@ -24,8 +24,8 @@ import { toRoot } from "../integrity.ts";
 import { formatBytes } from "../limits.ts";
 import { toSkillName } from "../names.ts";
 import { countOf, runLine } from "../render.ts";
-import { scopedPlace } from "../skill_places.ts";
-import type { Skill, SkillEntry, SkillStore } from "../skills.ts";
+import { scopedPlace, type SkillEntry } from "../skill_places.ts";
+import type { Skill, SkillStore } from "../skills.ts";
 import { byteLength, cleanLine, cleanText, maskHome, quoteText } from "../text.ts";
 
 const NAME = argument("Name of a skill, or the path of its folder", "skill");
