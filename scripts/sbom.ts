@@ -186,15 +186,23 @@ async function uuidOf(text: string): Promise<string> {
   return bytes.toHex().replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-/** The notices of everything the program holds, as one text; the same licence is printed once. */
+/**
+ * The notices of everything the program holds, as one text; the same licence is printed once. Throws
+ * for a package without a text of its own whose licence no other one has a text of.
+ */
 export function thirdPartyNotices(
   packages: ReadonlyMap<string, LockedPackage>,
   { deno }: { deno: string },
 ): string {
+  const shipped = [...packages.values()].filter(({ isShipped }) => isShipped);
   const byNotice = new Map<string, string[]>();
-  for (const { name, version, license, notice, isShipped } of packages.values()) {
-    if (!isShipped) continue;
-    const text = notice ?? `Licence: ${license ?? "see the package"}`;
+  for (const { name, version, license, notice } of shipped) {
+    const other = shipped.find((item) => item.license === license && item.notice !== undefined);
+    if (notice === undefined && (license === undefined || other === undefined)) {
+      throw new Error(`Package "${name}" has no text of its licence`);
+    }
+    const text = notice ??
+      `Licence: ${license}, whose text stands with ${other!.name} ${other!.version}`;
     byNotice.set(text, [...byNotice.get(text) ?? [], `${name} ${version}`]);
   }
   const head = "mcp-exec holds the following software of others.\n\n" +
