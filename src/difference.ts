@@ -19,15 +19,15 @@ export function compareServers(before: ServerInfo, after: ServerInfo): string[] 
  * that changed; none when both say the same. At most `MAX_DIFFERENCE_LINES`, then a count.
  */
 export function compareManifests(before: Manifest, after: Manifest): string[] {
-  const lines: string[] = [];
-  lines.push(...change("server name", { from: before.identity.name, to: after.identity.name }));
-  lines.push(
-    ...change("server version", { from: before.identity.version, to: after.identity.version }),
-  );
-  lines.push(...change("protocol", { from: before.protocol, to: after.protocol }));
+  const [was, is] = [before.identity, after.identity];
+  const lines = [
+    ...change("server name", { from: was.name, to: is.name }),
+    ...change("server version", { from: was.version, to: is.version }),
+    ...change("protocol", { from: before.protocol, to: after.protocol }),
+  ];
   const old = new Map(before.tools.map((tool) => [tool.tool, tool]));
   const current = new Map(after.tools.map((tool) => [tool.tool, tool]));
-  for (const name of [...new Set([...old.keys(), ...current.keys()])].sort()) {
+  for (const name of [...new Set(old.keys()).union(current)].sort()) {
     const [from, to] = [old.get(name), current.get(name)];
     const shown = cleanLine(name, MAX_NAME_CHARS);
     if (from === undefined) lines.push(`+ ${shown}: ${cleanLine(to!.signature)}`);
@@ -44,7 +44,7 @@ export function compareFiles(
 ): string[] {
   const encoder = new TextEncoder();
   const lines: string[] = [];
-  for (const path of [...new Set([...before.keys(), ...after.keys()])].sort()) {
+  for (const path of [...new Set(before.keys()).union(after)].sort()) {
     const [from, to] = [before.get(path), after.get(path)];
     const shown = cleanLine(path, MAX_NAME_CHARS);
     if (to === undefined) lines.push(`- ${shown}`);
@@ -87,14 +87,13 @@ function compareTools(before: ManifestTool, after: ManifestTool): string[] {
 }
 
 function compareParameters(before: ManifestTool, after: ManifestTool): string[] {
-  const changes: string[] = [];
   if (before.parameters === undefined || after.parameters === undefined) {
-    changes.push(...change("signature", { from: before.signature, to: after.signature }));
-    return changes;
+    return change("signature", { from: before.signature, to: after.signature });
   }
+  const changes: string[] = [];
   const old = new Map(before.parameters.map((parameter) => [parameter.name, parameter]));
   const current = new Map(after.parameters.map((parameter) => [parameter.name, parameter]));
-  for (const name of [...new Set([...old.keys(), ...current.keys()])].sort()) {
+  for (const name of [...new Set(old.keys()).union(current)].sort()) {
     const [from, to] = [old.get(name), current.get(name)];
     const shown = `parameter ${quoteText(name)}`;
     if (from === undefined) {
@@ -192,8 +191,8 @@ function stillFits(before: unknown, after: unknown, direction: Direction): boole
   const [old, current] = [before, after].map((schema) => recordOf(schema["properties"]));
   const [oldRequired, required] = [before, after].map((schema) => namesOf(schema["required"]));
   const isStrict = direction === "input"
-    ? required!.every((name) => oldRequired!.includes(name))
-    : oldRequired!.every((name) => required!.includes(name));
+    ? required!.isSubsetOf(oldRequired!)
+    : oldRequired!.isSubsetOf(required!);
   // A name that is new was one of all others before.
   const others = recordOf(before["additionalProperties"]);
   const isOpen = Object.keys(others).length === 0;
@@ -209,10 +208,10 @@ function stillFits(before: unknown, after: unknown, direction: Direction): boole
 function listFits(before: JsonObject, after: JsonObject, direction: Direction): boolean {
   if (!isSame(without(before, ["enum"]), without(after, ["enum"]))) return false;
   const [old, current] = [before, after].map(({ enum: values }) =>
-    Array.isArray(values) ? values.map((value) => canonicalJson(value)) : undefined
+    Array.isArray(values) ? new Set(values.map((value) => canonicalJson(value))) : undefined
   );
   const [wide, narrow] = direction === "input" ? [current, old] : [old, current];
-  return wide === undefined || (narrow ?? [""]).every((value) => wide.includes(value));
+  return wide === undefined || narrow?.isSubsetOf(wide) === true;
 }
 
 function itemsFit(before: JsonObject, after: JsonObject, direction: Direction): boolean {
@@ -253,6 +252,6 @@ function recordOf(value: unknown): JsonObject {
   return isObject(value) ? value : {};
 }
 
-function namesOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
+function namesOf(value: unknown): ReadonlySet<unknown> {
+  return new Set(Array.isArray(value) ? value : []);
 }
