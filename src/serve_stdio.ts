@@ -57,7 +57,7 @@ export class StreamTransport implements Transport {
     void this.#read();
   }
 
-  /** Settles when the message was written. */
+  /** Settles when the message was written, or can no longer be: the connection is closed then. */
   async send(message: JSONRPCMessage): Promise<void> {
     if (this.#isClosed) return;
     if (!("method" in message) && this.#asked.delete(message.id) && this.#asked.size === 0) {
@@ -84,9 +84,10 @@ export class StreamTransport implements Transport {
     try {
       await (this.#flushing ??= this.#flush());
     } catch (error) {
-      // Nobody reads any more: the connection is over in both directions.
+      // Nobody reads any more: the connection is over in both directions. Who sends hears it from
+      // that; not all that the SDK sends has somebody who waits for it.
+      this.onerror?.(toAppError(error));
       await this.close();
-      throw toAppError(error);
     }
   }
 
@@ -129,7 +130,7 @@ export class StreamTransport implements Transport {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onAnswered = resolve;
     const timer = setInterval(() => {
-      if (this.#flushing === undefined) this.#write(" ").catch(() => {});
+      if (this.#flushing === undefined) void this.#write(" ");
     }, READER_CHECK_MS);
     await promise;
     clearInterval(timer);
@@ -158,7 +159,7 @@ export class StreamTransport implements Transport {
       : Array.isArray(message)
       ? { code: -32600, message: "Batches are not part of the protocol" }
       : { code: -32600, message: "Not a JSON-RPC 2.0 message" };
-    this.send({ jsonrpc: "2.0", id: null, error } as unknown as JSONRPCMessage).catch(() => {});
+    void this.send({ jsonrpc: "2.0", id: null, error } as unknown as JSONRPCMessage);
   }
 }
 

@@ -121,6 +121,28 @@ Deno.test("serve on stdio ends with its input and leaves no server behind (N5)",
   });
 });
 
+Deno.test("serve on stdio ends without an error when nobody reads what it says (N5)", async () => {
+  await inPlace(async (place) => {
+    const served = startServe([], place);
+    const writer = served.child.stdin.getWriter();
+    const errors = new Response(served.child.stderr).text();
+    const params = {
+      protocolVersion: "2025-11-25",
+      capabilities: {},
+      clientInfo: { name: "t", version: "1" },
+    };
+    const hello = { jsonrpc: "2.0", id: 1, method: "initialize", params };
+    await writer.write(new TextEncoder().encode(`${JSON.stringify(hello)}\n`));
+    const reader = served.child.stdout.getReader();
+    await reader.read();
+    // It is about to say that the tools of a server are known now.
+    await reader.cancel();
+    const { code } = await served.child.status;
+    assert.deepEqual({ code, stderr: await errors }, { code: 0, stderr: "" });
+    await writer.close().catch(() => {});
+  });
+});
+
 Deno.test("serve that is its own server ends at the depth limit and leaves nothing (N4)", async () => {
   await inPlace(async (place) => {
     const self = { command: Deno.execPath(), args: [...PROGRAM, "serve"], inheritEnv: true };
@@ -225,6 +247,17 @@ Deno.test("serve offers accepted skills as resources and runs them", async () =>
     assert.match(unknown.text, /did you mean "add-up"/);
     await client.close();
     assert.equal((await served.end()).code, 0);
+  });
+});
+
+Deno.test("serve --http names the address that is in use", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  await inPlace(async (place) => {
+    const served = startServe(["--http", `127.0.0.1:${port}`], place);
+    const { code, stderr } = await served.end();
+    assert.ok(stderr.startsWith(`error: Address "127.0.0.1:${port}" is in use\n`), stderr);
+    assert.equal(code, 1);
   });
 });
 
