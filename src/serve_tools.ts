@@ -147,9 +147,10 @@ export function createServeTools(parts: ServeParts): ServeTools {
           structuredContent: facts,
         };
       }
-      const bytes = await session.handles.read(id, { start, end: Math.min(end, handle.bytes) });
+      // Where it ends as asked for: of text, both ends of each slice move back alike.
+      const next = Math.min(end, handle.bytes);
+      const bytes = await session.handles.read(id, { start, end: next });
       const text = handle.isText ? new TextDecoder().decode(bytes) : bytes.toBase64();
-      const next = start + bytes.length;
       const note = next < handle.bytes ? [`Next: start ${next} of ${handle.bytes} bytes`] : [];
       return {
         content: [text, ...note].map((text) => ({ type: "text", text })),

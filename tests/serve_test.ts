@@ -145,6 +145,14 @@ for (const way of WAYS) {
         ...(large.data.session && { session: large.data.session }),
       });
       assert.ok(more.data.value > 200_000, more.text);
+      // "ä" is the bytes 17 and 18: a slice that begins or ends within it loses nothing.
+      let [read, start] = ["", 18];
+      for (const end of [18, 19, 24]) {
+        const part = await call("read_result", { ...kept, start, end });
+        read += part.data.text;
+        start = part.data.end;
+      }
+      assert.equal(read, `ä"},{"`);
       const unknown = await call("read_result", { handle: "h".padEnd(27, "a") });
       assert.ok(unknown.isError && /not known here, or has expired/.test(unknown.text));
       const picture = await call("execute_code", {
