@@ -81,6 +81,7 @@ class Daemon {
   /** Those who wait for the end. */
   readonly #waiting: FrameLink[] = [];
   readonly #ending = Promise.withResolvers<void>();
+  #isEnding = false;
   #usedAt = performance.now();
 
   constructor(context: Context, options: DaemonOptions, expected: Hello) {
@@ -102,12 +103,12 @@ class Daemon {
     };
     const look = setInterval(async () => {
       const isIdle = this.#runs.size === 0 && performance.now() - this.#usedAt >= this.#idleMs;
-      if (isIdle || !await isOurs() || !await isThere(this.#expected.data)) this.#ending.resolve();
+      if (isIdle || !await isOurs() || !await isThere(this.#expected.data)) this.#end();
     }, Math.max(MIN_LOOK_MS, Math.min(DAEMON_LOOK_MS, this.#idleMs)));
     const { signal } = this.#context;
     const onAbort = () => {
       this.#interruptAll();
-      this.#ending.resolve();
+      this.#end();
     };
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
@@ -158,7 +159,7 @@ class Daemon {
     if (want !== "run") {
       this.#waiting.push(link);
       if (want === "stop now") this.#interruptAll();
-      return this.#ending.resolve();
+      return this.#end();
     }
     const stop = new AbortController();
     const run = this.#run(link, stop).finally(() => {
@@ -176,7 +177,7 @@ class Daemon {
     if (want === "status" || want === "stop" || want === "stop now") return undefined;
     if (want !== "run" || hello.version !== version || hello.build !== build) return "version";
     if (JSON.stringify(hello.settings) !== JSON.stringify(settings)) return "settings";
-    return this.#runs.size >= MAX_DAEMON_RUNS ? "busy" : undefined;
+    return this.#isEnding || this.#runs.size >= MAX_DAEMON_RUNS ? "busy" : undefined;
   }
 
   #status(): DaemonStatus {
@@ -187,6 +188,12 @@ class Daemon {
       idleMs: this.#idleMs,
       servers: this.#warm.connections(),
     };
+  }
+
+  /** Takes no more runs: whoever is on the way here runs by itself. */
+  #end(): void {
+    this.#isEnding = true;
+    this.#ending.resolve();
   }
 
   #interruptAll(): void {
