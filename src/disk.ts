@@ -133,9 +133,12 @@ export async function replaceFolder(
       await operations.remove(staged, { recursive: true }).catch(() => {});
       throw error;
     }
+    // The swap is done: what is left of the old folder is swept by the next write at the latest. It
+    // gets another name first, because what is half removed must never be put back.
+    const gone = siblingOf(place, "gone");
+    if (before !== undefined) await operations.rename(old, gone).catch(() => {});
     await syncFolder(place.folder, operations);
-    // The swap is done: what is left of the old folder is swept by the next write at the latest.
-    if (before !== undefined) await operations.remove(old, { recursive: true }).catch(() => {});
+    if (before !== undefined) await operations.remove(gone, { recursive: true }).catch(() => {});
     return { written: files.size, unchanged: false };
   });
 }

@@ -515,6 +515,26 @@ Deno.test("repairFolder gives old or new, never a mixture, wherever the writer d
   });
 });
 
+Deno.test("repairFolder puts nothing back that was half removed when the writer died (K7)", async () => {
+  await withFolder(async (folder) => {
+    const target = `${folder}/notes`;
+    await replaceFolder(target, OLD);
+    const operations: FileOperations = {
+      ...Deno,
+      async remove(path, options) {
+        if (!options?.recursive) return await Deno.remove(path);
+        await Deno.remove(`${path}/a.ts`);
+        throw new Error("Input/output error (os error 5): died");
+      },
+    };
+    await replaceFolder(target, NEW, { force: true, operations });
+    deepStrictEqual(await texts(target), NEW);
+    await Deno.remove(target, { recursive: true });
+    await repairFolder(target);
+    deepStrictEqual(await names(folder), []);
+  });
+});
+
 Deno.test("replaceFolder, several at once: one wins whole (K8)", async () => {
   await withFolder(async (folder) => {
     const sets = Array.from(

@@ -630,7 +630,17 @@ Deno.test({
       const folder = `${place.folder}/notes`;
       const seen = new Set<string>();
       // The renames are what matters most: before, between and behind them.
-      for (const when of ["write 3", "rename 1", "rename 2", "rename 3", "remove 1", "sync 4"]) {
+      for (
+        const when of [
+          "write 3",
+          "rename 1",
+          "rename 2",
+          "rename 3",
+          "rename 4",
+          "remove 1",
+          "sync 4",
+        ]
+      ) {
         await place.store.save(draft("old"), { folder, force: true });
         const child = new Deno.Command(Deno.execPath(), {
           args: ["run", "-A", new URL("./servers/dying_save.ts", import.meta.url).href],
@@ -639,7 +649,7 @@ Deno.test({
           stderr: "inherit",
         });
         const { signal } = await child.output();
-        strictEqual(signal, when === "rename 3" ? null : "SIGKILL", when);
+        strictEqual(signal, when === "rename 4" ? null : "SIGKILL", when);
         await place.store.list();
         const found = await place.store.inspect("notes");
         const text = found.files.get("references/a.md")!;
