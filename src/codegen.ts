@@ -224,14 +224,10 @@ function addProjectFiles(files: Map<string, string>, info: ServerInfo): void {
     exactOptionalPropertyTypes: true,
     noUncheckedIndexedAccess: true,
   };
-  const names = [`mcp:${info.name}`, "mcp:host"];
-  const targets = ["./index.ts", "./host.ts"];
+  const imports = { [`mcp:${info.name}`]: "./index.ts", "mcp:host": "./host.ts" };
   files.set(
     "deno.json",
-    jsonText({
-      imports: Object.fromEntries(names.map((name, at) => [name, targets[at]])),
-      compilerOptions: strict,
-    }),
+    jsonText({ imports, compilerOptions: strict }),
   );
   files.set(
     "tsconfig.json",
@@ -244,7 +240,7 @@ function addProjectFiles(files: Map<string, string>, info: ServerInfo): void {
         allowImportingTsExtensions: true,
         noEmit: true,
         types: [],
-        paths: Object.fromEntries(names.map((name, at) => [name, [targets[at]]])),
+        paths: Object.fromEntries(Object.entries(imports).map(([name, file]) => [name, [file]])),
       },
     }),
   );

@@ -74,7 +74,7 @@ export interface ModuleFailure {
 export function createModules(sources: ModuleSources, mode?: StripMode): GuestModules {
   const { files, path, servers, hostFolders } = sources;
   const main = files.has(path) ? path : baseName(path);
-  const modes = mode === undefined ? {} : { mode };
+  const modes = mode && { mode };
   const prepared = new Map<string, PreparedSource>();
   prepared.set(main, prepareOnce(sources.source, { path, ...modes }));
   // Made only for the one that ends the run: looking for near names takes time.
@@ -97,17 +97,22 @@ export function createModules(sources: ModuleSources, mode?: StripMode): GuestMo
       : isPath
       ? pathOf(specifier, base)
       : undefined;
-    if (target !== undefined && HOST_FILE.test(target)) return { ok: HOST_MODULE };
-    const skill = SKILL_CODE.exec(target ?? "")?.[1];
-    if (skill !== undefined && files.has(`${skill}module.js`)) return { ok: `${skill}module.js` };
-    if (target !== undefined && files.has(target)) return { ok: target };
-    const file = target === undefined ? undefined : packageFile(target);
-    if (file !== undefined) {
-      const names = file.stem === "index" ? prepared.get(base)?.names.get(specifier) : undefined;
-      return { ok: names === undefined ? target! : `${target}${PART}${names.join()}` };
-    }
+    const names = prepared.get(base)?.names.get(specifier);
+    const found = target === undefined ? undefined : moduleAt(target, names);
+    if (found !== undefined) return { ok: found };
     const message = `Module not found: ${quoteText(specifier)}`;
     return refuse(message, () => notFound(message, { specifier, base, server, target }));
+  }
+
+  // The name of the module at a path, of which `names` are wanted, or all.
+  function moduleAt(path: string, names: readonly string[] | undefined): string | undefined {
+    if (HOST_FILE.test(path)) return HOST_MODULE;
+    const skill = SKILL_CODE.exec(path)?.[1];
+    if (skill !== undefined && files.has(`${skill}module.js`)) return `${skill}module.js`;
+    if (files.has(path)) return path;
+    const stem = packageFile(path)?.stem;
+    if (stem === undefined) return undefined;
+    return stem === "index" && names !== undefined ? `${path}${PART}${names.join()}` : path;
   }
 
   function notFound(message: string, { specifier, base, server, target }: Missing): AppError {
@@ -167,14 +172,13 @@ export function createModules(sources: ModuleSources, mode?: StripMode): GuestMo
   }
 
   function prepare(name: string): PreparedSource {
-    let ready = prepared.get(name);
-    if (ready === undefined && SKILL_CODE.test(name)) {
-      ready = asItIs(files.get(name) ?? "");
-      prepared.set(name, ready);
-    } else if (ready === undefined) {
-      ready = prepareOnce(files.get(name) ?? "", { path: name, form: "module", ...modes });
-      prepared.set(name, ready);
-    }
+    const known = prepared.get(name);
+    if (known !== undefined) return known;
+    const text = files.get(name) ?? "";
+    const ready = SKILL_CODE.test(name)
+      ? asItIs(text)
+      : prepareOnce(text, { path: name, form: "module", ...modes });
+    prepared.set(name, ready);
     return ready;
   }
 
@@ -342,8 +346,7 @@ function specifierPlace(
 ): { line: number; column: number } | undefined {
   for (const quote of ['"', "'"]) {
     const index = text.indexOf(`${quote}${specifier}${quote}`);
-    if (index < 0) continue;
-    return placeAt(text, index);
+    if (index >= 0) return placeAt(text, index);
   }
   return undefined;
 }
