@@ -28,6 +28,11 @@ export interface StdioOptions {
 // deno-lint-ignore no-control-regex
 const COLORS = /\u001b\[[\d;]*m/g;
 
+// The frames of a stack would push out the line above them, which says what went wrong.
+function isTelling(line: string): boolean {
+  return !/^\s*$|^\s+at \S/.test(line);
+}
+
 /** The transport of one process; `start` throws what `spawnGroup` throws. */
 export class StdioTransport implements Transport {
   onmessage?: Transport["onmessage"];
@@ -108,7 +113,7 @@ export class StdioTransport implements Transport {
 
   /** The last lines of the process's stderr, safe to show. */
   stderrTail(): string[] {
-    return [...this.#errors, this.#lastError].filter((line) => line.trim() !== "")
+    return [...this.#errors, this.#lastError].filter(isTelling)
       .slice(-STDERR_TAIL_LINES)
       .map((line) => cleanLine(this.#options.mask(line.replace(COLORS, ""))));
   }
@@ -211,7 +216,7 @@ export class StdioTransport implements Transport {
         this.#errors.push(this.#lastError);
         this.#lastError = line.slice(0, STDERR_LINE_BYTES);
       }
-      this.#errors = this.#errors.filter((line) => line.trim() !== "").slice(-STDERR_TAIL_LINES);
+      this.#errors = this.#errors.filter(isTelling).slice(-STDERR_TAIL_LINES);
     }
   }
 

@@ -204,6 +204,24 @@ Deno.test("connect shows the last stderr lines of a server that exits (H2, H22, 
   assert.equal(error.detail?.at(-2), "line 20");
 });
 
+Deno.test("connect shows what a server said above a long stack (H2)", async () => {
+  const stack = "    at run (server.js:1:2)\n".repeat(30);
+  const text = `throw err;\n\nError: Cannot find module "x"\n${stack}{\n  code: "E"\n}\n`;
+  const spec: ServerSpec = {
+    ...stdioSpec("hostile", "exit"),
+    command: Deno.execPath(),
+    args: ["eval", `console.error(${JSON.stringify(text)}); Deno.exit(1)`],
+  };
+  const error = await failure(open(spec), "connect");
+  assert.deepEqual(error.detail, [
+    "throw err;",
+    'Error: Cannot find module "x"',
+    "{",
+    'code: "E"',
+    "}",
+  ]);
+});
+
 Deno.test("Connection.request tells that a server has ended since (H2)", async () => {
   const connection = await open(stdioSpec("hostile", "exit-later"));
   await connection.closed;
