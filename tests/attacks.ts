@@ -24,6 +24,7 @@ export interface Attack {
 }
 
 const FOLDER = new URL("./escapes/", import.meta.url);
+const KEYS = "expect each fuel memory wall files calls cancel truncated warns".split(" ");
 // About a tenth of a second: enough for every attack to get going.
 const FUEL = "1e7";
 
@@ -43,6 +44,9 @@ function parseAttack(text: string): Attack[] {
   const rest = new Map(
     Array.from(text.matchAll(/^\/\/ ([a-z]+): (.+)$/gm), (match) => [match[1]!, match[2]!]),
   );
+  // Else what is misspelt is not looked at.
+  const unknown = [...rest.keys()].filter((key) => !KEYS.includes(key));
+  if (unknown.length > 0) throw new Error(`Attack "${title}" has "${unknown.join(", ")}:"`);
   const number = (name: string) => rest.has(name) ? Number(rest.get(name)) : undefined;
   return (rest.get("each")?.split(" ") ?? [""]).map((method) => ({
     title: title.replaceAll("METHOD", () => method),

@@ -8,12 +8,24 @@ import assert from "node:assert/strict";
 import { assertHolds, matchesPattern, runCase, type SpecCase } from "./specs/run.ts";
 
 const folder = new URL("./specs/", import.meta.url);
+const KEYS = ["title", "args", "env", "files", "stdin", "code", "stdout", "stderr", "json"];
 const cases: { file: string; spec: SpecCase }[] = [];
 for (const entry of [...Deno.readDirSync(folder)].sort((a, b) => a.name < b.name ? -1 : 1)) {
   if (!entry.name.endsWith(".json")) continue;
   const specs: SpecCase[] = JSON.parse(Deno.readTextFileSync(new URL(entry.name, folder)));
   for (const spec of specs) cases.push({ file: entry.name.replace(".json", ""), spec });
 }
+
+Deno.test("specs: every case has a title of its own, and nothing that is not looked at", () => {
+  const titles = cases.map(({ file, spec }) => `${file}: ${spec.title}`);
+  assert.deepEqual(titles.filter((title, index) => titles.indexOf(title) !== index), []);
+  for (const { file, spec } of cases) {
+    const unknown = Object.keys(spec).filter((key) => !KEYS.includes(key));
+    assert.deepEqual(unknown, [], `${file}: ${spec.title}`);
+    const wanted = spec.stdout ?? spec.stderr ?? spec.json;
+    assert.notEqual(wanted, undefined, `${file}: ${spec.title} looks at no output`);
+  }
+});
 
 // A few cases run ahead of the one that is reported: starting a process is most of their time.
 const AHEAD = 3;
