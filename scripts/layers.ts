@@ -38,7 +38,7 @@ const ROWS: readonly (readonly string[])[] = [
   ),
   [
     ...words(
-      "render globals flags run_output server_validate skill_runs skill_saving complete call_params policy_views login_commands server_login run_views doctor demo_server demo_issue_tools demo_tracker",
+      "render tool_views globals flags run_output server_validate skill_runs skill_saving complete call_params policy_views login_commands server_login run_views doctor demo_server demo_issue_tools demo_tracker",
     ),
     ...words("demo_data demo_views"),
     ...words("daemon serve serve_catalog serve_keys serve_protocol serve_results serve_session"),

@@ -1,12 +1,16 @@
-// What every command that runs a program prints of the run. Decides nothing about it.
+// What every command that runs a program prints of the run, texts of it made safe to show. Decides
+// nothing about it.
 
-import { AppError } from "./errors.ts";
+import type { CallTrace } from "./bridge.ts";
+import { AppError, changeTexts } from "./errors.ts";
 import type { Invocation } from "./flags.ts";
+import { formatBytes, formatCount, MAX_LOG_BYTES } from "./limits.ts";
 import { noticeText } from "./notices.ts";
 import type { Preview } from "./preview.ts";
-import { callLines, type Output, runDocument, runLine } from "./render.ts";
+import { countOf, formatMs, type Output } from "./render.ts";
+import type { LogEntry } from "./sandbox.ts";
 import type { RunOutcome } from "./session.ts";
-import { byteLength } from "./text.ts";
+import { byteLength, cleanText } from "./text.ts";
 
 /** Prints the result of a run; throws why it failed, with the calls that had succeeded by then. */
 export function showRun({ output, log }: Invocation, outcome: RunOutcome): void {
@@ -49,3 +53,57 @@ export function showTrace({ note }: Invocation, { calls }: Pick<RunOutcome, "cal
     return [...callLines([call]).map((line) => `[call] ${line}`), ...told];
   }));
 }
+
+/** The document form of a run; `mask` is that of the output. */
+export function runDocument(outcome: RunOutcome, mask: Output["mask"]) {
+  const { ok, run, error, calls, log, fuel, memory, ms, truncated, warnings } = outcome;
+  return {
+    ok,
+    run,
+    ...(ok && outcome.hasValue && (outcome.preview ?? { result: outcome.value })),
+    ...(error !== undefined && { error: changeTexts(error, mask) }),
+    calls: calls.map(({ error, ...call }) => ({
+      ...call,
+      ms: roundMs(call.ms),
+      ...(error !== undefined && { error: { ...error, message: mask(error.message) } }),
+    })),
+    log,
+    fuel,
+    memory,
+    ms: roundMs(ms),
+    truncated,
+    ...(warnings.length > 0 && { warnings: warnings.map(mask) }),
+  };
+}
+
+// A clock's noise says nothing to a reader.
+function roundMs(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}
+
+/** A run in one line: its name in the journal, and what it used. */
+export function runLine({ run, ok, calls, ms, fuel, memory }: RunOutcome): string {
+  return `run ${run}: ${ok ? "ok" : "failed"}, ${countOf(calls.length, "call")}, ${formatMs(ms)}, ${
+    formatCount(fuel)
+  } fuel, ${formatBytes(memory)}`;
+}
+
+/** What a program wrote to its log, each line marked so that none passes for one of ours. */
+export function logLines({ level, text }: LogEntry): string[] {
+  return cleanText(text, MAX_LOG_BYTES).split("\n").map((line) => `[${level}] ${line}`);
+}
+
+/** One line for each call of a run, at most `max` and a count of the rest. */
+export function callLines(calls: readonly CallTrace[], max = 20): string[] {
+  const lines = calls.slice(0, max).map((call) =>
+    `${call.server}/${call.tool} ${call.ok ? "ok" : `failed (${call.error?.kind ?? "failure"})`}, ${
+      formatMs(call.ms)
+    }${call.source === undefined ? "" : `, ${SOURCES[call.source]}`}, ${
+      formatBytes(call.sentBytes)
+    } sent, ${formatBytes(call.receivedBytes)} received`
+  );
+  if (calls.length > max) lines.push(`and ${calls.length - max} more`);
+  return lines;
+}
+
+const SOURCES = { cache: "from the cache", shared: "shared with another call" } as const;

@@ -14,7 +14,7 @@ import {
 } from "./flags.ts";
 import { type Digest, digestOfJson } from "./hash.ts";
 import type { ServerName, SessionId, ToolName } from "./names.ts";
-import { logLines } from "./render.ts";
+import { logLines } from "./run_output.ts";
 import type { JsonObject, ServerInfo } from "./server.ts";
 import type { RunOutcome, RunRequest, Session } from "./session.ts";
 import type { SkillProgram } from "./skill_metadata.ts";

@@ -6,17 +6,9 @@ import { AppError } from "../errors.ts";
 import { type Invocation, openServers, withSession } from "../flags.ts";
 import { formatBytes } from "../limits.ts";
 import { DEMO_SERVER } from "../names.ts";
-import {
-  countOf,
-  formatMs,
-  logLines,
-  type Output,
-  runDocument,
-  runLine,
-  serverText,
-  toJson,
-  viewTools,
-} from "../render.ts";
+import { countOf, formatMs, type Output, toJson } from "../render.ts";
+import { logLines, runDocument, runLine } from "../run_output.ts";
+import { serverText, viewTools } from "../tool_views.ts";
 import type { ServerInfo } from "../server.ts";
 import type { RunOutcome, Session } from "../session.ts";
 import type { TokenLedger } from "../stats.ts";

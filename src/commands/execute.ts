@@ -27,8 +27,7 @@ import { toRoot } from "../integrity.ts";
 import { parseJsonText } from "../jsonc.ts";
 import { MAX_SOURCE_BYTES } from "../limits.ts";
 import { readTextFile } from "../read.ts";
-import { logLines } from "../render.ts";
-import { showRun, showTrace } from "../run_output.ts";
+import { logLines, showRun, showTrace } from "../run_output.ts";
 import { type SessionId, toSessionId } from "../names.ts";
 import type { WorkspaceOptions } from "../workspace.ts";
 

@@ -15,10 +15,11 @@ import {
   withSession,
 } from "../flags.ts";
 import type { ServerName } from "../names.ts";
-import { formatAge, serverDocument, serverText, viewTools } from "../render.ts";
+import { formatAge } from "../render.ts";
 import type { ServerInfo } from "../server.ts";
 import { findServer, readIndex, type ServerSet } from "../servers.ts";
 import type { Session } from "../session.ts";
+import { serverDocument, serverText, viewTools } from "../tool_views.ts";
 
 interface Flags extends ServerFlagValues {
   readonly detailed?: boolean | undefined;

@@ -23,7 +23,7 @@ import type { Digest } from "../hash.ts";
 import { toRoot } from "../integrity.ts";
 import { formatBytes } from "../limits.ts";
 import { toSkillName } from "../names.ts";
-import { countOf, runLine } from "../render.ts";
+import { countOf } from "../render.ts";
 import { scopedPlace, type SkillEntry } from "../skill_places.ts";
 import type { Skill, SkillStore } from "../skills.ts";
 import { byteLength, cleanLine, cleanText, maskHome, quoteText } from "../text.ts";
@@ -222,6 +222,7 @@ EXAMPLES
 
 async function replay(invocation: Invocation, name: string, flags: VerifyFlags): Promise<void> {
   const { loadSkill, runSkill } = await import("../skill_runs.ts");
+  const { runLine } = await import("../run_output.ts");
   const skill = await loadSkill(invocation, name);
   const args = skill.metadata.program?.example?.args;
   const outcome = await runSkill(invocation, { skill, flags, args, command: "skill verify" });
