@@ -96,10 +96,6 @@ async function checkTask(name: string): Promise<void> {
 
 const deno = (command: string) => command.replace("npx -y deno@2.9.6", `'${Deno.execPath()}'`);
 const inCheckout = (command: string) => `cd '${ROOT.pathname}' && ${deno(command)}`;
-const install = (client: string): [string, Line] => {
-  const line = `mcp-exec serve --install ${client}`;
-  return [line, { instead: `${line} --yes` }];
-};
 const ALIAS =
   'alias mcp-exec="npx -y deno@2.9.6 run -A --unstable-worker-options --v8-flags=--stack-size=3400 $PWD/main.ts"';
 
@@ -123,10 +119,7 @@ const LINES: ReadonlyMap<string, Line> = new Map<string, Line>([
   ["brew install --formula ./mcp-exec.rb", { check: () => checkReleased("mcp-exec.rb") }],
   // Takes a registry: the integration tests run the package with npx.
   ["npx mcp-exec introspect demo", { instead: "mcp-exec introspect demo" }],
-  install("claude"),
-  install("cursor"),
-  install("vscode"),
-  install("codex"),
+  ["mcp-exec serve --install claude", { instead: "mcp-exec serve --install claude --yes" }],
   [
     "mcp-exec server import --move",
     { instead: "mcp-exec server import --move --yes", prepare: giveServers },
@@ -339,6 +332,16 @@ Deno.test("README: it gives a reason for every dependency, and names every clien
   const clients = /other clients \(([^)]+)\)/.exec(help)![1]!.split(", ");
   assert.ok(clients.length >= 10);
   for (const title of clients) assert.ok(TEXT.replaceAll("\n", " ").includes(title), title);
+});
+
+Deno.test("README: it names every client that serve --install writes for", async () => {
+  const help = (await printed(["serve", "--help"])).replace(/\s+/g, " ");
+  const [, list] = /after showing what changes: ([^.]+)\./.exec(help)!;
+  const clients = list!.split(/, | or /);
+  assert.ok(clients.length >= 10);
+  const [, said] = /--install claude [^]*?```\n\n([^]*?)\s+go, too;/.exec(TEXT)!;
+  const named = [...said!.matchAll(/`([a-z-]+)`/g)].map(([, name]) => name);
+  assert.deepEqual(["claude", ...named].sort(), clients.sort());
 });
 
 Deno.test("README: every figure has its command and date, and none is made up", () => {
