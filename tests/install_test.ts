@@ -108,6 +108,55 @@ Deno.test({
   },
 });
 
+for (const [fetcher, summer] of [["curl", "openssl"], ["wget", "shasum"]] as const) {
+  Deno.test({
+    name: `install.sh makes do with ${fetcher} and ${summer}, and still refuses a wrong sum`,
+    ignore: onWindows || !await hasTool(fetcher) || !await findTool(summer),
+    async fn() {
+      const { out, base } = await makeRelease();
+      const name = `mcp-exec-${VERSION}-${HERE}.tar.gz`;
+      await withFolder((home) =>
+        serving(`${home}/served`, async (url) => {
+          for (const folder of ["served", "tools"]) await Deno.mkdir(`${home}/${folder}`);
+          const needed = ["uname", "mktemp", "tar", "gzip", "mkdir", "cp", "chmod", "mv", "rm"];
+          for (const tool of [...needed, "perl", fetcher, summer]) {
+            const place = await findTool(tool);
+            if (place !== undefined) await Deno.symlink(place, `${home}/tools/${tool}`);
+          }
+          const bytes = await Deno.readFile(`${out}/${name}`);
+          const install = async (archive: Uint8Array) => {
+            await Deno.writeFile(`${home}/served/${name}`, archive);
+            return await run(["/bin/sh", `${out}/install.sh`], {
+              env: {
+                PATH: `${home}/tools`,
+                HOME: home,
+                MCP_EXEC_INSTALL_DIR: `${home}/bin`,
+                MCP_EXEC_BASE_URL: url,
+                DENO_DIR: `${base}/deno`,
+              },
+            });
+          };
+          const refused = await install(bytes.with(100, bytes[100]! ^ 1));
+          assert.deepEqual([refused.code, refused.out], [1, ""], refused.error);
+          assert.match(refused.error, /^error: SHA-256 of \S+ is [0-9a-f]{64}, not /);
+          const { code, error } = await install(bytes);
+          assert.equal(code, 0, error);
+          assert.ok((await filesIn(home)).includes("bin/mcp-exec"));
+        })
+      );
+    },
+  });
+}
+
+/** Where a program of this machine lies. */
+async function findTool(name: string): Promise<string | undefined> {
+  for (const folder of (Deno.env.get("PATH") ?? "").split(":")) {
+    const place = `${folder}/${name}`;
+    if (await Deno.stat(place).then(({ isFile }) => isFile, () => false)) return place;
+  }
+  return undefined;
+}
+
 Deno.test({
   name: "install.sh takes the archive of the system it runs on, and says where there is none",
   ignore: onWindows,
