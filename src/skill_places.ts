@@ -178,11 +178,6 @@ function readSmall(path: string, maxBytes: number): string | undefined {
   return new TextDecoder().decode(Deno.readFileSync(path));
 }
 
-/** Whether anything stands at `path`. */
-export function exists(path: string): boolean {
-  return identityOf(path) !== undefined;
-}
-
 /** What tells a folder from another one that took its path; undefined where there is none. */
 export function identityOf(path: string): string | undefined {
   try {

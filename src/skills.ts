@@ -10,7 +10,7 @@ import type { Digest } from "./hash.ts";
 import { CHECKSUM_FILE, rootOf, verifyFiles } from "./integrity.ts";
 import { MAX_SKILL_BYTES, MAX_SKILL_FILES, MAX_SKILLS } from "./limits.ts";
 import { nearestHint, type SkillName, toSkillName } from "./names.ts";
-import { type FileOperations, quotePath, readFolder } from "./read.ts";
+import { type FileOperations, isThere, quotePath, readFolder } from "./read.ts";
 import {
   completeSkill,
   METADATA_FILE,
@@ -22,7 +22,6 @@ import {
 } from "./skill_metadata.ts";
 import { checkCode, decodeText } from "./skill_code.ts";
 import {
-  exists,
   identityOf,
   linkOnTheWay,
   lookAt,
@@ -147,6 +146,7 @@ function ownSkills(context: OwnPlaces, database: () => Promise<Database>): Skill
 export function createSkillStore(options: SkillStoreOptions): SkillStore {
   const { places, roots, operations, maxSkills = MAX_SKILLS } = options;
   const onDisk = operations === undefined ? {} : { operations };
+  const bounds = { ...onDisk, maxFiles: MAX_SKILL_FILES, maxBytes: MAX_SKILL_BYTES };
 
   async function list(): Promise<SkillListing> {
     const skills: SkillEntry[] = [];
@@ -193,7 +193,7 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
     const back: string[] = [];
     for (const name of remains.slice(0, REPAIRS_AT_ONCE)) {
       await repairFolder(`${folder}/${name}`, { within, ...onDisk }).catch(() => {});
-      if (!known.includes(name) && exists(`${folder}/${name}`)) back.push(name);
+      if (!known.includes(name) && isThere(`${folder}/${name}`)) back.push(name);
     }
     return back;
   }
@@ -201,7 +201,7 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
   async function find(nameOrPath: string): Promise<SkillEntry> {
     if (/[/\\]/.test(nameOrPath)) {
       const folder = withoutSlash(nameOrPath);
-      if (!exists(folder)) await repairFolder(folder, onDisk).catch(() => {});
+      if (!isThere(folder)) await repairFolder(folder, onDisk).catch(() => {});
       const { name } = splitFolder(folder);
       const entry = lookAt(folder, { name, origin: "path" });
       if (entry !== undefined) return entry;
@@ -211,7 +211,7 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
     for (const place of places) {
       if (linkOnTheWay(place) !== undefined) continue;
       const folder = `${place.folder}/${name}`;
-      if (!exists(folder)) {
+      if (!isThere(folder)) {
         const { remains } = namesIn(place, maxSkills);
         if (remains.includes(name)) await repair(place, [name], []);
       }
@@ -252,9 +252,7 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
     const what = `Skill ${quoteText(name)}`;
     const writable: string[] = [];
     const bytes = await readFolder(folder, {
-      maxFiles: MAX_SKILL_FILES,
-      maxBytes: MAX_SKILL_BYTES,
-      ...onDisk,
+      ...bounds,
       onEntry(path, { mode }) {
         if (((mode ?? 0) & 0o022) !== 0) writable.push(path);
       },
@@ -308,7 +306,7 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
         `Folder of skill ${quoteText(facts.name)} must have its name: ${quotePath(folder)}`,
       );
     }
-    const { files, unchanged, before, identity } = await plan(draft, folder);
+    const { files, unchanged, before } = await plan(draft, folder);
     const root = rootOf(files.get(CHECKSUM_FILE)!)!;
     // First, so that no process may die between the two: what is accepted and absent does no harm.
     const known = await roots();
@@ -321,7 +319,7 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
         differs: true,
         // Asked while the folder is locked: another one may have taken its place meanwhile.
         async isOurs() {
-          const now = identityOf(folder) === identity ? before : await readBefore(folder);
+          const now = identityOf(folder) === before?.identity ? before : await readBefore(folder);
           return now?.metadata !== undefined && mayReplace(now.metadata, facts);
         },
       });
@@ -333,35 +331,29 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
   }
 
   async function plan(draft: SkillDraft, folder: string): Promise<Plan> {
-    if (!exists(folder)) await repairFolder(folder, onDisk).catch(() => {});
-    const { identity, before } = !exists(folder) ? {} : await steadily(folder, async () => ({
-      identity: identityOf(folder),
-      before: await readBefore(folder),
-    }));
+    if (!isThere(folder)) await repairFolder(folder, onDisk).catch(() => {});
+    const before = isThere(folder) ? await steadily(folder, () => readBefore(folder)) : undefined;
     const digests = new Map<string, Digest>();
     const old = completeSkill(draft, before?.writtenAt ?? "", digests);
     if (before?.checksum === old.get(CHECKSUM_FILE)) {
-      return { files: old, unchanged: before!.isWhole, before, identity };
+      return { files: old, unchanged: before!.isWhole, before };
     }
     digests.delete(METADATA_FILE);
     const writtenAt = new Date(options.now()).toISOString();
-    return { files: completeSkill(draft, writtenAt, digests), unchanged: false, before, identity };
+    return { files: completeSkill(draft, writtenAt, digests), unchanged: false, before };
   }
 
   // What stands in the folder now. Only what is whole is ours to replace: who changed a file by hand
   // decides what becomes of it.
   async function readBefore(folder: string): Promise<Before | undefined> {
-    if (!exists(folder)) return undefined;
+    const identity = identityOf(folder);
+    if (identity === undefined) return undefined;
     let files: Map<string, Uint8Array>;
     let isWhole = true;
     try {
-      files = await readFolder(folder, {
-        maxFiles: MAX_SKILL_FILES,
-        maxBytes: MAX_SKILL_BYTES,
-        ...onDisk,
-      });
+      files = await readFolder(folder, bounds);
     } catch (error) {
-      if (toAppError(error).kind === "integrity") return { isWhole: false };
+      if (toAppError(error).kind === "integrity") return { identity, isWhole: false };
       throw error;
     }
     try {
@@ -373,9 +365,10 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
     const checksum = text(CHECKSUM_FILE);
     try {
       const metadata = readMetadata(text(METADATA_FILE), "");
-      return { isWhole, checksum, writtenAt: metadata.written_at, ...(isWhole && { metadata }) };
+      const { written_at: writtenAt } = metadata;
+      return { identity, isWhole, checksum, writtenAt, ...(isWhole && { metadata }) };
     } catch {
-      return { isWhole, checksum };
+      return { identity, isWhole, checksum };
     }
   }
 
@@ -421,11 +414,10 @@ interface Plan {
   readonly files: ReadonlyMap<string, string>;
   readonly unchanged: boolean;
   readonly before: Before | undefined;
-  /** Of the folder that was looked at. */
-  readonly identity: string | undefined;
 }
 
 interface Before {
+  readonly identity: string;
   /** Whether all files are what the checksum says. */
   readonly isWhole: boolean;
   readonly checksum?: string;
