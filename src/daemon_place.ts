@@ -123,7 +123,7 @@ export function helloOf(
 }
 
 /** Tells builds of one version apart: where the program is, and when it was put there. */
-export function buildOf(): string {
+function buildOf(): string {
   if (Deno.build.standalone) return stampOf(Deno.execPath());
   const main = new URL(Deno.mainModule);
   const folders = ["src/", "src/commands/"].map((folder) => new URL(folder, main));

@@ -7,6 +7,7 @@ import { removeFile, whileUnchanged, writeFileAtomic } from "./disk.ts";
 import { AppError, toAppError } from "./errors.ts";
 import { type Digest, digestOf, equalDigests } from "./hash.ts";
 import {
+  forgetOldest,
   formatBytes,
   HANDLE_HOURS,
   MAX_HANDLE_BYTES,
@@ -136,10 +137,7 @@ export function createHandleStore(database: Database, options: HandleOptions): H
     const pair = `${session} ${id}`;
     ofSessions.delete(pair);
     ofSessions.add(pair);
-    for (const oldest of ofSessions) {
-      if (ofSessions.size <= MAX_HANDLES) break;
-      ofSessions.delete(oldest);
-    }
+    forgetOldest(ofSessions, MAX_HANDLES);
   }
 
   function drop(id: string): void {

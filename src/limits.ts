@@ -439,3 +439,11 @@ export function formatBytes(bytes: number): string {
   const value = bytes / unit;
   return `${Number.isInteger(value) ? value : value.toFixed(1)} ${name}`;
 }
+
+/** Forgets the oldest of `kept` beyond `most`: what it holds is in the order of putting in. */
+export function forgetOldest(kept: Map<unknown, unknown> | Set<unknown>, most: number): void {
+  for (const oldest of kept.keys()) {
+    if (kept.size <= most) return;
+    kept.delete(oldest);
+  }
+}

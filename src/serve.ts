@@ -8,8 +8,15 @@ import type {
   McpServerFactory,
 } from "@modelcontextprotocol/server";
 import { digestOf, equalDigests } from "./hash.ts";
-import { MAX_HTTP_REQUESTS, MAX_JSON_DEPTH, MAX_REQUEST_BYTES, REQUEST_BODY_MS } from "./limits.ts";
+import {
+  forgetOldest,
+  MAX_HTTP_REQUESTS,
+  MAX_JSON_DEPTH,
+  MAX_REQUEST_BYTES,
+  REQUEST_BODY_MS,
+} from "./limits.ts";
 import type { SessionId } from "./names.ts";
+import { settles } from "./process.ts";
 import type { Peer, Sdk } from "./serve_protocol.ts";
 import type { SessionKeys } from "./serve_keys.ts";
 import { isObject, type JsonObject } from "./server.ts";
@@ -67,13 +74,7 @@ export function serveHttp(parts: HttpParts): HttpServer {
     toolsChanged: gate.toolsChanged,
     async close() {
       await gate.close();
-      const late = new AbortController();
-      const timer = setTimeout(() => late.abort(), SHUTDOWN_MS);
-      const aborted = new Promise<void>((resolve) => {
-        late.signal.addEventListener("abort", () => resolve(), { once: true });
-      });
-      await Promise.race([server.shutdown(), aborted]);
-      clearTimeout(timer);
+      await settles(server.shutdown(), SHUTDOWN_MS);
     },
   };
 }
@@ -161,10 +162,7 @@ export function createGate(parts: Omit<HttpParts, "hostname" | "port">): HttpGat
       return await handler.fetch(bare(request, new AbortController().signal), infoOf(peer));
     }
     ended.add(session);
-    for (const oldest of ended) {
-      if (ended.size <= MAX_ENDED) break;
-      ended.delete(oldest);
-    }
+    forgetOldest(ended, MAX_ENDED);
     for (const [key, gone] of running) if (key.startsWith(`${session} `)) gone.abort();
     parts.onEnd(session);
     return new Response(null, { status: 204 });

@@ -2,7 +2,7 @@
 // their typed modules. Answers from the index; only servers that it does not know are asked.
 
 import { AppError, toAppError } from "./errors.ts";
-import { MAX_QUERY_CHARS, MAX_READ_FILES_BYTES, SERVE_LISTING_MS } from "./limits.ts";
+import { forgetOldest, MAX_QUERY_CHARS, MAX_READ_FILES_BYTES, SERVE_LISTING_MS } from "./limits.ts";
 import { nearestHint, nearestNames, type ServerName, type ToolName } from "./names.ts";
 import type { ServerPlan, ToolPlan } from "./plan.ts";
 import { mayBeCalled, type PolicyLayer } from "./policy.ts";
@@ -100,10 +100,7 @@ export function createServeCatalog(
     const plan = plans.get(info) ?? planServer(info);
     plans.delete(info);
     plans.set(info, plan);
-    for (const oldest of plans.keys()) {
-      if (plans.size <= MAX_PLANS) break;
-      plans.delete(oldest);
-    }
+    forgetOldest(plans, MAX_PLANS);
     return plan;
   }
 

@@ -59,7 +59,7 @@ export interface Serving {
 }
 
 /** The variable that tells a process how deep it stands below another one of its kind. */
-export const DEPTH_VARIABLE = "MCP_EXEC_DEPTH";
+const DEPTH_VARIABLE = "MCP_EXEC_DEPTH";
 /** The variable with what clients have to show over HTTP. */
 const TOKEN_VARIABLE = "MCP_EXEC_SERVE_TOKEN";
 /** Servers are often listed at the same time. */

@@ -5,6 +5,7 @@ import type { McpServer, Resource } from "@modelcontextprotocol/server";
 import type { Skill as SkillEntry, SkillSource } from "@modelcontextprotocol/server/ext/skills";
 import { toAppError } from "./errors.ts";
 import type { Digest } from "./hash.ts";
+import { forgetOldest } from "./limits.ts";
 import type { Log } from "./log.ts";
 import { SKILL_FILE } from "./skill_metadata.ts";
 import type { Skill, SkillStore } from "./skills.ts";
@@ -39,10 +40,7 @@ export async function createSkillAttachment(
   function entryOf({ name, root, files }: Skill): Promise<SkillEntry> {
     const entry = entries.get(root) ?? skillEntry(name, Object.fromEntries(files));
     entries.set(root, entry);
-    for (const oldest of entries.keys()) {
-      if (entries.size <= MAX_SERVED) break;
-      entries.delete(oldest);
-    }
+    forgetOldest(entries, MAX_SERVED);
     return entry;
   }
 

@@ -33,8 +33,8 @@ export interface ServeParts {
   readonly log: Log;
   /** The widest limits of a run. */
   readonly limits: RunLimits;
-  /** The servers that programs may call; all of the session when absent. */
-  readonly servers?: readonly ServerName[] | undefined;
+  /** The servers that programs may call. */
+  readonly servers: readonly ServerName[];
   /** Runs that are under way at once. */
   readonly concurrency: number;
   /** Whether tools can be called without a program. */
@@ -113,18 +113,12 @@ export function createServeTools(parts: ServeParts): ServeTools {
     async execute_code(args, caller) {
       const source = required(args, "code", "string");
       const own = sessionOf(optional(args, "session", "string"), caller);
-      return await run({ ...caller, source, own }, async (request) =>
-        await session.run({
-          ...request,
-          source,
-          path: "code.ts",
-          command: "serve",
-          session: own,
-          limits: narrowed(args),
-          preview: SERVED_RESULT_BYTES,
-          ...(args["args"] !== undefined && { args: args["args"] }),
-          ...(parts.servers !== undefined && { servers: parts.servers }),
-        }));
+      return await runProgram({ ...caller, own }, {
+        source,
+        path: "code.ts",
+        limits: narrowed(args),
+        ...(args["args"] !== undefined && { args: args["args"] }),
+      });
     },
     async read_result(args, caller) {
       const id = required(args, "handle", "string");
@@ -174,9 +168,7 @@ export function createServeTools(parts: ServeParts): ServeTools {
       const flags = {
         session: own,
         preview: SERVED_RESULT_BYTES,
-        ...(parts.servers !== undefined && {
-          server: neededOf(skill).filter((server) => parts.servers!.includes(server)),
-        }),
+        server: neededOf(skill).filter((server) => parts.servers.includes(server)),
       };
       const source = skill.files.get(PROGRAM_FILE) ?? "";
       return await run({ ...caller, source, own }, async (request) =>
@@ -190,19 +182,12 @@ export function createServeTools(parts: ServeParts): ServeTools {
       const server = required(args, "server", "string");
       const tool = required(args, "tool", "string");
       const params = args["arguments"] ?? {};
-      const own = sessionOf(undefined, caller);
-      return await run({ ...caller, own }, async (request) =>
-        await session.run({
-          ...request,
-          source: "export default ([server, tool, params]) => callTool(server, tool, params);",
-          path: "call.ts",
-          command: "serve",
-          args: [server, tool, params],
-          session: own,
-          limits,
-          preview: SERVED_RESULT_BYTES,
-          ...(parts.servers !== undefined && { servers: parts.servers }),
-        }));
+      return await runProgram({ ...caller, own: sessionOf(undefined, caller) }, {
+        source: "export default ([server, tool, params]) => callTool(server, tool, params);",
+        path: "call.ts",
+        args: [server, tool, params],
+        limits,
+      });
     },
   };
 
@@ -249,6 +234,21 @@ export function createServeTools(parts: ServeParts): ServeTools {
       wallMs: Math.max(1, Math.min(wallMs, limits.wallMs)),
       calls: Math.min(calls, limits.calls),
     };
+  }
+
+  async function runProgram(
+    caller: Caller & { readonly own: SessionId },
+    program: Pick<RunRequest, "source" | "path" | "args" | "limits">,
+  ): Promise<CallToolResult> {
+    return await run({ ...caller, source: program.source }, async (request) =>
+      await session.run({
+        ...request,
+        ...program,
+        command: "serve",
+        session: caller.own,
+        preview: SERVED_RESULT_BYTES,
+        servers: parts.servers,
+      }));
   }
 
   async function run(

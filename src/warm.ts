@@ -3,7 +3,7 @@
 // given to who would have opened exactly the same one: same command or URL, sign-in, secrets, variables,
 // folder.
 
-import type { Context } from "./context.ts";
+import { type Context, pathFrom } from "./context.ts";
 import { toAppError } from "./errors.ts";
 import { startExecutor } from "./executor.ts";
 import { type Digest, digestOfJson } from "./hash.ts";
@@ -134,16 +134,18 @@ export function createWarm(
     executor,
     connectIn: (cwd) => async (wanted, options) => {
       if (wanted.transport === "embedded" || isClosed) return await connect(wanted, options);
-      const spec = wanted.transport === "stdio" ? inFolder(wanted, cwd) : wanted;
+      const spec = wanted.transport === "stdio"
+        // This process stands in another folder.
+        ? { ...wanted, cwd: wanted.cwd === undefined ? cwd : pathFrom(cwd, wanted.cwd) }
+        : wanted;
       const user: User = { warn: options.warn, listeners: [] };
       const key = await keyOf(spec, options);
       let kept = await takeKept(key, user);
       if (kept === undefined) {
-        const opened: { kept?: Kept } = {};
+        let opened: Kept | undefined;
         const warn = (message: string) =>
-          opened.kept === undefined ? options.warn(message) : opened.kept.user?.warn(message);
-        kept = keep(key, await connect(spec, { ...options, warn }), user);
-        opened.kept = kept;
+          (opened === undefined ? user : opened.user)?.warn(message);
+        kept = opened = keep(key, await connect(spec, { ...options, warn }), user);
       } else kept.connection.rename(spec.name);
       return use(kept, user, giveBack);
     },
@@ -208,13 +210,6 @@ function use(
       })();
     },
   };
-}
-
-/** `spec` with its folder made absolute: this process stands in another one. */
-function inFolder<Spec extends ServerSpec & { cwd?: string }>(spec: Spec, cwd: string): Spec {
-  const own = spec.cwd;
-  if (own === undefined) return { ...spec, cwd };
-  return /^(?:[/\\]|[A-Za-z]:[/\\])/.test(own) ? spec : { ...spec, cwd: `${cwd}/${own}` };
 }
 
 /** Tells all apart that would not have been opened the same way. */
