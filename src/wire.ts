@@ -11,7 +11,7 @@ import {
   MIN_RECONNECT_MS,
 } from "./limits.ts";
 import { isObject } from "./server.ts";
-import { joinBytes, quoteText } from "./text.ts";
+import { quoteText } from "./text.ts";
 
 /** The id of a request, as JSON-RPC has it. */
 export type MessageId = string | number;
@@ -188,14 +188,14 @@ export function createLineSplitter(
   maxBytes: number,
   onTooLong: () => void = () => {},
 ): (chunk: Uint8Array) => (Uint8Array | undefined)[] {
-  let parts: Uint8Array[] = [];
+  const held = createGrowingBytes();
   let size = 0;
   const grow = (part: Uint8Array) => {
     const wasWhole = size <= maxBytes;
     size += part.length;
-    if (size <= maxBytes) parts.push(part);
+    if (size <= maxBytes) held.add(part);
     else if (wasWhole) {
-      parts = [];
+      held.take();
       onTooLong();
     }
   };
@@ -203,15 +203,39 @@ export function createLineSplitter(
     const lines: (Uint8Array | undefined)[] = [];
     let start = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
-      grow(chunk.subarray(start, end));
-      lines.push(size > maxBytes ? undefined : joinBytes(parts, size));
-      parts = [];
+      const rest = chunk.subarray(start, end);
+      const isAlone = size === 0 && rest.length <= maxBytes;
+      if (!isAlone) grow(rest);
+      lines.push(isAlone ? rest : size > maxBytes ? undefined : held.take());
       size = 0;
       start = end + 1;
     }
-    // A copy: the runtime may use the chunk's memory again.
-    if (start < chunk.length) grow(chunk.slice(start));
+    if (start < chunk.length) grow(chunk.subarray(start));
     return lines;
+  };
+}
+
+// Bytes one after the other in one buffer. To keep the chunks themselves takes a hundred times the
+// memory where they are of a byte each, and may hold on to a buffer of the runtime.
+function createGrowingBytes(): { add(part: Uint8Array): void; take(): Uint8Array } {
+  let buffer = new Uint8Array();
+  let size = 0;
+  return {
+    add(part) {
+      if (size + part.length > buffer.length) {
+        const larger = new Uint8Array(Math.max(size + part.length, 2 * buffer.length));
+        larger.set(buffer.subarray(0, size));
+        buffer = larger;
+      }
+      buffer.set(part, size);
+      size += part.length;
+    },
+    take() {
+      const taken = buffer.subarray(0, size);
+      buffer = new Uint8Array();
+      size = 0;
+      return taken;
+    },
   };
 }
 
@@ -303,17 +327,15 @@ async function readBody(
   body: ReadableStream<Uint8Array>,
   { server, maxBytes, cut }: { server: Named; maxBytes: number; cut: boolean },
 ): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
+  const held = createGrowingBytes();
+  let room = maxBytes;
   for await (const chunk of body) {
-    const room = maxBytes - size;
     if (chunk.length > room && !cut) throw tooLarge(server, "body", maxBytes);
-    // A copy: small pieces of a packed body each hold on to a buffer of many times their size.
-    parts.push(chunk.slice(0, room));
-    size += Math.min(chunk.length, room);
+    held.add(chunk.subarray(0, room));
     if (chunk.length > room) break;
+    room -= chunk.length;
   }
-  return new TextDecoder().decode(joinBytes(parts, size));
+  return new TextDecoder().decode(held.take());
 }
 
 // Reads the event stream as the HTML standard says and writes it again in its plainest form, so

@@ -161,6 +161,15 @@ Deno.test("createServerSplitter takes time in proportion to a line's chunks", ()
   assert.ok(growth < 1.6, `grows with the power ${growth}`);
 });
 
+Deno.test("createLineSplitter keeps little more of a line than its bytes", () => {
+  const split = createLineSplitter(1e6);
+  const before = Deno.memoryUsage().heapUsed;
+  for (let at = 0; at < 5e5; at++) split(new Uint8Array([65]));
+  const kept = Deno.memoryUsage().heapUsed - before;
+  assert.ok(kept < 50e6, `keeps ${kept} bytes`);
+  assert.deepEqual(split(new Uint8Array([10])).map((line) => line?.length), [5e5]);
+});
+
 async function events(
   text: string,
   chunkSize = text.length,
