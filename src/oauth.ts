@@ -209,16 +209,18 @@ export function guardedFetch(serverUrl: string): FetchLike {
     requireSafe(url, server);
     const timeout = AbortSignal.timeout(SIGN_IN_REQUEST_MS);
     let response: Response;
+    let text: string;
     try {
       response = await fetch(url, {
         ...init,
         redirect: "manual",
         signal: init?.signal ? AbortSignal.any([init.signal, timeout]) : timeout,
       });
-    } catch {
+      text = await readBounded(response, url);
+    } catch (error) {
+      if (error instanceof AppError) throw error;
       throw new AppError("connect", `Sign-in at ${quoteText(url.origin)} cannot be reached`);
     }
-    const text = await readBounded(response, url);
     if (response.status >= 300 && response.status < 400) {
       throw new AppError("connect", `Sign-in at ${quoteText(url.origin)} redirects elsewhere`);
     }

@@ -1,11 +1,15 @@
 // Waits on this machine alone for a browser to come back from a sign-in. Takes one answer, and only
 // the one that was waited for; tells the browser nothing of it.
 
+import { CLOSE_GRACE_MS } from "./limits.ts";
+import { settles } from "./process.ts";
+
 /** Where a browser comes back to. */
 export interface RedirectListener {
   readonly url: string;
   /** The parameters of the redirect that brings `state`. */
   readonly received: Promise<URLSearchParams>;
+  /** Stops listening, once the browser has its answer; does not wait for long for anybody else. */
   close(): Promise<void>;
 }
 
@@ -35,6 +39,8 @@ export function listenForRedirect(state: string): RedirectListener {
   return {
     url: `http://127.0.0.1:${server.addr.port}/callback`,
     received: promise,
-    close: () => server.shutdown(),
+    async close() {
+      await settles(server.shutdown(), CLOSE_GRACE_MS);
+    },
   };
 }
