@@ -5,7 +5,7 @@ import { AppError } from "./errors.ts";
 import { IMAGE_SHA256 } from "./prepared.ts";
 
 /** SHA-256 of the engine file of the pinned package. */
-export const ENGINE_SHA256 = "105c3bed22d457e43e3d1c3c1c6959fda62a8fe06f0fc8a985303c3a2be72232";
+const ENGINE_SHA256 = "105c3bed22d457e43e3d1c3c1c6959fda62a8fe06f0fc8a985303c3a2be72232";
 /** SHA-256 of that file after `prepareEngine`; changes with the rewriting in `fuel.ts`. */
 export const PREPARED_SHA256 = "2b589c0001f1a88ef17fcc5e4c2eaa24f3ff2a0cbc9028277e8957b10a7b622a";
 

@@ -87,7 +87,6 @@ export class Run implements EngineHost {
   #openBytes = 0;
   #sentBytes = 0;
   #receivedBytes = 0;
-  // While the clock stands still: since when; and how long it did so before.
   // What waits to be posted at the end of the turn.
   #asked: GuestCall[] = [];
   readonly #timers = new Map<number, Timer>();
