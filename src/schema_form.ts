@@ -53,7 +53,7 @@ export function objectForm(node: SchemaNode, table: SchemaTable): ObjectShape | 
     ? UNSEEN_KEYS
     : additional !== undefined || unclear.length > 0
     ? SEEN_KEYS
-    : { all: false, names: new Set(keys), prefixes: [...prefixes.keys()] };
+    : { all: false, names: new Set(keys), prefixes: new Set(prefixes.keys()) };
   const shape = limitNames({ members, prefixes, extras, seen }, node, table);
   for (const key of required) if (shape.members.get(key)!.meet === NOTHING) return undefined;
   return shape;
@@ -148,14 +148,14 @@ export function arrayForm(node: SchemaNode, table: SchemaTable): ArrayShape | un
   const items = Array.isArray(prefix) ? prefix.map((item) => table.meetOf(item, scope)) : [];
   const following = isOld ? schema["additionalItems"] : schema["items"];
   const rest = following === undefined ? ANYTHING : table.meetOf(following, scope);
-  const matching: Meet[] = [];
+  const matching = new Set<Meet>();
   if (schema["contains"] !== undefined) {
     const least = countOf(schema["minContains"]) ?? 1;
     const most = countOf(schema["maxContains"]) ?? Infinity;
     const contained = table.meetOf(schema["contains"], scope);
     const isNever = contained === NOTHING || table.isNever(contained);
     if (least > 0 && isNever || least > most) return undefined;
-    matching.push(contained);
+    matching.add(contained);
   }
   return arrayShape({
     items,
@@ -185,14 +185,13 @@ export function closeKeys(
     members.set(key, { meet: extraMeet(shape, key, table), required: false, docs: undefined });
   }
   const prefixes = new Map<string, Meet>();
-  for (const prefix of new Set([...shape.prefixes.keys(), ...seen.prefixes])) {
+  const known = [...new Set(shape.prefixes.keys()).union(seen.prefixes)];
+  for (const prefix of known) {
     // Keys with a longer prefix may be held to something else: then ask nothing here.
-    const isSplit = [...shape.prefixes.keys(), ...seen.prefixes].some((other) =>
-      other !== prefix && other.startsWith(prefix)
-    );
+    const isSplit = known.some((other) => other !== prefix && other.startsWith(prefix));
     const held = shape.prefixes.get(prefix) ??
       (isSplit ? ANYTHING : extraMeet(shape, prefix, table));
-    const isSeen = isSplit || seen.prefixes.some((other) => prefix.startsWith(other));
+    const isSeen = isSplit || beginsWithAny(prefix, seen.prefixes);
     prefixes.set(prefix, isSeen ? held : table.both(held, meet));
   }
   return { members, prefixes, extras: table.both(shape.extras, meet), seen: SEEN_KEYS };
@@ -219,7 +218,11 @@ export function closeItems(
 }
 
 function hasSeen(seen: SeenKeys, key: string): boolean {
-  return seen.names.has(key) || seen.prefixes.some((prefix) => key.startsWith(prefix));
+  return seen.names.has(key) || beginsWithAny(key, seen.prefixes);
+}
+
+function beginsWithAny(key: string, prefixes: ReadonlySet<string>): boolean {
+  return prefixes.values().some((prefix) => key.startsWith(prefix));
 }
 
 /** The strings in `value` when it is an array, each once and in order. */

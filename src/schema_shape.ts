@@ -22,7 +22,7 @@ export interface ShapeMember {
 export interface SeenKeys {
   readonly all: boolean;
   readonly names: ReadonlySet<string>;
-  readonly prefixes: readonly string[];
+  readonly prefixes: ReadonlySet<string>;
 }
 
 /** Elements that an `unevaluated...` keyword does not reach. */
@@ -30,7 +30,7 @@ export interface SeenItems {
   /** How many from the start; infinite for all. */
   readonly count: number;
   /** Elements that satisfy one of these. */
-  readonly matching: readonly Meet[];
+  readonly matching: ReadonlySet<Meet>;
 }
 
 /** Objects of one form. A key that is no member satisfies all prefixes it has, else `extras`. */
@@ -83,11 +83,11 @@ export const NO_NUMBERS: ScalarSet<number> = { values: new Set(), except: false 
 export const ANY_NUMBERS: ScalarSet<number> = { values: new Set(), except: true };
 
 /** No key seen, and every key seen. */
-export const UNSEEN_KEYS: SeenKeys = { all: false, names: new Set(), prefixes: [] };
-export const SEEN_KEYS: SeenKeys = { all: true, names: new Set(), prefixes: [] };
+export const UNSEEN_KEYS: SeenKeys = { all: false, names: new Set(), prefixes: new Set() };
+export const SEEN_KEYS: SeenKeys = { all: true, names: new Set(), prefixes: new Set() };
 /** No element seen, and every element seen. */
-export const UNSEEN_ITEMS: SeenItems = { count: 0, matching: [] };
-export const SEEN_ITEMS: SeenItems = { count: Infinity, matching: [] };
+export const UNSEEN_ITEMS: SeenItems = { count: 0, matching: new Set() };
+export const SEEN_ITEMS: SeenItems = { count: Infinity, matching: new Set() };
 
 /** Every object, and every array. */
 export const ANY_OBJECT: ObjectShape = {
@@ -388,15 +388,11 @@ function intersectArrays(a: ArrayShape, b: ArrayShape, meets: Meets): ArrayShape
 function uniteKeys(a: SeenKeys, b: SeenKeys): SeenKeys {
   if (a === b || b === UNSEEN_KEYS || a.all) return a;
   if (a === UNSEEN_KEYS || b.all) return b;
-  return {
-    all: false,
-    names: new Set([...a.names, ...b.names]),
-    prefixes: [...a.prefixes, ...b.prefixes],
-  };
+  return { all: false, names: a.names.union(b.names), prefixes: a.prefixes.union(b.prefixes) };
 }
 
 function uniteItems(a: SeenItems, b: SeenItems): SeenItems {
   if (a === b || b === UNSEEN_ITEMS) return a;
   if (a === UNSEEN_ITEMS) return b;
-  return { count: Math.max(a.count, b.count), matching: [...a.matching, ...b.matching] };
+  return { count: Math.max(a.count, b.count), matching: a.matching.union(b.matching) };
 }

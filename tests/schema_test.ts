@@ -595,6 +595,25 @@ Deno.test("toTypeModel takes work and text in proportion to the schema, and no m
   assert.equal(line(keys), "{ [key: string]: unknown }");
 });
 
+// What was seen is noted once: repeated, it would be more than memory holds.
+Deno.test("toTypeModel closes over choices inside choices however deep they are (H17)", () => {
+  const nested = (choices: readonly unknown[], more: object) => {
+    let schema: object = { anyOf: choices };
+    for (let depth = 0; depth < 35; depth++) schema = { anyOf: [schema, false] };
+    return line({ ...schema, ...more });
+  };
+  const prefixes = ["^a", "^b"].map((key) => ({ patternProperties: { [key]: STRING } }));
+  assert.equal(
+    nested(prefixes, { type: "object", unevaluatedProperties: false }),
+    "{ [key: `a${string}`]: string } | { [key: `b${string}`]: string }",
+  );
+  const items = ["string", "number"].map((type) => ({ contains: { type } }));
+  assert.equal(
+    nested(items, { type: "array", unevaluatedItems: false }),
+    "(string | number)[]",
+  );
+});
+
 Deno.test("toTypeModel keeps `__proto__` and the empty string as ordinary keys", () => {
   const schema = JSON.parse(
     '{"type":"object","properties":{"__proto__":{"type":"string"},"":{"type":"number"}},' +
