@@ -10,6 +10,8 @@ export const HAS_TERMINAL = Deno.build.os === "linux" &&
   await new Deno.Command("script", { args: ["--version"] }).output()
     .then(({ stdout }) => new TextDecoder().decode(stdout).includes("util-linux"), () => false);
 
+const PATIENCE_MS = 120_000;
+
 /** The program on a terminal. */
 export interface Terminal {
   /** Waits until the raw output since the last wait holds `text`. */
@@ -46,6 +48,8 @@ export async function onTerminal(
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
+  // What never shows what is waited for is ended, and the wait with it.
+  const stuck = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
   const input = child.stdin.getWriter();
   const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let raw = "";
@@ -75,6 +79,7 @@ export async function onTerminal(
     await input.close().catch(() => {});
     while (await read());
     await child.status;
+    clearTimeout(stuck);
     await Deno.remove(folder.replace(/\/work$/, ""), { recursive: true });
   }
 }
