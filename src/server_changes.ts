@@ -79,8 +79,10 @@ export async function planImport(
   );
   const isOwn = (own: ServerName) => config.servers.has(own) || config.disabled.has(own);
   const names = name === undefined
-    ? usable.filter((entry) => entry.state === "used" && entry.file.scope === "user")
-      .map((entry) => entry.name)
+    // What was imported before is ours by now, and is still to be switched off.
+    ? usable.filter(({ name, state, file }) =>
+      file.scope === "user" && (state === "used" || (move && isOwn(name)))
+    ).map((entry) => entry.name)
     : [name as ServerName];
   const takeovers: Takeover[] = [];
   for (const wanted of new Set(names)) {

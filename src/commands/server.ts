@@ -338,6 +338,9 @@ EXAMPLES
       });
     }
     const isUrl = isServerUrl(target);
+    if (!isUrl && /^[a-z][a-z0-9+.-]*:\/\//i.test(target)) {
+      throw new AppError("usage", `URL of server "${name}" must begin with http:// or https://`);
+    }
     if (isUrl && args.length > 0) {
       throw new AppError("usage", "A URL stands alone", { hint: "headers are given by --header" });
     }
