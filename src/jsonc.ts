@@ -81,13 +81,34 @@ export async function parseJsonText(text: string, what: string): Promise<unknown
   throw new AppError("invalid", `${name} is not valid JSON`);
 }
 
-/** JSON text with the value at `path` put in, replaced, or taken out (`undefined`); comments stay. */
+/**
+ * JSON text with the value at `path` put in, replaced, or taken out (`undefined`); comments stay.
+ * Throws an `invalid` error where no value can be put, or where another one would still hold.
+ */
 export async function setInJson(
   text: string,
   path: readonly string[],
   value: unknown,
 ): Promise<string> {
-  if (value === undefined) return await takeOutOfJson(text, path);
+  const { parse } = await import("jsonc-parser");
+  const changed = value === undefined
+    ? await takeOutOfJson(text, path)
+    : await putIntoJson(text, path, value);
+  // The first of two members of one name is changed, the last one is read.
+  let held: unknown = parse(changed, [], { allowTrailingComma: true });
+  for (const key of path) held = isObject(held) ? held[key] : undefined;
+  if (JSON.stringify(held) === JSON.stringify(value)) return changed;
+  throw new AppError(
+    "invalid",
+    `Key ${quoteText(path.join("."))} cannot be changed: a part of it stands twice`,
+  );
+}
+
+async function putIntoJson(
+  text: string,
+  path: readonly string[],
+  value: unknown,
+): Promise<string> {
   const { applyEdits, modify } = await import("jsonc-parser");
   const indent = /^([ \t]+)\S/m.exec(text)?.[1] ?? "  ";
   try {

@@ -4,11 +4,11 @@
 import { createCatalog } from "./catalog.ts";
 import { type Database, withDatabase } from "./database.ts";
 import { writeFileAtomic } from "./disk.ts";
-import { AppError } from "./errors.ts";
+import { AppError, changeTexts } from "./errors.ts";
 import type { Invocation } from "./flags.ts";
 import { MAX_PARALLEL_CHECKS } from "./limits.ts";
 import { NO_PROGRESS } from "./progress.ts";
-import { countOf, formatMs, toJson } from "./render.ts";
+import { countOf, formatMs, type Output, toJson } from "./render.ts";
 import { checkServer, type FailedCheck, type ServerCheck } from "./server_check.ts";
 import { LINT_RULES, namesRule } from "./server_lint.ts";
 import type { ServerSpec } from "./server.ts";
@@ -72,8 +72,9 @@ export async function validateServers(
   const faults = checks.flatMap((check) => "findings" in check ? check.findings : [])
     .filter(({ severity }) => strict || severity !== "info");
   const ok = failed === undefined && faults.length === 0;
-  if (output.format === "json") output.document({ ok, servers: checks.map(documentOf) });
-  else output.print(checks.map((check) => linesOf(check).join("\n")).join("\n\n"));
+  if (output.format === "json") {
+    output.document({ ok, servers: checks.map((check) => documentOf(check, output)) });
+  } else output.print(checks.map((check) => linesOf(check, output).join("\n")).join("\n\n"));
   if (failed !== undefined) throw failed.error;
   if (faults.length === 0) return;
   throw new AppError("failure", `Validation found ${countOf(faults.length, "fault")}`, {
@@ -133,8 +134,10 @@ ${lines.join("\n")}
 `;
 }
 
-function documentOf(check: ServerCheck | FailedCheck) {
-  if ("error" in check) return { name: check.name, reached: false, error: check.error };
+function documentOf(check: ServerCheck | FailedCheck, { mask }: Output) {
+  if ("error" in check) {
+    return { name: check.name, reached: false, error: changeTexts(check.error, mask) };
+  }
   const { connectMs, listMs, closeMs, ...rest } = check;
   const round = (ms: number) => Math.round(ms * 100) / 100;
   return {
@@ -147,8 +150,8 @@ function documentOf(check: ServerCheck | FailedCheck) {
   };
 }
 
-function linesOf(check: ServerCheck | FailedCheck): string[] {
-  if ("error" in check) return [`${check.name}: not reached: ${check.error.message}`];
+function linesOf(check: ServerCheck | FailedCheck, { mask }: Output): string[] {
+  if ("error" in check) return [`${check.name}: not reached: ${mask(check.error.message)}`];
   const { identity, protocolVersion, era, connectMs, listMs, closeMs, findings } = check;
   return [
     `${check.name}: ${cleanLine(identity.name, 80)} ${cleanLine(identity.version, 40)}, MCP ${

@@ -23,6 +23,18 @@ Deno.test("setInJson takes a member out and leaves its neighbours as they are", 
   }
 });
 
+Deno.test("setInJson refuses what a later member of the same name would undo", async () => {
+  for (const value of [1, undefined]) {
+    for (const text of ['{"a": {"x": 2}, "a": {"x": 3}}', '{"a": {"x": 2, "x": 3}}']) {
+      await assert.rejects(setInJson(text, ["a", "x"], value), {
+        kind: "invalid",
+        message: `Key "a.x" cannot be changed: a part of it stands twice`,
+      });
+    }
+  }
+  assert.equal(await setInJson('{"b": 1, "b": 2, "a": {}}', ["a"], 1), '{"b": 1, "b": 2, "a": 1}');
+});
+
 Deno.test("parseJsonText gives the value, or line and column of what is wrong (A10)", async () => {
   assert.deepEqual(await parseJsonText('{"a": [1]}', "--args"), { a: [1] });
   const cases: [string, number, number][] = [
