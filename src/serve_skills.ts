@@ -37,11 +37,17 @@ export async function createSkillAttachment(
     return undefined;
   }
 
-  function entryOf({ name, root, files }: Skill): Promise<SkillEntry> {
+  /** The entry of a skill; undefined for one that the protocol cannot take. */
+  async function entryOf({ name, root, files }: Skill): Promise<SkillEntry | undefined> {
     const entry = entries.get(root) ?? skillEntry(name, Object.fromEntries(files));
     entries.set(root, entry);
     forgetOldest(entries, MAX_SERVED);
-    return entry;
+    try {
+      return await entry;
+    } catch (error) {
+      log.debug(`Skill "${name}" is not served: ${cleanLine(toAppError(error).message)}`);
+      return undefined;
+    }
   }
 
   async function all(): Promise<Skill[]> {
@@ -53,7 +59,10 @@ export async function createSkillAttachment(
   }
 
   const source: SkillSource = {
-    list: async () => ({ skills: await Promise.all((await all()).map(entryOf)) }),
+    async list() {
+      const skills = await Promise.all((await all()).map(entryOf));
+      return { skills: skills.flatMap((skill) => skill ?? []) };
+    },
     async get(uri) {
       const { name, path } = placeOf(uri);
       const skill = path === SKILL_FILE ? await load(name) : undefined;
