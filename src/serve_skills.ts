@@ -9,6 +9,7 @@ import { forgetOldest } from "./limits.ts";
 import type { Log } from "./log.ts";
 import { SKILL_FILE } from "./skill_metadata.ts";
 import type { Skill, SkillStore } from "./skills.ts";
+import { cleanLine } from "./text.ts";
 
 const BASE = "skill://";
 const MAX_SERVED = 500;
@@ -45,7 +46,8 @@ export async function createSkillAttachment(
     try {
       return await entry;
     } catch (error) {
-      log.debug(`Skill "${name}" is not served: ${cleanLine(toAppError(error).message)}`);
+      const problems = error instanceof Error ? error.message.replace(/\s+/g, " ") : "";
+      log.debug(`Skill "${name}" is not served: ${cleanLine(problems)}`);
       return undefined;
     }
   }
