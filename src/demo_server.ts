@@ -6,6 +6,7 @@ import type { StandardSchemaWithJSON, Transport } from "@modelcontextprotocol/se
 import { createWorkspace, DAY_MS, DEMO_NOW } from "./demo_data.ts";
 import { ISSUE_TOOLS } from "./demo_issue_tools.ts";
 import {
+  allIssues,
   countBy,
   type DemoTool,
   exportIssues,
@@ -114,12 +115,12 @@ const PROJECT_TOOLS: readonly DemoTool[] = [
       issues: { type: "integer" },
     }),
     annotations: READS,
-    run: (_args, { workspace, changes }) => ({
+    run: (_args, tracker) => ({
       name: "Northwind Works",
-      now: time(DEMO_NOW + changes * 1000),
-      projects: workspace.projects.length,
-      users: workspace.users.length,
-      issues: workspace.projects.reduce((sum, { issues }) => sum + issues.length, 0),
+      now: time(DEMO_NOW + tracker.changes * 1000),
+      projects: tracker.workspace.projects.length,
+      users: tracker.workspace.users.length,
+      issues: allIssues(tracker).length,
     }),
   },
   {
@@ -243,7 +244,7 @@ const PROJECT_TOOLS: readonly DemoTool[] = [
     annotations: READS,
     run: (args, tracker) => {
       const user = findUser(tracker, args["login"]);
-      const open = tracker.workspace.projects.flatMap(({ issues }) => issues)
+      const open = allIssues(tracker)
         .filter((issue) => issue.assignee === user && issue.state === "open");
       return { ...userView(user), open_issues: open.length };
     },

@@ -33,9 +33,7 @@ const LOOK_ALIKES = new Map(
  */
 export function normalizePath(path: string): string {
   if (path === "") throw new AppError("invalid", "Path must not be empty");
-  if (byteLength(path) > MAX_PATH_BYTES) {
-    throw limitError("Path", "bytes", MAX_PATH_BYTES, byteLength(path), quoteText(path));
-  }
+  checkLength(path, path);
   const segments: string[] = [];
   for (const segment of path.split("/")) {
     if (segment === "" || segment === ".") continue;
@@ -57,15 +55,18 @@ export function createVfs(): Vfs {
 
   function mount(prefix: string, files: FileSet): void {
     const root = normalizePath(prefix);
-    if (texts.size + files.size > MAX_VFS_FILES) {
-      throw limitError("File tree", "files", MAX_VFS_FILES, texts.size + files.size);
+    const value = texts.size + files.size;
+    if (value > MAX_VFS_FILES) {
+      throw tooMany("File tree", { unit: "files", limit: MAX_VFS_FILES, value });
     }
     // The length is a lower bound that costs nothing; only what passes it is counted exactly.
     let size = bytes;
     for (const measure of [(text: string) => text.length, byteLength]) {
       size = bytes;
       for (const text of files.values()) size += measure(text);
-      if (size > MAX_VFS_BYTES) throw limitError("File tree", "bytes", MAX_VFS_BYTES, size);
+      if (size > MAX_VFS_BYTES) {
+        throw tooMany("File tree", { unit: "bytes", limit: MAX_VFS_BYTES, value: size });
+      }
     }
     const added = new Map<string, string>();
     const addedFolders = new Set<string>();
@@ -109,12 +110,11 @@ function join(root: string, relative: string): string {
   const path = `${root === "/" ? "" : root}/${relative}`;
   const depth = path.split("/").length - 1;
   if (depth > MAX_VFS_DEPTH) {
-    throw limitError("Path", "levels", MAX_VFS_DEPTH, depth, quoteText(relative));
+    const what = `Path ${quoteText(relative)}`;
+    throw tooMany(what, { unit: "levels", limit: MAX_VFS_DEPTH, value: depth });
   }
   for (const segment of relative.split("/")) checkSegment(segment, relative);
-  if (byteLength(path) > MAX_PATH_BYTES) {
-    throw limitError("Path", "bytes", MAX_PATH_BYTES, byteLength(path), quoteText(relative));
-  }
+  checkLength(path, relative);
   return path;
 }
 
@@ -145,15 +145,17 @@ function clash(path: string, why: string): AppError {
   return new AppError("invalid", `File ${quoteText(path)} cannot be mounted: it ${why}`);
 }
 
-function limitError(
-  subject: string,
-  unit: string,
-  limit: number,
-  value: number,
-  which = "",
+function tooMany(
+  what: string,
+  { unit, limit, value }: { readonly unit: string; readonly limit: number; readonly value: number },
 ): AppError {
-  const name = which === "" ? subject : `${subject} ${which}`;
-  return new AppError("limit", `${name} must have at most ${limit} ${unit}, got ${value}`, {
+  return new AppError("limit", `${what} must have at most ${limit} ${unit}, got ${value}`, {
     limit: { name: `vfs ${unit}`, limit, value },
   });
+}
+
+function checkLength(path: string, shown: string): void {
+  const value = byteLength(path);
+  if (value <= MAX_PATH_BYTES) return;
+  throw tooMany(`Path ${quoteText(shown)}`, { unit: "bytes", limit: MAX_PATH_BYTES, value });
 }

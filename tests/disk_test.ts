@@ -7,8 +7,9 @@ import {
   withLock,
   writeFileAtomic,
 } from "../src/disk.ts";
-import type { AppError, ErrorKind } from "../src/errors.ts";
+import type { AppError } from "../src/errors.ts";
 import { type FileOperations, readFolder, readTextFile } from "../src/read.ts";
+import { fails, names, watched } from "./watched_disk.ts";
 
 const OLD = new Map([["a.ts", "old a"], ["sub/b.ts", "old b"]]);
 const NEW = new Map([["a.ts", "new a"], ["other/c.ts", "new c"]]);
@@ -22,21 +23,6 @@ async function withFolder(run: (folder: string) => Promise<void>): Promise<void>
   }
 }
 
-async function fails(work: Promise<unknown>, kind: ErrorKind, message: RegExp): Promise<AppError> {
-  let found: AppError | undefined;
-  await rejects(work, (error: unknown) => {
-    found = error as AppError;
-    strictEqual(found.kind, kind, found.message);
-    match(found.message, message);
-    return true;
-  });
-  return found!;
-}
-
-async function names(folder: string): Promise<string[]> {
-  return (await Array.fromAsync(Deno.readDir(folder), (entry) => entry.name)).sort();
-}
-
 async function texts(folder: string): Promise<Map<string, string>> {
   const files = await readFolder(folder);
   return new Map([...files].map(([name, bytes]) => [name, new TextDecoder().decode(bytes)]));
@@ -44,42 +30,6 @@ async function texts(folder: string): Promise<Map<string, string>> {
 
 async function mode(path: string): Promise<string> {
   return ((await Deno.lstat(path)).mode! & 0o777).toString(8);
-}
-
-// Deno's own operations, with `before` called ahead of each with its number, counted from 1.
-function watched(before: (count: number) => void | Promise<void>): FileOperations {
-  let count = 0;
-  const step = async <T>(work: () => Promise<T>): Promise<T> => {
-    await before(++count);
-    return await work();
-  };
-  return {
-    lstat: (path) => step(() => Deno.lstat(path)),
-    mkdir: (path, options) => step(() => Deno.mkdir(path, options)),
-    realPath: (path) => step(() => Deno.realPath(path)),
-    remove: (path, options) => step(() => Deno.remove(path, options)),
-    rename: (from, to) => step(() => Deno.rename(from, to)),
-    readDir: (path) => ({
-      async *[Symbol.asyncIterator]() {
-        await before(++count);
-        yield* Deno.readDir(path);
-      },
-    }),
-    open: (path, options) =>
-      step(async () => {
-        const file = await Deno.open(path, options);
-        return new Proxy(file, {
-          get(target, key) {
-            const value = Reflect.get(target, key, target);
-            if (typeof value !== "function") return value;
-            const method = value.bind(target);
-            return key === "write" || key === "sync"
-              ? (...args: unknown[]) => step(() => method(...args))
-              : method;
-          },
-        });
-      }),
-  };
 }
 
 // Operation `at` fails as on a full disk; all after it too where the process is to have died there.

@@ -1,7 +1,7 @@
-import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { openDatabase } from "../src/database.ts";
 import { removeFolder, withLock } from "../src/disk.ts";
-import type { AppError, ErrorKind } from "../src/errors.ts";
+import type { AppError } from "../src/errors.ts";
 import type { Digest } from "../src/hash.ts";
 import { CHECKSUM_FILE, checksumOf } from "../src/integrity.ts";
 import type { ServerName, SkillName } from "../src/names.ts";
@@ -10,6 +10,7 @@ import type { SkillDraft, SkillFacts } from "../src/skill_metadata.ts";
 import { scopedPlace, type SkillPlace, skillPlaces } from "../src/skill_places.ts";
 import { createSkillRoots, type SkillRoots } from "../src/skill_roots.ts";
 import { createSkillStore, type SkillStore } from "../src/skills.ts";
+import { fails, names, watched } from "./watched_disk.ts";
 
 interface Place {
   readonly base: string;
@@ -97,21 +98,6 @@ async function save(place: Place, text = "one", parts: Partial<SkillFacts> = {})
   const made = draft(text, parts);
   const folder = `${place.folder}/${made.facts.name}`;
   return await place.store.save(made, { folder, within: place.places[0]!.within });
-}
-
-async function fails(work: Promise<unknown>, kind: ErrorKind, message: RegExp): Promise<AppError> {
-  let found: AppError | undefined;
-  await rejects(work, (error: unknown) => {
-    found = error as AppError;
-    strictEqual(found.kind, kind, found.message);
-    match(found.message, message);
-    return true;
-  });
-  return found!;
-}
-
-async function names(folder: string): Promise<string[]> {
-  return (await Array.fromAsync(Deno.readDir(folder), (entry) => entry.name)).sort();
 }
 
 /** Every file of a skill, by path from its folder. */
@@ -468,42 +454,6 @@ Deno.test("SkillStore.load refuses compiled code, bytecode and imports beyond th
     }
   });
 });
-
-// Deno's own operations, with `before` called ahead of each with its number, counted from 1.
-function watched(before: (count: number) => void | Promise<void>): FileOperations {
-  let count = 0;
-  const step = async <T>(work: () => Promise<T>): Promise<T> => {
-    await before(++count);
-    return await work();
-  };
-  return {
-    lstat: (path) => step(() => Deno.lstat(path)),
-    mkdir: (path, options) => step(() => Deno.mkdir(path, options)),
-    realPath: (path) => step(() => Deno.realPath(path)),
-    remove: (path, options) => step(() => Deno.remove(path, options)),
-    rename: (from, to) => step(() => Deno.rename(from, to)),
-    readDir: (path) => ({
-      async *[Symbol.asyncIterator]() {
-        await before(++count);
-        yield* Deno.readDir(path);
-      },
-    }),
-    open: (path, options) =>
-      step(async () => {
-        const file = await Deno.open(path, options);
-        return new Proxy(file, {
-          get(target, key) {
-            const value = Reflect.get(target, key, target);
-            if (typeof value !== "function") return value;
-            const method = value.bind(target);
-            return key === "write" || key === "sync" || key === "read"
-              ? (...args: unknown[]) => step(() => method(...args))
-              : method;
-          },
-        });
-      }),
-  };
-}
 
 const FAULTS: Record<string, () => Error> = {
   ENOSPC: () => new Error("No space left on device (os error 28): write"),
