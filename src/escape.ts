@@ -35,6 +35,14 @@ export function plainLine(text: string, maxChars = 500): string {
   return line.length <= maxChars && PLAIN_LINE.test(line) ? line : cleanLine(text, maxChars);
 }
 
+/** `text` when it has at most `maxChars` characters, else so many of its words, dots included. */
+export function firstWords(text: string, maxChars: number): string {
+  if (text.length <= maxChars) return text;
+  // A word that is longer by itself is cut, but not within a character.
+  const start = text.slice(0, maxChars - 3).replace(/\s+\S*$/, "").replace(/[\ud800-\udbff]$/, "");
+  return `${start}...`;
+}
+
 /**
  * Lines that `docText` and `docTagText` gave as a whole doc comment that ends in a line feed, each
  * line behind `indent`; the empty string when there is no line.
@@ -105,12 +113,14 @@ export function codeBlock(code: string, language: string): string {
   return `${fence}${language}\n${code.trimEnd()}\n${fence}\n`;
 }
 
+const MAX_YAML_CHARS = 2_000;
+
 /**
  * `text` as a double-quoted YAML scalar on one line; hyphens that a careless reader takes for the
  * end of the front matter are written as escapes.
  */
-export function yamlString(text: string, maxChars = 2_000): string {
-  return stringLiteral(plainLine(text, maxChars))
+export function yamlString(text: string): string {
+  return stringLiteral(plainLine(text, MAX_YAML_CHARS))
     .replace(/-{3,}/g, (run) => "\\x2d".repeat(run.length));
 }
 

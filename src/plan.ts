@@ -1,7 +1,7 @@
 // What generated code, documents and comparisons know of a server's tools: names, typed models,
 // signatures and summaries. Pure: the order of tools changes nothing, and nothing is rendered here.
 
-import { docText, plainLine, propertyKey } from "./escape.ts";
+import { docText, firstWords, plainLine, propertyKey } from "./escape.ts";
 import { identifiersOf } from "./identifiers.ts";
 import { MAX_SIGNATURE_CHARS, MAX_SUMMARY_CHARS } from "./limits.ts";
 import type { ToolName } from "./names.ts";
@@ -279,7 +279,5 @@ function summaryOf({ description, title }: ToolDefinition): string {
     MAX_SUMMARY_CHARS * 8,
   );
   const end = /(?<!\b(?:e\.g|i\.e|etc|vs|incl|approx))[.!?](?=\s)/.exec(line);
-  const sentence = end === null ? line : line.slice(0, end.index + 1);
-  if (sentence.length <= MAX_SUMMARY_CHARS) return sentence;
-  return `${sentence.slice(0, MAX_SUMMARY_CHARS - 3).replace(/\s+\S*$/, "")}...`;
+  return firstWords(end === null ? line : line.slice(0, end.index + 1), MAX_SUMMARY_CHARS);
 }

@@ -5,6 +5,7 @@
 import {
   codeBlock,
   codeSpan,
+  firstWords,
   markdownText,
   plainLine,
   propertyKey,
@@ -199,9 +200,7 @@ function fitText(text: string, bounds: TextBounds, count: (text: string) => numb
   let kept = plainLine(text.slice(0, bounds.chars * 4), bounds.chars * 4);
   let limit = bounds.chars;
   for (;;) {
-    const cut = kept.length <= limit
-      ? kept
-      : `${kept.slice(0, limit - 3).replace(/\s+\S*$/, "")}...`;
+    const cut = firstWords(kept, limit);
     const shown = markdownText(cut);
     const tokens = count(shown);
     if (tokens <= bounds.tokens || limit < 10) return tokens <= bounds.tokens ? shown : "";

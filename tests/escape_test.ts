@@ -5,6 +5,7 @@ import {
   docComment,
   docTagText,
   docText,
+  firstWords,
   markdownQuote,
   markdownText,
   propertyKey,
@@ -143,6 +144,12 @@ Deno.test("markdownQuote keeps every line inside the quotation (H24)", () => {
     assert.match(line, /^>(?: [^-#>+=~`*_|\s]|$)/);
   }
   assert.equal(markdownQuote("x".repeat(50), 10).startsWith("> xxxxxxxxxx... (40 more)"), true);
+});
+
+Deno.test("firstWords cuts behind a word, and never within a character", () => {
+  assert.equal(firstWords("one two", 7), "one two");
+  assert.equal(firstWords("one two three", 10), "one...");
+  assert.equal(firstWords("🚀".repeat(9), 10), "🚀🚀🚀...");
 });
 
 Deno.test("codeSpan and codeBlock have fences longer than any inside (H24)", () => {
