@@ -254,6 +254,11 @@ export function createBridge(options: BridgeOptions): McpBridge {
       judge(asked, progress, definition);
     }
     const server = await inRate(asked, progress);
+    const load = (signal = asked.signal) => send({ ...asked, signal }, definition);
+    if (!cache.isOn) {
+      progress.source = "server";
+      return await load();
+    }
     const { answer, source } = await results.ask({
       server,
       tool: definition.digest,
@@ -261,7 +266,7 @@ export function createBridge(options: BridgeOptions): McpBridge {
       arguments: asked.sent.digest,
       ttlMs: optedInFor(cache, { server: spec.name, tool }),
       signal,
-    }, (signal = asked.signal) => send({ ...asked, signal }, definition));
+    }, load);
     progress.source = source;
     return answer;
   }

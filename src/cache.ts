@@ -291,10 +291,9 @@ export const DEFAULT_CACHE: CacheSettings = { isOn: true, rules: [] };
 
 /** How long results of an opted-in tool are kept; undefined for any other tool. */
 export function optedInFor(
-  { isOn, rules }: CacheSettings,
+  { rules }: CacheSettings,
   called: { readonly server: string; readonly tool: string },
 ): number | undefined {
-  if (!isOn) return undefined;
   return rules.find(({ server, tool }) => fits(server, called.server) && fits(tool, called.tool))
     ?.ttlMs;
 }

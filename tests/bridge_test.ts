@@ -762,7 +762,7 @@ Deno.test("callTool lets no secret of a server into errors and journal (X1)", as
       bridge.callTool("exit", "x", {}, { run, onCall: (trace) => traces.push(trace) }),
     );
     assert.ok(error.detail!.some((line) => line.includes("no token in")));
-    const shown = JSON.stringify([error, traces, recorded(), catalog.list()]) +
+    const shown = JSON.stringify([error, traces, recorded(), catalog.load(spec)]) +
       Deno.inspect(error, { depth: 10 });
     assert.ok(!shown.includes("canary-4711"), shown);
   }, { choose: () => [spec] });
@@ -1063,6 +1063,14 @@ Deno.test("callTool keeps of tools that were not opted in only what the server m
     for (let count = 0; count < 3; count++) await bridge.callTool("counting", "raw", marked);
     assert.equal((await state()).calls, 6);
   });
+});
+
+Deno.test("callTool keeps nothing where the cache is switched off, whatever the server marks", async () => {
+  await withBridge(async ({ bridge, state }) => {
+    const marked = { result: { ttlMs: 60_000, content: [] } };
+    for (let count = 0; count < 3; count++) await bridge.callTool("counting", "raw", marked);
+    assert.equal((await state()).calls, 4);
+  }, { cache: parseCache(false, assert.fail) });
 });
 
 Deno.test("callTool misses what was kept for other credentials (C8)", async () => {
