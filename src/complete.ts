@@ -49,7 +49,7 @@ export async function printCandidates(context: Context, table: CommandTable): Pr
   const [shell, ...given] = context.args.slice(1);
   const byLine = shell === "bash" || shell === "powershell";
   try {
-    const words = byLine ? await splitLine(given[0] ?? "") : given;
+    const words = byLine ? await splitLine(given[0] ?? "", shell === "powershell") : given;
     const last = words.at(-1) ?? "";
     const found = await findCandidates(words, { context, table });
     const form = last.startsWith("-") ? FLAG : PLAIN;
@@ -71,11 +71,11 @@ export async function printCandidates(context: Context, table: CommandTable): Pr
 }
 
 /** The words of an unfinished line behind the program's name; the last one may be empty. */
-async function splitLine(line: string): Promise<string[]> {
+async function splitLine(line: string, isPowerShell: boolean): Promise<string[]> {
   const { splitCommand } = await import("./servers.ts");
   for (const quote of ["", '"', "'"]) {
     try {
-      const words = splitCommand(line + quote).slice(1);
+      const words = splitCommand(line + quote, { isWindows: isPowerShell }).slice(1);
       return quote === "" && /\s$/.test(line) ? [...words, ""] : words;
     } catch {
       // A quote is open: the next round closes it.

@@ -286,7 +286,8 @@ export function refuseLoaderVariables(
   }
 }
 
-function wrapAll(values: Readonly<Record<string, string>>): Record<string, Secret> {
+/** Every value as a secret. */
+export function wrapAll(values: Readonly<Record<string, string>>): Record<string, Secret> {
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, new Secret(value)]));
 }
 

@@ -8,6 +8,7 @@ import {
   httpSpec,
   readConfig,
   refuseLoaderVariables,
+  wrapAll,
 } from "./config.ts";
 import { configPath, type Context, pathFrom } from "./context.ts";
 import { discoverServers, type NamedEntry, nameEntries, NOTHING_FOUND } from "./discovery.ts";
@@ -24,8 +25,8 @@ import {
 import { lockingLayer, type PolicyLayer } from "./policy.ts";
 import { loadPolicy, refuseLocked, refuseUnattended } from "./policy_layers.ts";
 import { isThere } from "./read.ts";
-import type { ServerSpec, StdioSpec } from "./server.ts";
-import { maskHome, quoteText, Secret } from "./text.ts";
+import type { ServerSpec } from "./server.ts";
+import { maskHome, quoteText } from "./text.ts";
 import type { TrustStore } from "./trust.ts";
 import { addCommand } from "./well_known.ts";
 
@@ -103,7 +104,11 @@ export async function loadServers(
 
   const specs = new Map<ServerName, ServerSpec>();
   const configured = new Set([...own, ...found.map(({ name }) => name)]);
-  const { adHoc, unnamed } = addFlagServers(specs, flags, { log, configured });
+  const { adHoc, unnamed } = addFlagServers(specs, flags, {
+    log,
+    configured,
+    isWindows: context.platform === "windows",
+  });
   for (const [name, spec] of config.servers) addSpec(specs, name, spec);
   const unusable = new Map<ServerName, AppError>();
   for (const { name, state, spec, problem, file } of found) {
@@ -270,7 +275,11 @@ export async function readOwnConfig(
 function addFlagServers(
   specs: Map<ServerName, ServerSpec>,
   flags: ServerFlags,
-  { log, configured }: { log: Log; configured: ReadonlySet<ServerName> },
+  { log, configured, isWindows }: {
+    log: Log;
+    configured: ReadonlySet<ServerName>;
+    isWindows: boolean;
+  },
 ): { adHoc: ServerName[]; unnamed: ReadonlySet<ServerName> } {
   const stdio = flags.stdio ?? [];
   const http = flags.http ?? [];
@@ -306,9 +315,13 @@ function addFlagServers(
   };
   for (const text of stdio) {
     const { name, value } = splitNamed(text);
-    const words = splitCommand(value, text);
+    const words = splitCommand(value, { shown: text, isWindows });
     const base = { name: claim(name, () => commandName(words)), origin: "flag" as const };
-    specs.set(base.name, stdioSpec(base, words, flags.env ?? [], log));
+    const variables = readVariables(flags.env ?? []);
+    const warn = (message: string) => log.warn(message);
+    refuseLoaderVariables(Object.keys(variables), base.name, { origin: "flag", warn });
+    const [command, ...args] = words as [string, ...string[]];
+    specs.set(base.name, { ...base, transport: "stdio", command, args, env: wrapAll(variables) });
   }
   for (const text of http) {
     const { name, value } = splitNamed(text);
@@ -344,22 +357,6 @@ function commandName(words: readonly string[]): string {
   return subject.replace(/^.*[\\/]/, "").replace(/(?<=.)@.*$/, "").replace(/\.[a-z]{2,3}$/, "");
 }
 
-function stdioSpec(
-  base: { name: ServerName; origin: "flag" },
-  words: readonly string[],
-  env: readonly string[],
-  log: Log,
-): StdioSpec {
-  const values = Object.fromEntries(
-    Object.entries(readVariables(env)).map(([name, value]) => [name, new Secret(value)]),
-  );
-  refuseLoaderVariables(Object.keys(values), base.name, {
-    origin: "flag",
-    warn: (message) => log.warn(message),
-  });
-  return { ...base, transport: "stdio", command: words[0]!, args: words.slice(1), env: values };
-}
-
 /** The variables of `--env`; a `usage` error that repeats no value. */
 export function readVariables(flags: readonly string[]): Record<string, string> {
   return Object.fromEntries(flags.map((text) => {
@@ -386,17 +383,22 @@ export function readHeaders(flags: readonly string[]): Record<string, string> {
 
 /**
  * The words of a command line, split as a POSIX shell splits them: spaces, quotes and backslashes;
- * nothing is expanded and no shell is asked. Throws a `usage` error that names `shown` for an
- * unclosed quote and for no words at all.
+ * nothing is expanded and no shell is asked. On Windows, where backslashes stand in paths, one
+ * counts before a double quote only. Throws a `usage` error that names `shown` for an unclosed quote
+ * and for no words at all.
  */
-export function splitCommand(text: string, shown = text): string[] {
+export function splitCommand(
+  text: string,
+  { shown = text, isWindows = false }: { shown?: string; isWindows?: boolean } = {},
+): string[] {
   const words: string[] = [];
   let word: string | undefined;
   let quote = "";
   for (let index = 0; index < text.length; index++) {
     const char = text[index]!;
-    const escapes = char === "\\" && quote !== "'" && index + 1 < text.length &&
-      (quote === "" || /["\\$`\n]/.test(text[index + 1]!));
+    const next = text[index + 1];
+    const escapes = char === "\\" && quote !== "'" && next !== undefined &&
+      (isWindows ? next === '"' : quote === "" || /["\\$`\n]/.test(next));
     if (escapes) {
       // A backslash at the end of a line joins it with the next one.
       if (text[++index] !== "\n") word = (word ?? "") + text[index]!;

@@ -17,6 +17,7 @@ import {
 interface Machine {
   readonly own?: string;
   readonly project?: string;
+  readonly platform?: Context["platform"];
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -46,7 +47,8 @@ async function load(
       [name, value.replace("$HOME", home)] as const
     );
     const values = new Map(env);
-    const servers = await loadServers(contextAt(home, values), flags, {
+    const { platform = "linux" } = machine;
+    const servers = await loadServers({ ...contextAt(home, values), platform }, flags, {
       embedded: () => Promise.reject(new Error("nothing is opened here")),
       log: createLog((text) => shown += text),
       ...(wanted !== undefined && { wanted }),
@@ -355,6 +357,14 @@ Deno.test("splitCommand splits as a shell does", () => {
     ["a\\", ["a\\"]],
   ];
   for (const [text, words] of cases) assert.deepEqual(splitCommand(text), words, text);
+});
+
+Deno.test("loadServers takes the paths of Windows for commands as they are", async () => {
+  const stdio = [String.raw`a=C:\tools\server.exe --root "D:\my files" 'x' \"`];
+  const { servers } = await load({ stdio }, { platform: "windows" });
+  const spec = servers.specs.get(servers.adHoc[0]!) as StdioSpec;
+  assert.equal(spec.command, String.raw`C:\tools\server.exe`);
+  assert.deepEqual(spec.args, ["--root", String.raw`D:\my files`, "x", '"']);
 });
 
 Deno.test("splitCommand hands on what a shell would interpret (A16)", () => {
