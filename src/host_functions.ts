@@ -58,7 +58,12 @@ export interface RunHost extends HostFunctions {
   settled(): Promise<unknown>;
   /** What to write instead of a function that is not there, with the signatures of near ones. */
   explain(missing: MissingFunction): string | undefined;
+  /** The import of what a program used without one: a server's function, or a server. */
+  importOf(name: string): string | undefined;
 }
+
+// Many servers may have a function of one name.
+const SHOWN_IMPORTS = 3;
 
 /** The functions of servers' packages, as programs import them. */
 export function functionsOf(servers: readonly ServerInfo[]): ServerFunctions {
@@ -290,6 +295,14 @@ export function createHostFunctions(parts: HostParts): RunHost {
         tools.filter((tool) => tool.functionName === name).map((tool) => callOf(tool.signature))
       );
       return signatures.length === 0 ? undefined : `did you mean ${signatures.join(" or ")}?`;
+    },
+    importOf(name) {
+      const servers = [...specs.keys()].filter((server) => only === undefined || only.has(server));
+      if (servers.includes(name as ServerName)) return `import * as ${name} from "mcp:${name}"`;
+      const known = servers.flatMap((server) => savedInfo(server) ?? []);
+      const lines = [...functionsOf(known)].filter(([, functions]) => functions.has(name))
+        .slice(0, SHOWN_IMPORTS).map(([server]) => `import { ${name} } from "mcp:${server}"`);
+      return lines.length === 0 ? undefined : lines.join(" or ");
     },
   };
 }

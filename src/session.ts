@@ -269,6 +269,8 @@ async function nameServers(servers: ServerSet, opening: OpenOptions): Promise<Na
 }
 
 const NOTHING_SHOWN: Activity = { say() {}, end() {} };
+// What the engine says of a name that is nowhere; a program that says so itself gets the same hint.
+const UNDEFINED = /^ReferenceError: '([A-Za-z_$][\w$]*)' is not defined$/;
 
 interface RunParts {
   readonly activity: Activity;
@@ -348,7 +350,12 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
       host,
       { signal, ...(request.onLog && { onLog: request.onLog }) },
     );
-    const hint = missing && host.explain(missing);
+    const [, unknown] = UNDEFINED.exec(ran.error?.message ?? "") ?? [];
+    const hint = missing !== undefined
+      ? host.explain(missing)
+      : unknown !== undefined
+      ? host.importOf(unknown)
+      : undefined;
     const report = hint === undefined || ran.error === undefined
       ? ran
       : { ...ran, error: new AppError(ran.error.kind, ran.error.message, { ...ran.error, hint }) };
