@@ -98,7 +98,7 @@ function applyInPlace(set: ValueSet, node: SchemaNode, table: SchemaTable): Valu
     apply(one.set);
   }
   if (has & Has.condition) apply(condition(node, table));
-  if (has & Has.dependent) { for (const more of dependencies(node, table)) apply(more); }
+  if (has & Has.dependent) dependencies(node, table).forEach(apply);
   const choice = has & ~(Has.id | Has.type | Has.nullable);
   if (choice === Has.anyOf || choice === Has.oneOf && isPlain) {
     const meets = meetsOf(node, choice === Has.anyOf ? "anyOf" : "oneOf", table);
@@ -123,7 +123,7 @@ function areWithin(meets: readonly Meet[], base: ValueSet, table: SchemaTable): 
 }
 
 function refusedBy(node: SchemaNode, table: SchemaTable): ValueSet {
-  const { schema, has, scope } = node;
+  const { schema, has } = node;
   const unsure = Has.dynamic | Has.oneOf | Has.condition;
   if (has === 0 || has & unsure) return ALL_VALUES;
   const sets: ValueSet[] = [];
@@ -147,15 +147,13 @@ function refusedBy(node: SchemaNode, table: SchemaTable): ValueSet {
       ),
     );
   }
-  if (has & Has.not) sets.push(table.setOf(table.meetOf(schema["not"], scope)));
+  if (has & Has.not) sets.push(table.setOf(meetAt(node, "not", table)));
   return unite(sets, table);
 }
 
 function typeSet(schema: JsonObject, table: SchemaTable): ValueSet {
-  const type = schema["type"];
-  const names = Array.isArray(type) ? type : [type];
   const sets: ValueSet[] = [];
-  for (const name of names) {
+  for (const name of [schema["type"]].flat()) {
     const set = TYPES.get(name);
     if (set === undefined) return ALL_VALUES;
     sets.push(set);
@@ -168,7 +166,7 @@ function typeSet(schema: JsonObject, table: SchemaTable): ValueSet {
 function refusedTypes(schema: JsonObject, table: SchemaTable): ValueSet {
   const set = typeSet(schema, table);
   if (set === ALL_VALUES) return set;
-  const names = stringsOf(Array.isArray(schema["type"]) ? schema["type"] : [schema["type"]]);
+  const names = stringsOf([schema["type"]].flat());
   return {
     nulls: !names.has("null"),
     booleans: 3 & ~set.booleans,
@@ -369,9 +367,8 @@ function dependencies(node: SchemaNode, table: SchemaTable): ValueSet[] {
 }
 
 function requiring(keys: ReadonlySet<string>): ObjectShape {
-  const members = new Map<string, ShapeMember>();
-  for (const key of keys) members.set(key, { meet: ANYTHING, required: true, docs: undefined });
-  return { ...ANY_OBJECT, members };
+  const member: ShapeMember = { meet: ANYTHING, required: true, docs: undefined };
+  return { ...ANY_OBJECT, members: new Map([...keys].map((key) => [key, member])) };
 }
 
 function closeSet(set: ValueSet, node: SchemaNode, table: SchemaTable): ValueSet {

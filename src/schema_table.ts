@@ -204,7 +204,7 @@ export class SchemaTable implements Meets {
         schema = schema["allOf"][0];
       } else meet = this.#plain(schema, has) ?? this.#add(schema, scope, has);
     }
-    if (followed !== undefined) { for (const alias of followed) this.#known.set(alias, meet); }
+    for (const alias of followed ?? []) this.#known.set(alias, meet);
     if (name !== undefined) this.#name(meet, name);
     return meet;
   }
