@@ -155,11 +155,8 @@ export class ToolError extends AppError {
 /** `error` with what it happened to before its message. */
 export function prefixError(prefix: string, error: AppError): AppError {
   const { kind, message } = error;
-  return new AppError(
-    kind,
-    `${prefix}: ${message.charAt(0).toLowerCase()}${message.slice(1)}`,
-    error,
-  );
+  const rest = message.replace(/^[A-Z](?![A-Z])/, (letter) => letter.toLowerCase());
+  return new AppError(kind, `${prefix}: ${rest}`, error);
 }
 
 /** `error` with its message, detail lines and hint as `change` gives them. */

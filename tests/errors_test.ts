@@ -1,5 +1,5 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { AppError, errorText, EXIT_CODES, toAppError } from "../src/errors.ts";
+import { AppError, errorText, EXIT_CODES, prefixError, toAppError } from "../src/errors.ts";
 
 Deno.test("AppError has the exit code of its kind", () => {
   const codes = Object.fromEntries(
@@ -82,4 +82,11 @@ Deno.test("toAppError shows no control character of what was thrown (H22)", () =
     toAppError(new Error("a\x1b[2Jb\rc\u202e")).message,
     "a\\u{1b}[2Jb c\\u{202e}",
   );
+});
+
+Deno.test("prefixError goes on in lower case, but for names such as URL", () => {
+  const prefixed = (message: string) => prefixError("It", new AppError("invalid", message)).message;
+  strictEqual(prefixed("Value is empty"), "It: value is empty");
+  strictEqual(prefixed("URL is empty"), "It: URL is empty");
+  strictEqual(prefixed(""), "It: ");
 });
