@@ -64,6 +64,8 @@ const DEPTH_VARIABLE = "MCP_EXEC_DEPTH";
 const TOKEN_VARIABLE = "MCP_EXEC_SERVE_TOKEN";
 /** Servers are often listed at the same time. */
 const CHANGE_MS = 200;
+/** How long the journal may grow before what is too old is taken out. */
+const TIDY_MS = 3_600_000;
 
 /** Opens the working set; connects to nothing. */
 export async function openServing(
@@ -80,6 +82,7 @@ export async function openServing(
   const listeners: (() => void)[] = [];
   let changes: ReturnType<typeof setTimeout> | undefined;
   let known = "";
+  let tidiedAt = context.now();
   let next: Pick<Serving, "tools" | "skills"> | undefined;
   const session = await openSession(inside, servers, {
     log,
@@ -110,9 +113,17 @@ export async function openServing(
     concurrency,
     plain,
     mask,
+    onRun: tidy,
   });
   const definitions = () => JSON.stringify(tools.list());
   known = definitions();
+
+  // Who does not stay does so at the end.
+  function tidy(): void {
+    if (context.now() - tidiedAt < TIDY_MS) return;
+    tidiedAt = context.now();
+    session.journal.prune();
+  }
 
   function onChange(): void {
     changes = undefined;

@@ -41,6 +41,8 @@ export interface ServeParts {
   readonly plain: boolean;
   /** Takes paths and secrets of this machine out of a text. */
   readonly mask: (text: string) => string;
+  /** Called after each run. */
+  readonly onRun: () => void;
 }
 
 /** Who asks. */
@@ -287,6 +289,7 @@ export function createServeTools(parts: ServeParts): ServeTools {
       });
     } finally {
       giveBack();
+      parts.onRun();
     }
   }
 

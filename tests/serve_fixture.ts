@@ -86,12 +86,14 @@ export interface ServeSetup extends Partial<ServeOptions> {
   readonly hosts?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly policy?: readonly PolicyLayer[];
+  readonly now?: () => number;
 }
 
 /** Runs `work` with a served demo server, or with `specs`. */
 export async function withServing(
   work: (served: Served) => Promise<void>,
-  { specs = [DEMO], token, hosts = [], env = {}, policy = [], ...options }: ServeSetup = {},
+  { specs = [DEMO], token, hosts = [], env = {}, policy = [], now = Date.now, ...options }:
+    ServeSetup = {},
 ): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "mcp-exec-serve-" });
   const variables: Record<string, string> = {
@@ -112,7 +114,7 @@ export async function withServing(
     isTerminal: { in: false, out: false, error: false },
     columns: 80,
     signal: new AbortController().signal,
-    now: Date.now,
+    now,
   };
   let shown = "";
   const log = createLog((text) => shown += text);

@@ -401,6 +401,20 @@ Deno.test("serve offers no tool that policy never allows", async () => {
   }, { policy });
 });
 
+Deno.test("serve takes old runs out of the journal while it stays", async () => {
+  let now = Date.now();
+  await withServing(async ({ connect, serving }) => {
+    const { run } = await connect("stdio");
+    const runs = () => serving.session.journal.runs(10).length;
+    await run("return 1");
+    await run("return 2");
+    assert.equal(runs(), 2);
+    now += 365 * 24 * 3_600_000;
+    await run("return 3");
+    assert.equal(runs(), 1);
+  }, { now: () => now });
+});
+
 Deno.test("createServeTools lets clients take turns and bounds how many runs wait", async () => {
   await withServing(async ({ serving }) => {
     const ended: string[] = [];
