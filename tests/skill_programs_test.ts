@@ -15,10 +15,10 @@ import {
   programSignature,
   schemaOf,
 } from "../src/skill_programs.ts";
-import { createSkillStore } from "../src/skills.ts";
 import { estimateTokens } from "../src/stats.ts";
 import { ISSUE, type RawTool, recordedServers, SEARCH, serverOf } from "./server_fixtures.ts";
 import { skillProblems } from "./skill_check.ts";
+import { withPlace } from "./skill_store.ts";
 import { freshPlace, PROGRAM, ROOT } from "./specs/run.ts";
 
 const NAME = "weekly-report" as SkillName;
@@ -139,39 +139,20 @@ Deno.test("mountSkills gives what skills import through others, each once, and n
 });
 
 Deno.test("createSkillStore keeps the skills of all recorded servers, and they obey the rules", async () => {
-  const base = await Deno.realPath(await Deno.makeTempDir({ prefix: "mcp-exec-" }));
-  const known = new Set<string>();
-  const roots = {
-    has: (root: string) => known.has(root),
-    accept: (root: string) => void known.add(root),
-    folders: () => [],
-    note: () => {},
-    forget: () => {},
-  };
-  const store = createSkillStore({
-    places: [],
-    roots: () => Promise.resolve(roots),
-    now: () => 0,
-  });
-  try {
+  await withPlace(async ({ base, store }) => {
     for (const info of recordedServers()) {
       const name = skillNameOf(info.name);
       const { files, description } = generateSkill(info, { name, estimateTokens });
-      const facts = {
-        name,
-        kind: "server",
-        description,
-        servers: [skillServer(info, {})],
-      } as const;
+      const servers = [skillServer(info, {})];
       const folder = `${base}/${name}`;
-      await store.save({ facts, files }, { folder });
+      await store.save({ facts: { name, kind: "server", description, servers }, files }, {
+        folder,
+      });
       const skill = await store.load(folder);
       assert.deepEqual(skillProblems(name, skill.files), []);
       assert.equal(skill.metadata.servers[0]!.tools.length, info.tools.length);
     }
-  } finally {
-    await Deno.remove(base, { recursive: true });
-  }
+  });
 });
 
 interface Circle {
@@ -450,45 +431,32 @@ Deno.test("mcp-exec accepts no skill under a locked policy without a terminal", 
 });
 
 Deno.test("mcp-exec asks on a terminal before it accepts or removes a skill, and heeds a no", async () => {
-  const base = await Deno.realPath(await Deno.makeTempDir({ prefix: "mcp-exec-" }));
-  const env = { get: () => undefined, toObject: () => ({}) };
-  const written: string[] = [];
-  const questions: string[] = [];
-  const run = async (args: readonly string[], answer: boolean) => {
-    written.length = 0;
-    return await runCli({
-      args,
-      env,
-      cwd: base,
-      platform: "linux",
-      paths: { home: `${base}/home`, config: `${base}/config/mcp-exec`, data: `${base}/data` },
-      writeOut: (text) => written.push(String(text)) > 0,
-      writeError: (text) => void written.push(text),
-      readInput: () => Promise.resolve(new Uint8Array()),
-      isTerminal: { in: true, out: false, error: true },
-      confirm(question) {
-        questions.push(question);
-        return Promise.resolve(answer);
-      },
-      columns: 80,
-      signal: new AbortController().signal,
-      now: () => 0,
-    });
-  };
-  try {
+  await withPlace(async ({ base, store }) => {
+    const env = { get: () => undefined, toObject: () => ({}) };
+    const written: string[] = [];
+    const questions: string[] = [];
+    const run = async (args: readonly string[], answer: boolean) => {
+      written.length = 0;
+      return await runCli({
+        args,
+        env,
+        cwd: base,
+        platform: "linux",
+        paths: { home: `${base}/home`, config: `${base}/config/mcp-exec`, data: `${base}/data` },
+        writeOut: (text) => written.push(String(text)) > 0,
+        writeError: (text) => void written.push(text),
+        readInput: () => Promise.resolve(new Uint8Array()),
+        isTerminal: { in: true, out: false, error: true },
+        confirm(question) {
+          questions.push(question);
+          return Promise.resolve(answer);
+        },
+        columns: 80,
+        signal: new AbortController().signal,
+        now: () => 0,
+      });
+    };
     const draftOf = draft("export default 1; // \x1b[31m");
-    const store = createSkillStore({
-      places: [],
-      roots: () =>
-        Promise.resolve({
-          has: () => true,
-          accept: () => {},
-          folders: () => [],
-          note: () => {},
-          forget: () => {},
-        }),
-      now: () => 0,
-    });
     await store.save(draftOf, { folder: `${base}/.claude/skills/${NAME}` });
     assert.equal(await run(["skill", "verify", NAME, "--accept"], false), 6);
     assert.match(written.at(-1)!, /Skill "weekly-report" was not accepted\n$/);
@@ -510,9 +478,7 @@ Deno.test("mcp-exec asks on a terminal before it accepts or removes a skill, and
       `Remove the program skill in ${base}/.claude/skills/${NAME}?`,
       `Remove the program skill in ${base}/.claude/skills/${NAME}?`,
     ]);
-  } finally {
-    await Deno.remove(base, { recursive: true });
-  }
+  });
 });
 
 Deno.test("mcp-exec lets a kept program call the servers it was kept with and no other", async () => {
