@@ -465,6 +465,7 @@ Deno.test("mcp-exec asks on a terminal before it accepts or removes a skill, and
       written[0]!,
       /\nsignature: weeklyReport\([^]*\n {2}program\.ts \d+ B\n[^]*export default 1; \/\/ /,
     );
+    assert.match(written[0]!, /\n\nmodule\.js:\nexport default 1;/);
     assert.ok(!written[0]!.includes("\x1b"));
     assert.equal(await run(["skill", "load", NAME], true), 6);
     assert.equal(await run(["skill", "verify", NAME, "--accept"], true), 0);

@@ -23,7 +23,7 @@ import type { Digest } from "../hash.ts";
 import { toRoot } from "../integrity.ts";
 import { formatBytes } from "../limits.ts";
 import { toSkillName } from "../names.ts";
-import { countOf } from "../render.ts";
+import { countOf, roundMs } from "../render.ts";
 import { scopedPlace, type SkillEntry } from "../skill_places.ts";
 import type { Skill, SkillStore } from "../skills.ts";
 import { byteLength, cleanLine, cleanText, maskHome, quoteText } from "../text.ts";
@@ -57,7 +57,7 @@ EXAMPLES
   async func() {
     const { output, log, context: { paths } } = this;
     const { skills, warnings } = await withStore(this, (store) => store.list());
-    for (const warning of warnings) log.warn(maskPaths(warning, paths.home));
+    for (const warning of warnings) log.warn(maskHome(warning, paths.home));
     const shown = skills.map((skill) => ({
       ...skill,
       folder: maskHome(skill.folder, paths.home),
@@ -237,8 +237,15 @@ async function replay(invocation: Invocation, name: string, flags: VerifyFlags):
   if (output.format === "json") {
     const { name, root } = skill;
     const comparison = differences === undefined ? "none" : isSame ? "same" : "differs";
-    const rounded = Math.round(ms * 100) / 100;
-    const report = { skill: name, root, run, result: value, comparison, differences, ms: rounded };
+    const report = {
+      skill: name,
+      root,
+      run,
+      result: value,
+      comparison,
+      differences,
+      ms: roundMs(ms),
+    };
     output.document({ ok: comparison !== "differs", skills: [report] });
   } else if (differences === undefined || isSame) {
     output.print(`${skill.name} ${skill.root}`);
@@ -269,8 +276,11 @@ async function askToAccept({ context }: Invocation, skill: Skill): Promise<void>
   for (const [path, text] of skill.files) {
     lines.push(`  ${cleanLine(path)} ${formatBytes(byteLength(text))}`);
   }
-  const program = skill.files.get("program.ts");
-  if (program !== undefined) lines.push("", cleanText(program, 20_000).trimEnd());
+  // Both may run: the text of a program, and what others import, which may say something else.
+  for (const path of ["program.ts", "module.js"]) {
+    const text = skill.files.get(path);
+    if (text !== undefined) lines.push("", `${path}:`, cleanText(text, 20_000).trimEnd());
+  }
   context.writeError(`${lines.join("\n")}\n\n`);
   if (await context.confirm(`Accept this content of skill "${name}"?`)) return;
   throw new AppError("denied", `Skill "${name}" was not accepted`);
@@ -442,11 +452,6 @@ async function showSaved(
   const shown = skill.folder.startsWith(`${cwd}/`) ? `.${skill.folder.slice(cwd.length)}` : folder;
   output.print(`${skill.name}: program, ${countOf(count, "tool")}, ${state}: ${cleanLine(shown)}`);
   note([`call it as ${signature}: ${example?.command ?? `mcp-exec execute ${skill.name}`}`]);
-}
-
-// A warning names a path in the middle of its text.
-function maskPaths(text: string, home: string | undefined): string {
-  return home === undefined || home === "/" ? text : text.replaceAll(`${home}/`, "~/");
 }
 
 /** The command `skill`. */
