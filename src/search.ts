@@ -76,40 +76,39 @@ export function rankTools<Tool extends SearchableTool>(
   { limit, corpus }: { readonly limit: number; readonly corpus?: Corpus },
 ): Tool[] {
   const wanted = [...words, ...synonyms];
+  const isWanted = new Set(wanted);
+  const held = new Map<string, number>();
   const documents = tools.map((tool) => {
-    const counts = new Map<string, number>(wanted.map((word) => [word, 0]));
+    const counts = new Map<string, number>();
     let length = 0;
     const add = (text: string, weight: number) => {
       for (const word of wordsOf(text)) {
         length += weight;
-        const count = counts.get(word);
-        if (count !== undefined) counts.set(word, count + weight);
+        if (isWanted.has(word)) counts.set(word, (counts.get(word) ?? 0) + weight);
       }
     };
     add(`${tool.server} ${tool.tool}`, NAME_WEIGHT);
     add(tool.summary, 1);
+    for (const word of counts.keys()) held.set(word, (held.get(word) ?? 0) + 1);
     return { tool, counts, length };
   });
   const meanLength = documents.reduce((sum, item) => sum + item.length, 0) / (tools.length || 1);
-  const size = corpus?.size ?? tools.length;
-  const holdersOf = corpus?.holders ??
-    ((word: string) => documents.filter((item) => item.counts.get(word)! > 0).length);
+  const { size, holders } = corpus ??
+    { size: tools.length, holders: (word: string) => held.get(word) ?? 0 };
   const rarity = wanted.map((word, at) => {
-    const holders = holdersOf(word);
+    const count = holders(word);
     const weight = at < words.length ? 1 : SYNONYM_WEIGHT;
-    return weight * Math.log(1 + (size - holders + 0.5) / (holders + 0.5));
+    return weight * Math.log(1 + (size - count + 0.5) / (count + 0.5));
   });
   const scored = documents.map(({ tool, counts, length }) => {
     const scale = SATURATION * (1 - LENGTH_WEIGHT + LENGTH_WEIGHT * length / (meanLength || 1));
     let score = 0;
     for (const [at, word] of wanted.entries()) {
+      const count = counts.get(word);
+      if (count === undefined) continue;
       // A verb stands in for the one that was asked for, and adds nothing where that one is there.
-      if (
-        at >= words.length && words.some((other) => counts.get(other)! > 0 && isSame(other, word))
-      ) {
-        continue;
-      }
-      const count = counts.get(word)!;
+      const standsIn = (other: string) => counts.has(other) && isSame(other, word);
+      if (at >= words.length && words.some(standsIn)) continue;
       score += rarity[at]! * count * (SATURATION + 1) / (count + scale);
     }
     return { tool, score };
