@@ -3,6 +3,7 @@
 
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
+import { loadEngineFiles } from "../src/asset.ts";
 import { EMPTY_CONFIG } from "../src/config.ts";
 import type { Context } from "../src/context.ts";
 import { openDemoServer } from "../src/demo_server.ts";
@@ -116,6 +117,7 @@ export async function withServing(
     signal: new AbortController().signal,
     now,
   };
+  await loadEngineFiles(); // what loads on its own would outlast a test that runs no program
   let shown = "";
   const log = createLog((text) => shown += text);
   const serving = await openServing({ context, log }, {
