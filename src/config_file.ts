@@ -6,7 +6,7 @@ import { ensureFolder, withLock, writeFileAtomic, type WriteOptions } from "./di
 import { AppError } from "./errors.ts";
 import { parseDocument, parsePlainJson } from "./jsonc.ts";
 import { nearestNames } from "./names.ts";
-import { readTextFile } from "./read.ts";
+import { isThere, readTextFile } from "./read.ts";
 import { isObject, type JsonObject } from "./server.ts";
 import { quoteText } from "./text.ts";
 
@@ -198,7 +198,7 @@ export interface ConfigFile {
 export async function readConfigFile(
   { path, shownPath }: ConfigFile,
 ): Promise<{ text: string; document: JsonObject; exists: boolean }> {
-  const exists = await Deno.lstat(path).then(() => true, () => false);
+  const exists = isThere(path);
   if (!exists) return { text: "{}\n", document: {}, exists };
   const text = await readTextFile(path);
   return { text, document: await parseDocument(text, shownPath), exists };

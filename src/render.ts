@@ -79,6 +79,11 @@ export function errorLines(error: AppError, style: Style): string {
   return errorText(error).replace(/^error:/, style.red("error:"));
 }
 
+/** `ms` to two places: a clock's noise says nothing to a reader. */
+export function roundMs(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}
+
 /** `ms` as `12 ms` or `3.4 s`. */
 export function formatMs(ms: number): string {
   return ms < 1000

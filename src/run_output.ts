@@ -7,7 +7,7 @@ import type { Invocation } from "./flags.ts";
 import { formatBytes, formatCount, MAX_LOG_BYTES } from "./limits.ts";
 import { noticeText } from "./notices.ts";
 import type { Preview } from "./preview.ts";
-import { countOf, formatMs, type Output } from "./render.ts";
+import { countOf, formatMs, type Output, roundMs } from "./render.ts";
 import type { LogEntry } from "./sandbox.ts";
 import type { RunOutcome } from "./session.ts";
 import { byteLength, cleanText } from "./text.ts";
@@ -74,11 +74,6 @@ export function runDocument(outcome: RunOutcome, mask: Output["mask"]) {
     truncated,
     ...(warnings.length > 0 && { warnings: warnings.map(mask) }),
   };
-}
-
-// A clock's noise says nothing to a reader.
-function roundMs(ms: number): number {
-  return Math.round(ms * 100) / 100;
 }
 
 /** A run in one line: its name in the journal, and what it used. */

@@ -8,7 +8,8 @@ import { AppError, changeTexts } from "./errors.ts";
 import type { Invocation } from "./flags.ts";
 import { MAX_PARALLEL_CHECKS } from "./limits.ts";
 import { NO_PROGRESS } from "./progress.ts";
-import { countOf, formatMs, type Output, toJson } from "./render.ts";
+import { isThere } from "./read.ts";
+import { countOf, formatMs, type Output, roundMs, toJson } from "./render.ts";
 import { checkServer, type FailedCheck, type ServerCheck } from "./server_check.ts";
 import { LINT_RULES, namesRule } from "./server_lint.ts";
 import type { ServerSpec } from "./server.ts";
@@ -102,7 +103,7 @@ async function emitPolicy(
   if (output.format === "json" && file === undefined) return output.document({ ok: true, policy });
   const text = policyText(lists);
   if (file === undefined) return output.print(text.trimEnd());
-  if (await Deno.lstat(file).then(() => true, () => false)) {
+  if (isThere(file)) {
     throw new AppError("usage", `File ${quoteText(file)} is there already`, {
       hint: "give the name of a new file",
     });
@@ -139,13 +140,12 @@ function documentOf(check: ServerCheck | FailedCheck, { mask }: Output) {
     return { name: check.name, reached: false, error: changeTexts(check.error, mask) };
   }
   const { connectMs, listMs, closeMs, ...rest } = check;
-  const round = (ms: number) => Math.round(ms * 100) / 100;
   return {
     ...rest,
     reached: true,
-    connectMs: round(connectMs),
-    listMs: round(listMs),
-    closeMs: round(closeMs),
+    connectMs: roundMs(connectMs),
+    listMs: roundMs(listMs),
+    closeMs: roundMs(closeMs),
     tokenizer: TOKENIZER,
   };
 }
