@@ -2,7 +2,15 @@
 // the same tools in any order give the same bytes, and nothing in the output holds a time, a
 // policy or text of a server that was not escaped for its place.
 
-import { docComment, docTagText, jsonLine, jsonText, plainLine, stringLiteral } from "./escape.ts";
+import {
+  docComment,
+  docTagText,
+  firstChars,
+  jsonLine,
+  jsonText,
+  plainLine,
+  stringLiteral,
+} from "./escape.ts";
 import { MAX_MANIFEST_TYPE_CHARS } from "./limits.ts";
 import { docOf, hintsOf, planServer, printTool, type ServerPlan, type ToolPlan } from "./plan.ts";
 import type { ServerInfo } from "./server.ts";
@@ -202,9 +210,7 @@ function manifestOf(plan: ServerPlan, tokens: readonly Cost[] | undefined): stri
 
 // A type as far as it helps to tell what changed; the digest covers the rest.
 function shorten(type: string): string {
-  return type.length <= MAX_MANIFEST_TYPE_CHARS
-    ? type
-    : `${type.slice(0, MAX_MANIFEST_TYPE_CHARS - 3)}...`;
+  return firstChars(type, MAX_MANIFEST_TYPE_CHARS);
 }
 
 const NO_COST: Cost = { summary: 0, signature: 0, module: 0, definition: 0 };

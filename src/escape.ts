@@ -35,12 +35,15 @@ export function plainLine(text: string, maxChars = 500): string {
   return line.length <= maxChars && PLAIN_LINE.test(line) ? line : cleanLine(text, maxChars);
 }
 
-/** `text` when it has at most `maxChars` characters, else so many of its words, dots included. */
+/** `text` when it has at most `maxChars` characters, else so many of them, dots included. */
+export function firstChars(text: string, maxChars: number): string {
+  return text.length <= maxChars ? text : withDots(text.slice(0, maxChars - 3));
+}
+
+/** As `firstChars`, cut behind a word where there is more than one. */
 export function firstWords(text: string, maxChars: number): string {
   if (text.length <= maxChars) return text;
-  // A word that is longer by itself is cut, but not within a character.
-  const start = text.slice(0, maxChars - 3).replace(/\s+\S*$/, "").replace(/[\ud800-\udbff]$/, "");
-  return `${start}...`;
+  return withDots(text.slice(0, maxChars - 3).replace(/\s+\S*$/, ""));
 }
 
 /**
@@ -127,6 +130,11 @@ export function yamlString(text: string): string {
 /** `text` as one word of a POSIX shell, of exactly that value; line feeds stay. */
 export function shellWord(text: string): string {
   return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+// Without half of a character in front of them.
+function withDots(start: string): string {
+  return `${start.replace(/[\ud800-\udbff]$/, "")}...`;
 }
 
 function longestTicks(text: string): number {

@@ -5,6 +5,7 @@
 import {
   codeBlock,
   codeSpan,
+  firstChars,
   firstWords,
   markdownText,
   plainLine,
@@ -182,8 +183,7 @@ function parameterLines(
 }
 
 function typeNote({ type, required }: Parameter): string {
-  const shown = type.length <= MAX_TYPE_CHARS ? type : `${type.slice(0, MAX_TYPE_CHARS - 3)}...`;
-  return `${codeSpan(shown)}${required ? "" : ", optional"}`;
+  return `${codeSpan(firstChars(type, MAX_TYPE_CHARS))}${required ? "" : ", optional"}`;
 }
 
 function textOf({ docs }: Parameter): string {

@@ -5,6 +5,7 @@ import {
   docComment,
   docTagText,
   docText,
+  firstChars,
   firstWords,
   markdownQuote,
   markdownText,
@@ -146,7 +147,10 @@ Deno.test("markdownQuote keeps every line inside the quotation (H24)", () => {
   assert.equal(markdownQuote("x".repeat(50), 10).startsWith("> xxxxxxxxxx... (40 more)"), true);
 });
 
-Deno.test("firstWords cuts behind a word, and never within a character", () => {
+Deno.test("firstChars and firstWords cut what is too long, and never within a character", () => {
+  assert.equal(firstChars("one two", 7), "one two");
+  assert.equal(firstChars("one two three", 10), "one two...");
+  assert.equal(firstChars("🚀".repeat(9), 10), "🚀🚀🚀...");
   assert.equal(firstWords("one two", 7), "one two");
   assert.equal(firstWords("one two three", 10), "one...");
   assert.equal(firstWords("🚀".repeat(9), 10), "🚀🚀🚀...");
