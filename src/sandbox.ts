@@ -25,7 +25,7 @@ import {
   type RunLimits,
 } from "./limits.ts";
 import { cleanLine } from "./text.ts";
-import { after } from "./wall_clock.ts";
+import { after, createHolds, type Holds } from "./wall_clock.ts";
 
 export type { EngineStore } from "./asset.ts";
 export type { LogEntry, MissingFunction, ServerFunctions } from "./messages.ts";
@@ -239,7 +239,7 @@ interface ActiveRun {
   readonly queue: (() => void)[];
   readonly answers: HostAnswer[];
   inFlight: number;
-  readonly clock: Clock;
+  readonly clock: Holds;
   readonly settle: (report: GuestReport) => void;
 }
 
@@ -295,7 +295,7 @@ class GuestWorker {
       queue: [],
       answers: [],
       inFlight: 0,
-      clock: createClock((stands) => {
+      clock: createHolds((stands) => {
         if (this.#active === run) this.#post({ type: "clock", run: id, stands });
       }),
       settle: done.resolve,
@@ -343,6 +343,7 @@ class GuestWorker {
 
   close(): void {
     this.#worker.terminate();
+    this.#fail(new AppError("interrupted", "Run was interrupted"));
   }
 
   #post(message: ToWorker): void {
@@ -424,43 +425,6 @@ class GuestWorker {
     run.inFlight--;
     this.#startCalls(run);
   }
-}
-
-interface Clock {
-  hold(): () => void;
-  /** Ends every hold. */
-  end(): void;
-}
-
-// Several calls can hold it at once; all of them together no longer than allowed.
-function createClock(onChange: (stands: boolean) => void): Clock {
-  let holders = 0;
-  let since = 0;
-  let left = MAX_CONNECTING_MS;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const end = () => {
-    if (timer === undefined) return;
-    clearTimeout(timer);
-    timer = undefined;
-    left -= performance.now() - since;
-    onChange(false);
-  };
-  return {
-    hold() {
-      if (holders++ === 0 && left > 0) {
-        since = performance.now();
-        timer = setTimeout(end, left);
-        onChange(true);
-      }
-      let holds = true;
-      return () => {
-        if (!holds) return;
-        holds = false;
-        if (--holders === 0) end();
-      };
-    },
-    end,
-  };
 }
 
 const NOTHING = { fuel: 0, memory: 0, ms: 0, truncated: [], warnings: [] };

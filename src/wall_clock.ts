@@ -1,6 +1,8 @@
 // The wall clock of one run: how long it has taken, what of that counts against its limit, and the
 // timer that ends a run which waits. Nothing here ends a program that computes.
 
+import { MAX_CONNECTING_MS } from "./limits.ts";
+
 /**
  * Calls `act` in about `ms` milliseconds, or never once what it gives was called. Keeps no process
  * alive, and costs none the 4 ms of a first `setTimeout`.
@@ -81,4 +83,46 @@ export class WallClock {
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
+}
+
+/** What holds the clock of one run. */
+export interface Holds {
+  /** Lets it stand still until the function it gives is called. */
+  hold(): () => void;
+  /** Ends every hold. */
+  end(): void;
+}
+
+/**
+ * Nothing holds the clock yet; `onChange` is told when it stands still and when it goes on. Several
+ * calls can hold it at once, all of them together no longer than `MAX_CONNECTING_MS`.
+ */
+export function createHolds(onChange: (stands: boolean) => void): Holds {
+  let holders = 0;
+  let since = 0;
+  let left = MAX_CONNECTING_MS;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const end = () => {
+    if (timer === undefined) return;
+    clearTimeout(timer);
+    timer = undefined;
+    left -= performance.now() - since;
+    onChange(false);
+  };
+  return {
+    hold() {
+      if (holders++ === 0 && left > 0) {
+        since = performance.now();
+        timer = setTimeout(end, left);
+        onChange(true);
+      }
+      let holds = true;
+      return () => {
+        if (!holds) return;
+        holds = false;
+        if (--holders === 0) end();
+      };
+    },
+    end,
+  };
 }

@@ -746,3 +746,10 @@ Deno.test("close stops what runs and what waits, and refuses what comes later", 
 Deno.test("close ends an executor that never ran anything", async () => {
   await createExecutor().close();
 });
+
+Deno.test("close settles what was asked of a source's imports", async () => {
+  const executor = createExecutor();
+  const asked = executor.imports("import 'mcp:a';", "main.ts");
+  const [[answer]] = await Promise.all([Promise.allSettled([asked]), executor.close()]);
+  assert.equal(answer!.status === "rejected" && answer!.reason.kind, "interrupted");
+});
