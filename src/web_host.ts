@@ -26,10 +26,8 @@ export function readUrl(json: string): string | undefined {
 
 /** `size` random bytes in hexadecimal, 64 KiB at most. */
 export function randomHex(size: number): string {
-  const bytes = crypto.getRandomValues(
-    new Uint8Array(Math.min(Math.max(size, 0), MAX_RANDOM_BYTES)),
-  );
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const bytes = new Uint8Array(Math.min(Math.max(size, 0), MAX_RANDOM_BYTES));
+  return crypto.getRandomValues(bytes).toHex();
 }
 
 /** 53 random bits: a number costs the guest the same fuel whatever it is, a text would not. */
