@@ -1,7 +1,7 @@
 // What a process that stays keeps for the commands it runs: connections that one of them has ended
 // with and the next may use, and a started sandbox. A connection has one user at a time, and is only
-// given to who would have opened exactly the same one: same command or URL, sign-in, secrets, variables,
-// folder.
+// given to who would have opened exactly the same one: same command or URL, sign-in, secrets,
+// variables, folder.
 
 import { type Context, pathFrom } from "./context.ts";
 import { toAppError } from "./errors.ts";
@@ -49,6 +49,8 @@ interface Kept {
   idleSince: number;
   /** Who hears of it; nobody between two uses. */
   user: User | undefined;
+  /** Told when it ends in the middle of a use. */
+  onLost: (() => void) | undefined;
   /** Whether the server announced other tools while nobody listened. */
   hasNews: boolean;
 }
@@ -112,13 +114,16 @@ export function createWarm(
   }
 
   function keep(key: Digest, connection: Connection, user: User): Kept {
-    const kept: Kept = { key, connection, idleSince: 0, user, hasNews: false };
+    const kept: Kept = { key, connection, idleSince: 0, user, onLost: undefined, hasNews: false };
     all.add(kept);
     connection.onNotification((method, params) => {
       if (kept.user === undefined) kept.hasNews ||= method === NEWS;
       for (const listener of kept.user?.listeners ?? []) listener(method, params);
     });
-    connection.closed.then(() => all.delete(kept));
+    connection.closed.then(() => {
+      all.delete(kept);
+      kept.onLost?.();
+    });
     return kept;
   }
 
@@ -173,7 +178,10 @@ function use(
   giveBack: (kept: Kept, isWell: boolean) => Promise<void> | undefined,
 ): Connection {
   const { connection } = kept;
-  const { promise: ended, resolve: markEnded } = Promise.withResolvers<void>();
+  const { promise: closed, resolve: markClosed } = Promise.withResolvers<void>();
+  // A race with the end of the connection would stay with that after each use.
+  kept.onLost = markClosed;
+  if (!connection.isOpen) markClosed();
   let underWay = 0;
   let isWell = true;
   let isOver = false;
@@ -183,7 +191,7 @@ function use(
     get isOpen() {
       return !isOver && connection.isOpen;
     },
-    closed: Promise.race([ended, connection.closed]),
+    closed,
     onNotification(listener) {
       user.listeners.push(listener);
       if (!kept.hasNews) return;
@@ -205,8 +213,9 @@ function use(
     close() {
       return closing ??= (async () => {
         isOver = true;
+        kept.onLost = undefined;
         await giveBack(kept, isWell && underWay === 0);
-        markEnded();
+        markClosed();
       })();
     },
   };

@@ -223,12 +223,18 @@ Deno.test("Warm ends a connection that nobody used for long, and asks one before
 
 /** A server over HTTP that tells who each session was opened by. */
 async function withSessions(
-  work: (server: { readonly url: string; readonly opened: string[] }) => Promise<void>,
+  work: (
+    server: { readonly url: string; readonly opened: string[]; readonly ended: Set<string> },
+  ) => Promise<void>,
 ): Promise<void> {
   const opened: string[] = [];
+  const ended = new Set<string>();
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
     if (request.method !== "POST") return new Response(null, { status: 405 });
     const { id, method, params } = await request.json();
+    if (ended.has(request.headers.get("mcp-session-id") ?? "")) {
+      return new Response(null, { status: 404 });
+    }
     if (id === undefined) return new Response(null, { status: 202 });
     if (method !== "initialize") {
       const error = { code: -32601, message: "Method not found" };
@@ -246,7 +252,7 @@ async function withSessions(
     });
   });
   try {
-    await work({ url: `http://127.0.0.1:${server.addr.port}/mcp`, opened });
+    await work({ url: `http://127.0.0.1:${server.addr.port}/mcp`, opened, ended });
   } finally {
     await server.shutdown();
   }
@@ -287,4 +293,29 @@ Deno.test("Warm gives a connection to nobody who has signed in anew, or out, sin
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("Warm takes the end of a connection that it gave to nobody for no other's end", async () => {
+  await withSessions(async ({ url, opened, ended }) => {
+    await withWarm(async ({ warm, pass }) => {
+      const open = () =>
+        warm.connectIn("/")(httpSpec(url), {
+          env: ENVIRONMENT,
+          warn: (message) => assert.fail(`unexpected warning: ${message}`),
+          clientVersion: "0",
+          era: "legacy",
+        });
+      await (await open()).close();
+      ended.add("session-1");
+      pass(CHECK_AFTER_MS);
+      const second = await open();
+      assert.equal(opened.length, 2);
+      let isOver = false;
+      second.closed.then(() => isOver = true);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.deepEqual([second.isOpen, isOver], [true, false]);
+      await second.close();
+      await second.closed;
+    });
+  });
 });
