@@ -83,7 +83,10 @@ export function childEnvironment(
 }
 
 const live = new Map<number, Deno.ChildProcess>();
-globalThis.addEventListener("unload", () => killAllGroups());
+// What is left at the end of the process is killed at once, without waiting.
+globalThis.addEventListener("unload", () => {
+  for (const child of live.values()) signalGroup(child, "SIGKILL");
+});
 
 // Hears of each group that starts and ends. When this process ends, however it does, so does its
 // input: groups that are left then have the time to end by themselves, and are ended as `stop` does.
@@ -154,12 +157,6 @@ export function spawnGroup(options: SpawnOptions): ChildGroup {
     exited,
     stop: () => stopping ??= stopGroup(child, input, exited),
   };
-}
-
-/** Kills every group that is still alive, at once and without waiting; the end of the process does. */
-export function killAllGroups(): void {
-  for (const child of live.values()) signalGroup(child, "SIGKILL");
-  live.clear();
 }
 
 /** Opens an address in the person's browser, where there is one; says nothing where there is none. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { AppError } from "../src/errors.ts";
-import { childEnvironment, killAllGroups, spawnGroup } from "../src/process.ts";
+import { childEnvironment, spawnGroup } from "../src/process.ts";
 import { Secret } from "../src/text.ts";
 import { ENVIRONMENT, isRunning } from "./servers/start.ts";
 
@@ -13,6 +13,14 @@ function run(code: string, more: { args?: string[]; env?: Record<string, string 
     args: ["eval", code, ...args],
     env: { ...childEnvironment(ENVIRONMENT, {}, false), ...env },
   });
+}
+
+// A process that was killed is seen for a moment longer.
+async function gone(pid: number): Promise<void> {
+  for (let tries = 0; isRunning(pid); tries++) {
+    assert.ok(tries < 1000, `process ${pid} still runs`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 async function refusal(options: Parameters<typeof spawnGroup>[0]): Promise<AppError> {
@@ -117,11 +125,21 @@ Deno.test("ChildGroup.stop ends what a child left behind when it ended", async (
   assert.ok(!isRunning(left));
 });
 
-Deno.test("killAllGroups ends every group at once", async () => {
-  const groups = [1, 2].map(() => run("setInterval(() => {}, 1e6)"));
-  killAllGroups();
-  for (const group of groups) {
-    assert.equal((await group.exited).signal, "SIGKILL");
+Deno.test("spawnGroup leaves no group behind when its process exits", async () => {
+  const module = JSON.stringify(import.meta.resolve("../src/process.ts"));
+  for (const end of ["Deno.exit(0)", "globalThis.close()"]) {
+    const group = run(
+      `const { spawnGroup } = await import(${module});
+       const child = { command: Deno.execPath(), env: Deno.env.toObject(),
+         args: ["eval", "setInterval(() => {}, 1e6)"] };
+       const pids = [spawnGroup(child).pid, spawnGroup(child).pid];
+       await Deno.stdout.write(new TextEncoder().encode(pids.join(" ")));
+       ${end};`,
+    );
+    const pids = (await new Response(group.stdout).text()).split(" ").map(Number);
+    await group.exited;
+    assert.equal(pids.length, 2);
+    for (const pid of pids) await gone(pid);
     await group.stop();
   }
 });
