@@ -314,9 +314,13 @@ function valuesIn(value: unknown): unknown[] {
 
 function unpinnedPackage(spec: ServerSpec): string | undefined {
   if (spec.transport !== "stdio") return undefined;
-  const launcher = spec.command.replace(/^.*[\\/]/, "").replace(/\.(?:cmd|exe)$/, "");
-  if (!/^(?:npx|bunx|pnpx|uvx)$/.test(launcher)) return undefined;
-  const name = spec.args.find((arg) => !arg.startsWith("-"));
-  if (name === undefined || /^(?:[./~]|[a-z+]+:)/.test(name)) return undefined;
+  const program = (path: string) => path.replace(/^.*[\\/]/, "").replace(/\.(?:cmd|exe)$/i, "");
+  const words = [spec.command, ...spec.args];
+  // On Windows a launcher is a script, which many start by way of the shell.
+  const isShell = /^cmd$/i.test(program(words[0]!)) && /^\/c$/i.test(words[1] ?? "");
+  const [launcher = "", ...args] = isShell ? words.slice(2) : words;
+  if (!/^(?:npx|bunx|pnpx|uvx)$/i.test(program(launcher))) return undefined;
+  const name = args.find((arg) => !arg.startsWith("-"));
+  if (name === undefined || /^(?:[./~]|[a-z+]+:)/i.test(name)) return undefined;
   return /.@(?!latest$)[^/]+$|==/.test(name) ? undefined : name;
 }

@@ -139,6 +139,8 @@ const CASES: Readonly<Record<string, { bad: readonly Subject[]; good: readonly S
       subject([], { spec: stdio("npx", ["-y", "thing"]) }),
       subject([], { spec: stdio("npx.cmd", ["@scope/thing"]) }),
       subject([], { spec: stdio("/usr/bin/uvx", ["thing"]) }),
+      subject([], { spec: stdio(String.raw`C:\nodejs\npx.CMD`, ["thing"]) }),
+      subject([], { spec: stdio("cmd", ["/c", "npx", "-y", "thing"]) }),
       subject([], { spec: stdio("npx", ["-y", "thing@latest"]) }),
     ],
     good: [
@@ -146,6 +148,9 @@ const CASES: Readonly<Record<string, { bad: readonly Subject[]; good: readonly S
       subject([], { spec: stdio("npx", ["-y", "@scope/thing@1"]) }),
       subject([], { spec: stdio("uvx", ["thing==1.0"]) }),
       subject([], { spec: stdio("npx", ["./here"]) }),
+      subject([], { spec: stdio("npx", [String.raw`C:\here`]) }),
+      subject([], { spec: stdio("cmd.exe", ["/c", "npx", "thing@1.2.3"]) }),
+      subject([], { spec: stdio("cmd", ["/c", "server.bat"]) }),
       subject([], { spec: stdio("node", ["server.js"]) }),
     ],
   },
