@@ -7,7 +7,13 @@ import { identifiersOf } from "./identifiers.ts";
 import { DEFAULT_RUN_LIMITS, type RunLimits } from "./limits.ts";
 import type { SkillName } from "./names.ts";
 import { toTypeModel } from "./schema.ts";
-import type { JsonObject, ServerInfo, ServerSpec, ToolDefinition } from "./server.ts";
+import {
+  isObject,
+  type JsonObject,
+  type ServerInfo,
+  type ServerSpec,
+  type ToolDefinition,
+} from "./server.ts";
 import { foreignImport, importedSkills, MODULE_FILE } from "./skill_code.ts";
 import {
   SKILL_FILE,
@@ -203,11 +209,31 @@ function writeTools(servers: readonly UsedServer[]): string {
   });
 }
 
-/** The servers a program was kept with, each with the tools it uses as they were then. */
+/**
+ * The servers a program was kept with, each with the tools it uses as they were then. Throws an
+ * `invalid` error for a text that says no such thing.
+ */
 export function recordedServers({ name, files }: Pick<Skill, "name" | "files">): ServerInfo[] {
   const text = files.get(TOOLS_FILE);
   if (text === undefined) return [];
-  const value = JSON.parse(text) as { format_version?: number; servers: ServerInfo[] };
-  if (value.format_version === TOOLS_FORMAT && Array.isArray(value.servers)) return value.servers;
-  throw new AppError("invalid", `Skill ${quoteText(name)} has a ${TOOLS_FILE} of another version`);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // What is not JSON is no list of tools either.
+  }
+  if (isObject(value) && value["format_version"] === TOOLS_FORMAT && areServers(value["servers"])) {
+    return value["servers"];
+  }
+  throw new AppError("invalid", `Skill ${quoteText(name)} has a ${TOOLS_FILE} that is not valid`, {
+    hint: "keep the program again with this version of mcp-exec",
+  });
+}
+
+function areServers(value: unknown): value is ServerInfo[] {
+  const isNamed = (item: unknown) => isObject(item) && typeof item["name"] === "string";
+  return Array.isArray(value) &&
+    value.every((server) =>
+      isNamed(server) && Array.isArray(server.tools) && server.tools.every(isNamed)
+    );
 }

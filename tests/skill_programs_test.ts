@@ -13,6 +13,7 @@ import {
   namedTools,
   programDraft,
   programSignature,
+  recordedServers as toolsOfProgram,
   schemaOf,
 } from "../src/skill_programs.ts";
 import { estimateTokens } from "../src/stats.ts";
@@ -108,6 +109,28 @@ Deno.test("programDraft keeps only limits that differ, and a module without type
   assert.deepEqual(facts.program?.limits, { calls: 5 });
   assert.doesNotMatch(files.get("module.js")!, /: number|type Issue/);
   assert.match(files.get("program.ts")!, /: number/);
+});
+
+Deno.test("recordedServers gives back what programDraft wrote, and refuses what is none (K15)", () => {
+  const { files } = draft("export default 1;");
+  const [server] = toolsOfProgram({ name: NAME, files });
+  assert.deepEqual(server!.tools.map((tool) => tool.name), ["create_issue"]);
+  const bad = [
+    "",
+    "{",
+    "null",
+    '{"format_version":2,"servers":[]}',
+    '{"format_version":1,"servers":[null]}',
+    '{"format_version":1,"servers":[{"name":"x","tools":3}]}',
+    '{"format_version":1,"servers":[{"name":"x","tools":[null]}]}',
+  ];
+  for (const text of bad) {
+    assert.throws(
+      () => toolsOfProgram({ name: NAME, files: new Map([["tools.json", text]]) }),
+      { kind: "invalid" },
+      text,
+    );
+  }
 });
 
 Deno.test("mountSkills gives what skills import through others, each once, and no more than the bound", async () => {
