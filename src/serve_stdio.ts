@@ -113,7 +113,7 @@ export class StreamTransport implements Transport {
         const { value, done } = await this.#reader.read();
         if (done || this.#isClosed) break;
         for (const line of split(value)) this.#take(line && decoder.decode(line));
-        while (this.#outgoing.length > MAX_UNREAD_CHARS) await this.#flushing;
+        while (this.#outgoing.length > MAX_UNREAD_CHARS && !this.#isClosed) await this.#flushing;
       }
       await this.#lastAnswers();
     } catch (error) {

@@ -110,3 +110,16 @@ Deno.test("StreamTransport can be closed while nobody reads what it writes", asy
   await transport.close();
   await told;
 });
+
+Deno.test("StreamTransport ends when a client goes that left much unread", async () => {
+  const { transport, ask, answer, output } = await startTransport();
+  const text = "x".repeat(5 * 1024 * 1024);
+  transport.onmessage = (message) => void answer(Number("id" in message && message.id), text);
+  const asking = ask({ id: 1 }, { id: 2 }).then(() => ask({ id: 3 })).catch(() => {});
+  await pass(50);
+  await output.cancel();
+  await transport.closed;
+  await asking;
+  // Nothing of it goes on: time passes.
+  await pass(0);
+});
