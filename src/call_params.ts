@@ -19,8 +19,8 @@ export function isParameter(word: string): boolean {
 export type Parameter = { readonly value: unknown } | { readonly text: string };
 
 /**
- * The parameters of words and of one JSON object, by name; files as seen from `from`. Throws `usage` and `invalid` errors for
- * what is none, or is given twice, and what reading a file throws.
+ * The parameters of words and of one JSON object, by name; files as seen from `from`. Throws `usage`
+ * and `invalid` errors for what is none, or is given twice, and what reading a file throws.
  */
 export async function readParams(
   words: readonly string[],
