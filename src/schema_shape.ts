@@ -334,8 +334,9 @@ function intersectObjects(
   const seen = uniteKeys(a.seen, b.seen);
   if (isAnyObject(a)) return b.seen === seen ? b : { ...b, seen };
   if (isAnyObject(b)) return a.seen === seen ? a : { ...a, seen };
-  // Copying a member costs much less than converting one.
-  if (!meets.spend((a.members.size + b.members.size) / 16)) return { ...a, seen };
+  // Copying a member or comparing prefixes costs much less than converting one.
+  const copied = a.members.size + b.members.size + a.prefixes.size * b.prefixes.size;
+  if (!meets.spend(copied / 16)) return { ...a, seen };
   const members = new Map<string, ShapeMember>();
   for (const [key, member] of a.members) {
     const other = b.members.get(key);

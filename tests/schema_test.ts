@@ -593,6 +593,14 @@ Deno.test("toTypeModel takes work and text in proportion to the schema, and no m
   }
   const keys = { type: "object", properties: record(100_000, () => STRING), required: ["k5"] };
   assert.equal(line(keys), "{ [key: string]: unknown }");
+  // Each prefix is held against each other.
+  const allOf = Array.from({ length: 400 }, (_, at) => ({
+    patternProperties: { [`^${at}a`]: STRING, [`^${at}b`]: STRING, [`^${at}c`]: STRING },
+  }));
+  const { warnings } = toTypeModel({ type: "object", allOf }, { name: "T" });
+  assert.deepEqual(warnings, [
+    "Schema has more than 20000 parts: the rest is typed as unknown",
+  ]);
 });
 
 // What was seen is noted once: repeated, it would be more than memory holds.
