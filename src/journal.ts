@@ -29,7 +29,7 @@ export interface RunStart {
 /** What passed by in a run, in tokens as the tokenizer named counts or estimates them. */
 export interface RunTokens {
   readonly tokenizer: string;
-  /** Definitions of all tools of the servers that the run called or imported. */
+  /** Definitions of all tools of the servers that the run called, or imported and did not fail. */
   readonly definitions: number;
   /** Arguments of its calls, and their results as the program got them. */
   readonly arguments: number;

@@ -403,9 +403,10 @@ function tokensOf(
   },
 ): RunTokens {
   const { value, error } = report;
+  // A program that failed made no use of what it only imported.
   const used = new Set<string>([
     ...calls.map((call) => call.server),
-    ...servers.map((info) => info.name),
+    ...error === undefined ? servers.map((info) => info.name) : [],
   ]);
   const known = [...used].flatMap((name) => specs.get(name as ServerName) ?? []);
   const answer = error?.message ?? preview?.preview ??

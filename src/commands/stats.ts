@@ -27,7 +27,7 @@ import { createJournal, type Journal, toRunId } from "../journal.ts";
 import { formatBytes, formatCount, parseCount } from "../limits.ts";
 import { type SessionId, toSessionId } from "../names.ts";
 import { countOf, formatMs } from "../render.ts";
-import { entryDocument, entryText, iso, summaryLines } from "../run_views.ts";
+import { entryDocument, entryText, iso, outcomeText, summaryLines } from "../run_views.ts";
 import { TOKENIZER } from "../stats.ts";
 import { cleanLine, quoteText } from "../text.ts";
 
@@ -230,7 +230,7 @@ function sayNothing(log: Invocation["log"], { filter }: View): void {
 
 function outcomesText({ count, outcomes }: RunFigures): string {
   return `${formatCount(count)}: ${
-    outcomes.map((item) => `${formatCount(item.count)} ${item.outcome}`).join(", ")
+    outcomes.map((item) => `${formatCount(item.count)} ${outcomeText(item.outcome)}`).join(", ")
   }`;
 }
 
@@ -282,8 +282,8 @@ function showTokens({ output, log }: Invocation, view: View): void {
     ], "lr"),
     "",
     KEPT_FORMULA,
-    "definitions are those of the servers a run used, once for each run; what was read before",
-    "a program was written is not known and not counted",
+    "definitions are those of the servers that a run called, or imported and did not fail, once for",
+    "each run; what was read before a program was written is not known and not counted",
     "",
     ...tableLines([
       ["run", "kept", "definitions", "arguments", "results", "program", "answer"],
