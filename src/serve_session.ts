@@ -95,7 +95,8 @@ export async function openServing(
     await executor.close();
     throw error;
   });
-  const names = servedNames(servers, options.only);
+  const usable = usableNames(servers, options.only);
+  const names = options.only === undefined ? withoutDemo(usable) : usable;
   const catalog = createServeCatalog({ ...session, policy: servers.policy }, names);
   const keys = options.keys ?? createSessionKeys(options.secret);
   const maskSecrets = createSecretMask(servers.specs.values(), inside.env);
@@ -110,6 +111,7 @@ export async function openServing(
     log,
     limits,
     servers: names,
+    skillServers: usable,
     concurrency,
     plain,
     mask,
@@ -172,17 +174,20 @@ export async function openServing(
   };
 }
 
-/** Those that may be used; the built-in one only when it is named, or when there is no other. */
-function servedNames(
+/** Those that may be used at all. */
+function usableNames(
   { specs, policy }: ServerSet,
   only: readonly ServerName[] | undefined,
 ): ServerName[] {
-  const usable = [...specs.values()].filter(({ name, untrusted }) =>
-    !untrusted && refusalOfServer(name, policy) === undefined
+  return [...specs.values()].filter(({ name, untrusted }) =>
+    !untrusted && only?.includes(name) !== false && refusalOfServer(name, policy) === undefined
   ).map(({ name }) => name).sort();
-  if (only !== undefined) return usable.filter((name) => only.includes(name));
-  const others = usable.filter((name) => name !== DEMO_SERVER);
-  return others.length > 0 ? others : usable;
+}
+
+/** The built-in one is offered only where there is no other. */
+function withoutDemo(names: readonly ServerName[]): readonly ServerName[] {
+  const others = names.filter((name) => name !== DEMO_SERVER);
+  return others.length > 0 ? others : names;
 }
 
 const UNIX_FOLDERS = ["/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "/bin"];

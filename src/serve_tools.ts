@@ -33,8 +33,10 @@ export interface ServeParts {
   readonly log: Log;
   /** The widest limits of a run. */
   readonly limits: RunLimits;
-  /** The servers that programs may call. */
+  /** The servers that programs of clients may call. */
   readonly servers: readonly ServerName[];
+  /** Those that a skill may call where it was kept with them. */
+  readonly skillServers: readonly ServerName[];
   /** Runs that are under way at once. */
   readonly concurrency: number;
   /** Whether tools can be called without a program. */
@@ -170,7 +172,7 @@ export function createServeTools(parts: ServeParts): ServeTools {
       const flags = {
         session: own,
         preview: SERVED_RESULT_BYTES,
-        server: neededOf(skill).filter((server) => parts.servers.includes(server)),
+        server: neededOf(skill).filter((server) => parts.skillServers.includes(server)),
       };
       const source = skill.files.get(PROGRAM_FILE) ?? "";
       return await run({ ...caller, source, own }, async (request) =>
