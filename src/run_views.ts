@@ -38,7 +38,12 @@ export function summaryLines(
 }
 
 function outcomeOf({ end }: RunSummary): string {
-  return end?.outcome ?? "unfinished";
+  return outcomeText(end?.outcome ?? "unfinished");
+}
+
+/** An outcome as people read it: a `guest` error is one of the program. */
+export function outcomeText(outcome: string): string {
+  return outcome === "guest" ? "program" : outcome;
 }
 
 /** A run as the audit trail has it; `mask` is applied to texts of ours. */
@@ -119,7 +124,7 @@ function callRows({ calls }: RunEntry, mask: (text: string) => string): string[]
     calls.map((call) => [
       `  ${cleanLine(`${call.server}/${call.tool}`, 80)}`,
       cleanLine(call.decision, 60),
-      call.source === "cache" || call.source === "shared" ? call.source : call.outcome,
+      call.source === "cache" || call.source === "shared" ? call.source : outcomeText(call.outcome),
       formatMs(call.ms),
       `${formatBytes(call.bytesIn)} sent`,
       `${formatBytes(call.bytesOut)} received`,
