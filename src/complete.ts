@@ -126,7 +126,7 @@ async function findCandidates(
     return Object.entries(command.commands).map(([value, { brief }]) => ({ value, about: brief }));
   }
   if (last.startsWith("-") && !line.literal) return flagNames(command, line, table.globalFlags);
-  return await positionalValues(command, { line, context });
+  return await positionalValues(command, { line, context, last });
 }
 
 async function readLine(words: readonly string[], table: CommandTable): Promise<Line> {
@@ -204,6 +204,8 @@ function flagNames(
 interface Place {
   readonly line: Line;
   readonly context: Context;
+  /** What is typed of an argument. */
+  readonly last?: string;
 }
 
 async function flagValues(key: string, place: Place): Promise<readonly Candidate[]> {
@@ -288,6 +290,9 @@ async function callValues(place: Place): Promise<readonly Candidate[]> {
   if (tool === undefined) return toolNames(tools);
   const schema = tools.find(({ name }) => name === tool)?.inputSchema;
   const properties = Object.entries((schema?.["properties"] ?? {}) as Record<string, unknown>);
+  const begun = /^([^:=@]+)=/.exec(place.last ?? "")?.[1];
+  const choices = begun === undefined ? [] : choicesIn(new Map(properties).get(begun));
+  if (choices.length > 0) return choices.map((value) => ({ value: `${begun}=${value}` }));
   const isSet = (key: string) => positionals.some((word) => /^[^:=@]+/.exec(word)?.[0] === key);
   return properties.filter(([key]) => !isSet(key)).map(([key, property]) => {
     const { type, description } = (property ?? {}) as { type?: unknown; description?: unknown };
@@ -296,6 +301,16 @@ async function callValues(place: Place): Promise<readonly Candidate[]> {
   });
 }
 
+/** The values that a parameter takes, where its schema lists them. */
+function choicesIn(schema: unknown): string[] {
+  const { type, enum: values } = (schema ?? {}) as { type?: unknown; enum?: unknown };
+  if (!Array.isArray(values)) return type === "boolean" ? ["true", "false"] : [];
+  return values.slice(0, MAX_CHOICES).flatMap((value) =>
+    typeof value === "object" ? [] : `${value}`
+  );
+}
+
+const MAX_CHOICES = 100;
 const SILENT: Log = { debug() {}, info() {}, warn() {} };
 
 /** The servers there are; the files of other clients are read only where `wanted` is not ours. */

@@ -56,7 +56,13 @@ function fillIndex(path: string): void {
     description: `Does ${name}\tand\u001b[31m more. And then some.`,
     inputSchema: {
       type: "object",
-      properties: { title: { type: "string" }, labels: { type: "array" }, "$(x)": {} },
+      properties: {
+        title: { type: "string" },
+        labels: { type: "array" },
+        order: { enum: ["asc", "desc", "$(touch x)", 2, null] },
+        draft: { type: "boolean" },
+        "$(x)": {},
+      },
     },
     digest: digestOfJson(name),
   }));
@@ -121,11 +127,19 @@ Deno.test("__complete offers servers, tools of one and their parameters, without
     assert.deepEqual(await offered(place, "call", "alpha", "read_page", ""), [
       "title=",
       "labels:=",
+      "order=",
+      "draft=",
     ]);
     assert.deepEqual(
       await offered(place, "call", "alpha", "read_page", "title=x", ""),
-      ["labels:="],
+      ["labels:=", "order=", "draft="],
     );
+    const values = async (typed: string) =>
+      await offered(place, "call", "alpha", "read_page", typed);
+    assert.deepEqual(await values("order="), ["order=asc", "order=desc", "order=2"]);
+    assert.deepEqual(await values("order=d"), ["order=desc"]);
+    assert.deepEqual(await values("draft="), ["draft=true", "draft=false"]);
+    assert.deepEqual(await values("title="), ["title="]);
     assert.deepEqual(await offered(place, "call", "altar", ""), []);
     assert.deepEqual(await offered(place, "execute", ""), [":files"]);
   });
@@ -230,6 +244,7 @@ Deno.test("__complete takes a whole line for bash and PowerShell", async () => {
     assert.equal(await ask("bash", "mcp-exec --format=j", "=:"), "json\n");
     assert.equal(await ask("bash", "mcp-exec --format=j", " "), "--format=json\n");
     assert.equal(await ask("bash", "mcp-exec execute ", "=:"), "");
+    assert.equal(await ask("bash", "mcp-exec call alpha read_page order=d", "=:"), "desc\n");
     assert.match(await ask("powershell", "mcp-exec call alpha "), /^read_page\tDoes read_page/);
     assert.match(await ask("powershell", "mcp-exec 'call' \"al"), /^alpha\t/);
   });
@@ -240,6 +255,7 @@ const TYPED = [
   "mcp-exec generate --feature w\tal\tph\t",
   "mcp-exec --format=j\tdemo",
   "mcp-exec call alpha re\tti\tHello",
+  "mcp-exec call alpha re\tord\td\t",
   "mcp-exec execute pl\t",
 ];
 
@@ -248,6 +264,7 @@ const RAN = [
   "[generate][--feature][wasm][alpha]",
   "[--format=json][demo]",
   "[call][alpha][read_page][title=Hello]",
+  "[call][alpha][read_page][order=desc]",
   "[execute][plan.ts]",
 ];
 
@@ -287,6 +304,7 @@ Deno.test({
       assert.deepEqual(await ask("mcp-exec --format=j"), ["--format=json"]);
       assert.deepEqual(await ask("mcp-exec call alpha re"), ["read_page"]);
       assert.deepEqual(await ask("mcp-exec call alpha read_page ti"), ["title="]);
+      assert.deepEqual(await ask("mcp-exec call alpha read_page order=d"), ["order=desc"]);
       assert.deepEqual(await ask("mcp-exec execute pl"), ["plan.ts"]);
     }),
 });
