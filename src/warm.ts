@@ -117,8 +117,10 @@ export function createWarm(
     const kept: Kept = { key, connection, idleSince: 0, user, onLost: undefined, hasNews: false };
     all.add(kept);
     connection.onNotification((method, params) => {
-      if (kept.user === undefined) kept.hasNews ||= method === NEWS;
-      for (const listener of kept.user?.listeners ?? []) listener(method, params);
+      const listeners = kept.user?.listeners ?? [];
+      // Whoever has just got it does not listen yet.
+      if (listeners.length === 0) kept.hasNews ||= method === NEWS;
+      for (const listener of listeners) listener(method, params);
     });
     connection.closed.then(() => {
       all.delete(kept);

@@ -176,13 +176,13 @@ Deno.test("Warm keeps no connection that a call was withdrawn from, late or lost
 });
 
 Deno.test("Warm tells the next user of tools that changed while nobody listened", async () => {
-  await withWarm(async ({ open }) => {
+  await withWarm(async ({ pass, open }) => {
     const first = await open();
     const told: string[] = [];
     first.onNotification(() => told.push("the first user"));
-    await ask(first, "announce", { count: 1, afterMs: 100 });
+    await ask(first, "announce", { count: 1, atPing: true });
     await first.close();
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    pass(CHECK_AFTER_MS); // so that it is asked before anybody has it
     const second = await open();
     second.onNotification((method) => told.push(method));
     await until(() => told.length > 0);

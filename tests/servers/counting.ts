@@ -71,13 +71,13 @@ const tools: Record<string, Tool> = {
     }
     return structured({ level: logLevel, asked: meta["progressToken"] !== undefined });
   },
-  // Sends the notification `count` times, after its answer with `afterMs`.
-  announce: ({ count, afterMs }) => {
+  // Sends the notification `count` times; with `atPing` in front of the answer to the next ping.
+  announce: ({ count, atPing }) => {
     const tell = () => {
       for (let at = 0; at < Number(count); at++) notify("notifications/tools/list_changed", {});
     };
-    if (afterMs === undefined) tell();
-    else setTimeout(tell, Number(afterMs));
+    if (atPing === true) beforePong = tell;
+    else tell();
     return structured({});
   },
   // From now on `promise` promises something else, of which the server tells.
@@ -92,6 +92,7 @@ const tools: Record<string, Tool> = {
   },
 };
 let logLevel = "none";
+let beforePong = () => {};
 let promised: Json = { type: "object", properties: { n: { type: "number" } } };
 const HINTS: Record<string, Json> = {
   state: { readOnlyHint: true },
@@ -144,6 +145,10 @@ function take({ id, method, params = {} }: { id?: unknown; method?: string; para
   else if (method === "tools/call") call(id, params);
   else if (method === "logging/setLevel") {
     logLevel = String(params["level"]);
+    answer(id, {});
+  } else if (method === "ping") {
+    beforePong();
+    beforePong = () => {};
     answer(id, {});
   } else if (method === "notifications/cancelled") {
     counts.cancelled++;
