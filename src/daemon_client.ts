@@ -9,6 +9,7 @@ import {
   hasOwnFolder,
   type Hello,
   helloOf,
+  isTaken,
   readToken,
   settingsOf,
   type Welcome,
@@ -118,6 +119,7 @@ export async function findDaemon(
 }
 
 const POLL_MS = 10;
+const SHOWS_WHY = { hint: "mcp-exec daemon start --foreground shows why" };
 
 /** Settles after `ms` milliseconds. The first timer of a process takes 5 ms to set; this does not. */
 async function passed(ms: number): Promise<undefined> {
@@ -125,14 +127,22 @@ async function passed(ms: number): Promise<undefined> {
   await Atomics.waitAsync(never, 0, 0, ms).value;
 }
 
-/** Starts a daemon and gives its answer; throws `timeout` where none comes up. */
+/**
+ * Starts a daemon and gives its answer. Throws `failure` where its folders cannot be made or it ends
+ * at once, and `timeout` where none comes up.
+ */
 export async function startDaemon(
   context: Context,
   place: DaemonPlace,
   { want, idleMs }: { readonly want: Hello["want"]; readonly idleMs?: number },
 ): Promise<Granted> {
   hasOwnFolder(place);
-  const { startSelf } = await import("./process.ts");
+  const [{ startSelf }, { ensureFolder }] = await Promise.all([
+    import("./process.ts"),
+    import("./disk.ts"),
+  ]);
+  // It would fail as well, and its start takes far longer.
+  for (const folder of [context.paths.data!, place.folder]) await ensureFolder(folder);
   const { cwd, env, paths } = context;
   const config = env.get("MCP_EXEC_CONFIG") || undefined;
   const idle = idleMs === undefined ? [] : ["--idle", `${idleMs}ms`];
@@ -146,11 +156,16 @@ export async function startDaemon(
     },
   });
   let deadline = performance.now() + DAEMON_START_MS;
-  // One that ended has failed, or has found another one that is about to listen.
-  ended.then(() => deadline = Math.min(deadline, performance.now() + DAEMON_ANSWER_MS));
+  let hasEnded = false;
+  ended.then(() => {
+    hasEnded = true;
+    deadline = Math.min(deadline, performance.now() + DAEMON_ANSWER_MS);
+  });
   while (performance.now() < deadline) {
     await passed(POLL_MS);
     if (context.signal.aborted) throw toAppError(context.signal.reason);
+    // One that ended has failed, or has found another one that is about to listen.
+    const isOver = hasEnded && !isTaken(place);
     const found = await askDaemon(context, place, want);
     if (found?.welcome.ok) return found;
     found?.link.close();
@@ -158,10 +173,11 @@ export async function startDaemon(
     if (found !== undefined && found.welcome.refused !== "version") {
       throw new AppError("failure", `Daemon refuses: ${cleanLine(String(found.welcome.refused))}`);
     }
+    if (isOver) throw new AppError("failure", "Daemon ended as it started", SHOWS_WHY);
   }
   throw new AppError("timeout", "Daemon did not start", {
     limit: { name: "daemon start", limit: DAEMON_START_MS },
-    hint: "mcp-exec daemon start --foreground shows why",
+    ...SHOWS_WHY,
   });
 }
 

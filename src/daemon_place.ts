@@ -75,16 +75,24 @@ export function daemonPlace(
 /** Whether the folder is there; throws `denied` for a link, and unless it is its person's alone. */
 export function hasOwnFolder({ folder }: DaemonPlace): boolean {
   const info = lstat(folder);
-  const refuse = (why: string): never => {
-    throw new AppError("denied", `Folder ${quotePath(folder)} of the daemon ${why}`, {
-      hint: "remove it, or set XDG_RUNTIME_DIR to a folder of your own",
-    });
+  const refuse = (
+    why: string,
+    hint = "remove it, or set XDG_RUNTIME_DIR to a folder of your own",
+  ): never => {
+    throw new AppError("denied", `Folder ${quotePath(folder)} of the daemon ${why}`, { hint });
   };
   if (info === undefined) return false;
   if (!info.isDirectory) refuse("is a link or no folder");
   if (info.uid !== Deno.uid()) refuse("is somebody else's");
-  if (((info.mode ?? 0) & 0o077) !== 0) refuse("can be entered by others");
+  if (((info.mode ?? 0) & 0o077) !== 0) {
+    refuse("can be entered by others", `chmod 700 ${quotePath(folder)}`);
+  }
   return true;
+}
+
+/** Whether somebody listens, or is about to; one that was killed leaves that to be seen as well. */
+export function isTaken({ lock }: DaemonPlace): boolean {
+  return lstat(lock) !== undefined;
 }
 
 /** The token of the daemon that was started last; undefined where none was. */

@@ -3,7 +3,15 @@
 import assert from "node:assert/strict";
 import { helloOf } from "../src/daemon_place.ts";
 import { createFrameLink, Kind, objectIn } from "../src/frames.ts";
-import { call, clientOf, ignore, type Place, started, withPlace } from "./daemon_fixture.ts";
+import {
+  call,
+  clientOf,
+  ignore,
+  keepWarm,
+  type Place,
+  started,
+  withPlace,
+} from "./daemon_fixture.ts";
 
 Deno.test({
   name: "daemon keeps its folder, socket and token to its person, and asks for the token (N1)",
@@ -38,7 +46,10 @@ Deno.test({
       await Deno.mkdir(place.daemon.replace(/\/daemon$/, ""), { recursive: true });
       const faults: [() => Promise<void>, RegExp][] = [
         [() => Deno.symlink(elsewhere, place.daemon), /is a link or no folder/],
-        [() => Deno.mkdir(place.daemon, { mode: 0o755 }), /can be entered by others/],
+        [
+          () => Deno.mkdir(place.daemon, { mode: 0o755 }),
+          /can be entered by others\n +hint: chmod 700 "[^"\n]+\/mcp-exec\/daemon"\n$/,
+        ],
         [() => Deno.writeTextFile(place.daemon, ""), /is a link or no folder/],
       ];
       for (const [make, why] of faults) {
@@ -52,6 +63,32 @@ Deno.test({
         await Deno.remove(place.daemon);
       }
       assert.deepEqual(await namesIn(elsewhere), []);
+    });
+  },
+});
+
+Deno.test({
+  name: "daemon that cannot keep its files is waited for by no command, and costs one warning",
+  ignore,
+  async fn() {
+    await withPlace(async (place) => {
+      const env = await keepWarm(place);
+      const execute = ["execute", "-e", "return 1"];
+      const file = `${place.folder}/a file`;
+      await Deno.writeTextFile(file, "");
+      await Deno.mkdir(`${place.daemon}/daemon.token`, { recursive: true, mode: 0o700 });
+      const faults: [Record<string, string>, RegExp][] = [
+        // What can be known before it is started, and what it fails at as it starts.
+        [{ MCP_EXEC_DATA_DIR: `${file}/data` }, /^Cannot make "[^"]*a file\/data": /],
+        [{}, /^Daemon ended as it started$/],
+      ];
+      for (const [more, told] of faults) {
+        const { code, stdout, stderr } = await place.run(execute, { env: { ...env, ...more } });
+        assert.deepEqual({ code, stdout }, { code: 0, stdout: "1\n" }, stderr);
+        const warnings = [...stderr.matchAll(/^warning: No daemon is used: (.*)$/gm)];
+        assert.equal(warnings.length, 1, `stderr: ${stderr}`);
+        assert.match(warnings[0]![1]!, told);
+      }
     });
   },
 });
