@@ -112,18 +112,22 @@ function removeRows(database: Database, where: string, ...values: string[]): voi
   database.run(`delete from indexed_tools where ${where}`, ...values);
 }
 
+// The places of servers, from one parameter: JSON of a list of `Place`.
+const WANTED = `wanted as materialized (
+    select value ->> 'server', value ->> 'fingerprint' from json_each(?)
+  )`;
+
 /** The tools of `specs` in the order of their names, from the rows of the index. */
 export function listToolIndex(
   database: Database,
   specs: readonly ServerSpec[],
   { offset, limit }: { readonly offset: number; readonly limit: number },
 ): IndexedTool[] {
-  const keys = specs.map((spec) => keyOf(placeOf(spec)));
   return database.all<IndexedTool>(
-    `select server, tool, function as functionName, signature, summary from indexed_tools
-     where server || char(10) || fingerprint in (select value from json_each(?))
-     order by server, tool limit ? offset ?`,
-    JSON.stringify(keys),
+    `with ${WANTED}
+     select server, tool, function as functionName, signature, summary from indexed_tools
+     where (server, fingerprint) in wanted order by server, tool limit ? offset ?`,
+    JSON.stringify(specs.map(placeOf)),
     limit,
     offset,
   ).map((row) => ({ ...row }));
@@ -219,9 +223,7 @@ function hitsOf(
   if (fitting.length >= needed || found.length < most) return fitting;
   // Other servers have taken the places: then every hit is looked at.
   return database.all<Hit>(
-    `with wanted as materialized (
-       select value ->> 'server', value ->> 'fingerprint' from json_each(?)
-     ), ${hits}
+    `with ${WANTED}, ${hits}
      select ${rows} where (server, fingerprint) in wanted order by score, id limit ?`,
     JSON.stringify(places),
     query,
