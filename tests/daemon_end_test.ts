@@ -67,12 +67,13 @@ Deno.test({
       const second = await started(place);
       assert.notEqual(second, first);
       // A server that is busy does not see that its input has ended.
-      const program = "console.log('waiting'); await callTool('honest', 'wait', { ms: 60_000 });";
+      // Its answer to a later call tells that it waits.
+      const program = "const waiting = callTool('honest', 'wait', { ms: 60_000 });" +
+        "await callTool('honest', 'count'); console.log('waiting'); await waiting;";
       const child = place.start(["execute", "-e", program, "--stdio", HONEST]);
       const errors = child.stderr.getReader();
       const { value: log } = await errors.read();
       assert.match(text(log!), /waiting/);
-      await new Promise((resolve) => setTimeout(resolve, 300));
       Deno.kill(second, "SIGKILL");
       const { value: error } = await errors.read();
       errors.releaseLock();

@@ -58,14 +58,14 @@ Deno.test("spawnGroup hands on each argument as it is (A16)", async () => {
 });
 
 Deno.test("spawnGroup gives the child the given variables and no others", async () => {
-  Deno.env.set("MCP_EXEC_TEST_LEAK", "1");
+  Deno.env.set("MCP_EXEC_TEST_LEAK_TO_CHILD", "1");
   const group = run("console.log(JSON.stringify(Deno.env.toObject()))", {
     env: { TOKEN: new Secret("s3cret") },
   });
   const seen = JSON.parse(await new Response(group.stdout).text());
-  Deno.env.delete("MCP_EXEC_TEST_LEAK");
+  Deno.env.delete("MCP_EXEC_TEST_LEAK_TO_CHILD");
   assert.equal(seen.TOKEN, "s3cret");
-  assert.equal(seen.MCP_EXEC_TEST_LEAK, undefined);
+  assert.equal(seen.MCP_EXEC_TEST_LEAK_TO_CHILD, undefined);
   await group.stop();
 });
 

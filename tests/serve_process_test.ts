@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StreamTransport } from "../src/serve_stdio.ts";
+import { eventually } from "./daemon_fixture.ts";
 import { connectedTo, startServe } from "./serve_fixture.ts";
 import { freshPlace, processesIn, PROGRAM, serverCommand } from "./specs/run.ts";
 
@@ -111,8 +112,7 @@ Deno.test("serve on stdio ends with its input and leaves no server behind (N5)",
     assert.equal(await run(`return await callTool("honest", "echo", { text: "a" })`), "a");
     const waiting = call("execute_code", { code: `await callTool("honest", "wait", {ms: 60000})` });
     waiting.catch(() => {});
-    await new Promise((done) => setTimeout(done, 300));
-    assert.ok((await processesIn(place.folder)).length >= 2);
+    await eventually(async () => (await processesIn(place.folder)).length >= 2);
     await client.close();
     served.child.stdin.close().catch(() => {});
     const { code } = await served.child.status;
@@ -276,6 +276,12 @@ Deno.test("serve --http serves both revisions to processes and ends on a signal 
       assert.equal(await run(`return await callTool("honest", "echo", { text: "a" })`), "a");
       await client.close();
     }
+    const client = new Client({ name: "test", version: "1" });
+    await client.connect(new StreamableHTTPClientTransport(new URL(url)));
+    const { run } = connectedTo(client, () => client.close());
+    const ask = async (tool: string) =>
+      Number(await run(`return await callTool("honest", "${tool}")`));
+    let asked = await ask("count");
     // A client that goes away in the middle.
     const gone = new AbortController();
     const asking = await fetch(url, {
@@ -295,13 +301,11 @@ Deno.test("serve --http serves both revisions to processes and ends on a signal 
         },
       }),
     });
-    await new Promise((done) => setTimeout(done, 500));
+    // Its call is one more than ours.
+    await eventually(async () => await ask("count") > ++asked);
     gone.abort();
     await asking.text().catch(() => {});
-    const client = new Client({ name: "test", version: "1" });
-    await client.connect(new StreamableHTTPClientTransport(new URL(url)));
-    const { run } = connectedTo(client, () => client.close());
-    while (await run(`return await callTool("honest", "cancelled", {})`) !== "1");
+    await eventually(async () => await ask("cancelled") === 1);
     await client.close();
     served.child.kill("SIGTERM");
     await errors.cancel();

@@ -97,15 +97,15 @@ Deno.test("connect tells who a stdio server is and calls its tools", async () =>
 });
 
 Deno.test("connect gives a stdio server its own variables and no others (X1)", async () => {
-  Deno.env.set("MCP_EXEC_TEST_LEAK", "1");
+  Deno.env.set("MCP_EXEC_TEST_LEAK_TO_SERVER", "1");
   const spec = stdioSpec("honest", "plain", { env: { MY_TOKEN: "s3cret" } });
   const names = await withConnection(
     spec,
     async (connection) => JSON.parse(textOf(await call(connection, "env"))),
   );
-  Deno.env.delete("MCP_EXEC_TEST_LEAK");
+  Deno.env.delete("MCP_EXEC_TEST_LEAK_TO_SERVER");
   assert.ok(names.includes("MY_TOKEN"));
-  assert.ok(!names.includes("MCP_EXEC_TEST_LEAK"));
+  assert.ok(!names.includes("MCP_EXEC_TEST_LEAK_TO_SERVER"));
 });
 
 Deno.test("Connection.request runs requests side by side", async () => {
