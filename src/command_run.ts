@@ -20,7 +20,7 @@ import { AppError, prefixError, toAppError } from "./errors.ts";
 import type { Invocation } from "./flags.ts";
 import { GLOBAL_FLAGS } from "./globals.ts";
 import { unknownError } from "./names.ts";
-import { quoteText } from "./text.ts";
+import { maskArguments, quoteText } from "./text.ts";
 
 /** Runs `command` with its arguments; throws what it throws, and `usage` errors that name one. */
 export async function runParsed(
@@ -37,14 +37,15 @@ export async function runParsed(
   };
   const text: ApplicationText = {
     ...text_en,
-    exceptionWhileParsingArguments: (error) => keep(argumentError(error, { name, command })),
+    exceptionWhileParsingArguments: (error) => keep(argumentError(error, { name, command, args })),
     exceptionWhileRunningCommand: keep,
   };
+  // Without stricli's own flags for help: it would take -H for one, and the command would not run.
   const application = buildApplication(command, {
     name: `mcp-exec ${name}`,
     scanner: { caseStyle: "allow-kebab-for-camel", allowArgumentEscapeSequence: true },
     localization: { text },
-  });
+  }, {});
   await run(application, args, invocation);
   if (failure !== undefined) throw failure;
 }
@@ -80,7 +81,11 @@ export function helpOf(name: string, command: Command<Invocation>): string {
 /** What is wrong with a command's arguments, as an error that names the argument. */
 function argumentError(
   error: unknown,
-  { name, command }: { readonly name: string; readonly command: Command<Invocation> },
+  { name, command, args }: {
+    readonly name: string;
+    readonly command: Command<Invocation>;
+    readonly args: readonly string[];
+  },
 ): AppError {
   const usage = (message: string) => {
     const line = helpOf(name, command).split("\n")[1]!.trim();
@@ -91,7 +96,7 @@ function argumentError(
     const flag = `${isAlias ? "-" : "--"}${error.input}`;
     return unknownError(`Flag ${quoteText(flag)} of "mcp-exec ${name}"`, flag, {
       known: isAlias ? [] : [...flagNames(command), ...GLOBAL_FLAGS],
-      otherwise: `mcp-exec ${name} --help lists the flags`,
+      otherwise: dashesHint(name, command, args) ?? `mcp-exec ${name} --help lists the flags`,
     });
   }
   if (error instanceof ArgumentParseError) {
@@ -121,6 +126,27 @@ function argumentError(
     return usage(`Too many arguments for "mcp-exec ${name}"`);
   }
   return toAppError(error);
+}
+
+const PLAIN_WORD = /^[A-Za-z0-9_./:@%+=,-]{1,80}$/;
+
+/** How to write a command line whose flags were taken for ours; undefined where it takes none. */
+function dashesHint(
+  name: string,
+  command: Command<Invocation>,
+  args: readonly string[],
+): string | undefined {
+  const [first, program, ...others] = args;
+  if (first === undefined || program === undefined || /^-|^https?:/i.test(program)) {
+    return undefined;
+  }
+  if (first.startsWith("-") || !helpOf(name, command).includes(" -- <command>")) return undefined;
+  // Only words that a shell takes as they are, and that are no secret, are repeated.
+  const typed = [first, "--", program, ...others];
+  const isPlain = typed.every((word) => PLAIN_WORD.test(word)) &&
+    maskArguments(typed).every((word, at) => word === typed[at]) && typed.length <= 12;
+  const line = isPlain ? typed.join(" ") : "<name> -- <command> [args]...";
+  return `put the command behind "--": mcp-exec ${name} ${line}`;
 }
 
 function flagNames(command: Command<Invocation>): string[] {

@@ -152,11 +152,11 @@ function documentOf(check: ServerCheck | FailedCheck, { mask }: Output) {
 
 function linesOf(check: ServerCheck | FailedCheck, { mask }: Output): string[] {
   if ("error" in check) return [`${check.name}: not reached: ${mask(check.error.message)}`];
-  const { identity, protocolVersion, era, connectMs, listMs, closeMs, findings } = check;
+  const { identity, protocolVersion, connectMs, listMs, closeMs, findings } = check;
   return [
     `${check.name}: ${cleanLine(identity.name, 80)} ${cleanLine(identity.version, 40)}, MCP ${
       cleanLine(protocolVersion, 20)
-    } (${era}), ${check.transport}`,
+    }, ${check.transport}`,
     `  times     connected ${formatMs(connectMs)}, listed ${formatMs(listMs)}, ended ${
       formatMs(closeMs)
     }`,

@@ -1,17 +1,20 @@
 // What there is to say of configured servers without connecting: where each stands, how it is
 // reached and whether it may be used. Every text of a file is made safe, every secret masked.
 
+import type { Environment } from "./context.ts";
 import type { NamedEntry } from "./discovery.ts";
 import type { AppError } from "./errors.ts";
+import { missingVariables } from "./expand.ts";
 import { tableLines } from "./figure_views.ts";
 import type { ServerName } from "./names.ts";
 import { describeSpec, secretNames, type ServerSpec } from "./server.ts";
 import type { ServerSet } from "./servers.ts";
 import { cleanLine } from "./text.ts";
 
-/** Whether a server can be used, and why not. */
+/** Whether a server can be used, and why not; `unset` where a variable of its entry has no value. */
 export type ServerState =
   | "ready"
+  | "unset"
   | "trusted"
   | "untrusted"
   | "disabled"
@@ -32,19 +35,24 @@ export interface ServerView {
   readonly target?: string;
   /** Names of its variables or headers. */
   readonly secrets?: readonly string[];
+  /** Names of variables that its entry needs and that are not set. */
+  readonly missing?: readonly string[];
   /** Why it cannot be used, or under which name it can. */
   readonly note?: string;
   /** What trust in an entry of a project is bound to. */
   readonly digest?: string;
 }
 
-/** Every server of a set, own ones first; those that cannot be used with the reason. */
-export function viewServers(servers: ServerSet): ServerView[] {
+/**
+ * Every server of a set, own ones first; those that cannot be used with the reason. Of `env` it only
+ * shows which variables are not set.
+ */
+export function viewServers(servers: ServerSet, env: Environment): ServerView[] {
   const { config } = servers;
   const file = config.file === undefined ? {} : { file: config.file };
   const own = [...config.servers.values()].map((spec): ServerView => ({
     ...viewSpec(spec),
-    state: "ready",
+    ...usableState(spec, "ready", env),
     origin: "mcp-exec",
   }));
   const off = [...config.disabled].map((name): ServerView => ({
@@ -62,7 +70,7 @@ export function viewServers(servers: ServerSet): ServerView[] {
   }));
   const builtIn = [...servers.specs.values()].filter(({ origin }) => origin === "built-in")
     .map((spec): ServerView => ({ ...viewSpec(spec), state: "ready", origin: "built in" }));
-  const found = servers.found.map((entry) => viewFound(entry, servers));
+  const found = servers.found.map((entry) => viewFound(entry, servers, env));
   return [...own, ...off, ...bad, ...found, ...builtIn];
 }
 
@@ -77,7 +85,18 @@ function viewSpec(spec: ServerSpec): Omit<ServerView, "state" | "origin"> {
   };
 }
 
-function viewFound(entry: NamedEntry, servers: ServerSet): ServerView {
+function usableState(
+  spec: ServerSpec,
+  state: ServerState,
+  env: Environment,
+): Pick<ServerView, "state" | "missing"> {
+  const missing = missingVariables(spec, env);
+  return missing.length === 0
+    ? { state }
+    : { state: "unset", missing: missing.map((name) => cleanLine(name, 80)) };
+}
+
+function viewFound(entry: NamedEntry, servers: ServerSet, env: Environment): ServerView {
   const { name, rawName, file, shownPath, spec, problem } = entry;
   const isProject = file.scope === "project";
   const note = problem !== undefined
@@ -85,17 +104,19 @@ function viewFound(entry: NamedEntry, servers: ServerSet): ServerView {
     : entry.state === "shadowed"
     ? shadowNote(name, servers)
     : undefined;
+  const state = entry.state !== "used"
+    ? entry.state
+    : !isProject
+    ? "ready"
+    : servers.specs.get(name)?.untrusted
+    ? "untrusted"
+    : "trusted";
+  const isUsable = state === "ready" || state === "trusted";
   return {
     ...(spec !== undefined && viewSpec(spec)),
     name,
     ...(rawName !== name && { clientName: cleanLine(rawName, 80) }),
-    state: entry.state !== "used"
-      ? entry.state
-      : !isProject
-      ? "ready"
-      : servers.specs.get(name)?.untrusted
-      ? "untrusted"
-      : "trusted",
+    ...(isUsable && spec !== undefined ? usableState(spec, state, env) : { state }),
     origin: isProject ? `project (${file.title})` : file.title,
     file: shownPath,
     ...(note !== undefined && { note }),
@@ -114,12 +135,18 @@ function noteOf(error: AppError): string {
   return error.message.replace(/^Server "[^"]*" of "[^"]*" is left out: /, "");
 }
 
+function stateText({ state, missing = [] }: ServerView, most = missing.length): string {
+  if (missing.length === 0) return state;
+  const more = missing.length > most ? ` and ${missing.length - most} more` : "";
+  return `needs ${missing.slice(0, most).join(", ")}${more}`;
+}
+
 /** Servers as the lines of a table, at most `width` columns wide. */
 export function serverTable(views: readonly ServerView[], width: number): string[] {
   const rows = views.map((view) => [
     view.name,
     view.transport ?? "-",
-    view.state,
+    stateText(view, 1),
     view.origin,
     [
       view.target,
@@ -135,7 +162,7 @@ export function serverLines(view: ServerView): string[] {
   const rows: (readonly [string, string | undefined])[] = [
     ["name", view.name],
     ["named there", view.clientName],
-    ["state", view.state],
+    ["state", stateText(view)],
     ["note", view.note],
     ["transport", view.transport],
     ["reached at", view.target],

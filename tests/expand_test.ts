@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { AppError } from "../src/errors.ts";
-import { expandSpec } from "../src/expand.ts";
+import { expandSpec, missingVariables } from "../src/expand.ts";
 import type { ServerName } from "../src/names.ts";
 import type { EmbeddedSpec, HttpSpec, Origin, StdioSpec } from "../src/server.ts";
 import { Secret } from "../src/text.ts";
@@ -48,6 +48,19 @@ Deno.test("expandSpec names a variable without value instead of using an empty o
       return error.hint!.includes("${TOKEN:-default}");
     });
   }
+});
+
+Deno.test("missingVariables names, once each, what expandSpec would refuse", () => {
+  const spec: StdioSpec = {
+    ...stdio("${A}${NONE}"),
+    args: ["${env:EMPTY}", "${NONE}", "${FREE:-}"],
+    env: { KEY: new Secret("${B}") },
+    cwd: "${C}",
+  };
+  const env = environment({ A: "${HIDDEN}", EMPTY: "" });
+  assert.deepEqual(missingVariables(spec, env), ["NONE", "EMPTY", "B", "C"]);
+  assert.deepEqual(missingVariables(stdio("${A}"), env), []);
+  assert.deepEqual(missingVariables(stdio("${NONE}", "flag"), env), []);
 });
 
 Deno.test("expandSpec reaches every part of a process's entry", () => {

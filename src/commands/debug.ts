@@ -256,9 +256,9 @@ async function showConnections(invocation: Invocation, database: Database): Prom
   const servers = await openServers(invocation, {});
   const catalog = createCatalog(database, { now: context.now });
   const calls = lastCalls(database);
-  const views = viewServers(servers).map((view) => {
+  const views = viewServers(servers, context.env).map((view) => {
     // Another entry has the name of one that is not in use.
-    const isUsed = ["ready", "trusted", "untrusted"].includes(view.state);
+    const isUsed = ["ready", "unset", "trusted", "untrusted"].includes(view.state);
     const spec = isUsed ? servers.specs.get(view.name as ServerName) : undefined;
     const saved = spec && catalog.load(spec);
     const call = isUsed ? calls.get(view.name) : undefined;

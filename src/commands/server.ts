@@ -2,6 +2,7 @@
 // started, and changes to our own. Never shows the value of a variable or header.
 
 import { buildCommand } from "@stricli/core";
+import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
 import {
   argument,
@@ -52,6 +53,7 @@ Claude Desktop, Cursor, VS Code, Windsurf, Codex, Gemini CLI, Zed, OpenCode, Goo
 project. Connects to none. A state is one of:
 
   ready      can be used
+  needs VAR  a variable of its entry is not set ("unset" in JSON)
   trusted    of the project, and you said that it may be started
   untrusted  of the project: "server trust" shows what it would start
   disabled   switched off in its file
@@ -67,7 +69,7 @@ EXAMPLES
   },
   parameters: {},
   async func() {
-    const views = viewServers(await openServers(this, {}));
+    const views = viewServers(await openServers(this, {}), this.context.env);
     const { output } = this;
     if (output.format === "json") output.document({ ok: true, servers: views });
     else output.print(serverTable(views, output.width).join("\n"));
@@ -88,7 +90,7 @@ EXAMPLES
   parameters: { positional: ONE },
   async func(_flags, name) {
     const servers = await openServers(this, {});
-    const view = findView(servers, name);
+    const view = findView(servers, name, this.context);
     const { output, context, log } = this;
     const spec = servers.specs.get(view.name as ServerSpec["name"]);
     const warn = (message: string) => log.warn(message);
@@ -118,8 +120,8 @@ EXAMPLES
   },
 });
 
-function findView(servers: ServerSet, name: string): ServerView {
-  const views = viewServers(servers);
+function findView(servers: ServerSet, name: string, { env }: Context): ServerView {
+  const views = viewServers(servers, env);
   const view = views.find((item) => item.name === name && item.state !== "shadowed") ??
     views.find((item) => item.name === name);
   if (view !== undefined) return view;
