@@ -1,12 +1,12 @@
 // Parameters of a call as a command line gives them: `key=text`, `key:=json`, `key=@file`. A text
-// becomes a number or a boolean only where the tool's schema takes nothing else.
+// becomes a number, a boolean or null only where the tool's schema takes nothing else.
 
 import { AppError } from "./errors.ts";
 import { parseJsonText } from "./jsonc.ts";
 import { MAX_PARAMS_BYTES } from "./limits.ts";
 import { readTextFile } from "./read.ts";
 import type { JsonObject } from "./server.ts";
-import { quoteText } from "./text.ts";
+import { maskArguments, quoteText } from "./text.ts";
 
 const PARAMETER = /^([^=]+?)(:=|=@|=)(.*)$/s;
 
@@ -72,14 +72,36 @@ function typedText(
   const properties = (schema?.["properties"] ?? {}) as JsonObject;
   const types = Object.hasOwn(properties, key) ? typesOf(properties[key], schema!) : undefined;
   if (types === undefined || types.size === 0 || types.has("string")) return text;
+  if (types.has("null") && text === "null") return null;
   if (types.has("boolean") && /^(?:true|false)$/.test(text)) return text === "true";
   if (types.has("number") && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text)) return Number(text);
-  // The text itself may be a secret.
   throw new AppError(
     "invalid",
-    `Parameter ${quoteText(key)} takes ${[...types].join(" or ")}, got another text`,
+    `Parameter ${quoteText(key)} takes ${[...types].map(nounOf).join(" or ")}, got ${
+      isShowable(key, text) ? quoteText(text) : "another text"
+    }`,
     types.has("object") || types.has("array") ? { hint: `write it as JSON: ${key}:='...'` } : {},
   );
+}
+
+const NOUNS: Readonly<Record<string, string>> = {
+  number: "a number",
+  boolean: "true or false",
+  object: "an object",
+  array: "a list",
+  null: "null",
+};
+
+function nounOf(type: string): string {
+  return Object.hasOwn(NOUNS, type) ? NOUNS[type]! : quoteText(type);
+}
+
+const MAX_SHOWN_CHARS = 20;
+
+// A text may be a secret, which its name or its looks tell where anything does.
+function isShowable(key: string, text: string): boolean {
+  const flag = `--${key.replace(/[^\w.-]/g, "_")}=${text}`;
+  return text.length <= MAX_SHOWN_CHARS && maskArguments([flag])[0] === flag;
 }
 
 // The JSON types a schema takes, as far as it says so plainly; undefined where it may be any.
@@ -96,7 +118,9 @@ function typesOf(schema: unknown, root: JsonObject, depth = 0): Set<string> | un
       : undefined;
   }
   const literals = Array.isArray(values) ? values : value === undefined ? undefined : [value];
-  if (literals !== undefined) return new Set(literals.map((item) => typeof item));
+  if (literals !== undefined) {
+    return new Set(literals.map((item) => item === null ? "null" : typeof item));
+  }
   const choices = anyOf ?? oneOf;
   if (!Array.isArray(choices)) return undefined;
   const sets = choices.map((choice) => typesOf(choice, root, depth + 1));
