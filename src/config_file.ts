@@ -188,6 +188,15 @@ export function settingIn(document: JsonObject, { key }: Setting): unknown {
   return value;
 }
 
+/** A setting as a file names it, commented out, with its default or an example. */
+export function commentedSetting({ key, fallback, example }: Setting): string {
+  return `    // ${JSON.stringify(lastPart(key))}: ${JSON.stringify(example ?? fallback)}`;
+}
+
+function lastPart(key: string): string {
+  return key.slice(key.lastIndexOf(".") + 1);
+}
+
 /** A configuration file to change, and how it is shown. */
 export interface ConfigFile {
   readonly path: string;

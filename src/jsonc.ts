@@ -82,22 +82,31 @@ export async function parseJsonText(text: string, what: string): Promise<unknown
 }
 
 /**
- * JSON text with the value at `path` put in, replaced, or taken out (`undefined`); comments stay.
- * Throws an `invalid` error where no value can be put, or where another one would still hold.
+ * JSON text with the value at `path` put in, replaced, or taken out (`undefined`); comments stay. One
+ * that is put in takes the place of the line `insteadOf`, a comment, where its object has it. Throws an `invalid` error where no value can be put, or where another one would still hold.
  */
 export async function setInJson(
   text: string,
   path: readonly string[],
   value: unknown,
+  { insteadOf }: { readonly insteadOf?: string } = {},
 ): Promise<string> {
   const { parse } = await import("jsonc-parser");
+  const holds = (changed: string) => {
+    let held: unknown = parse(changed, [], { allowTrailingComma: true });
+    for (const key of path) held = isObject(held) ? held[key] : undefined;
+    return JSON.stringify(held) === JSON.stringify(value);
+  };
+  if (value !== undefined && insteadOf !== undefined) {
+    const changed = await replaceComment(text, path, { value, comment: insteadOf });
+    // The line may stand within a longer comment, where nothing is read.
+    if (changed !== undefined && holds(changed)) return changed;
+  }
   const changed = value === undefined
     ? await takeOutOfJson(text, path)
     : await putIntoJson(text, path, value);
   // The first of two members of one name is changed, the last one is read.
-  let held: unknown = parse(changed, [], { allowTrailingComma: true });
-  for (const key of path) held = isObject(held) ? held[key] : undefined;
-  if (JSON.stringify(held) === JSON.stringify(value)) return changed;
+  if (holds(changed)) return changed;
   throw new AppError(
     "invalid",
     `Key ${quoteText(path.join("."))} cannot be changed: a part of it stands twice`,
@@ -128,25 +137,57 @@ async function putIntoJson(
   }
 }
 
+/** A new member in place of the line `comment` of its object; undefined where that is not there. */
+async function replaceComment(
+  text: string,
+  path: readonly string[],
+  { value, comment }: { value: unknown; comment: string },
+): Promise<string | undefined> {
+  const { findNodeAtLocation, parseTree } = await import("jsonc-parser");
+  const tree = parseTree(text, [], { allowTrailingComma: true });
+  const parent = tree && findNodeAtLocation(tree, path.slice(0, -1));
+  if (parent?.type !== "object" || findNodeAtLocation(tree!, [...path]) !== undefined) return;
+  const lines = text.slice(parent.offset, parent.offset + parent.length).split("\n");
+  const at = lines.findIndex((line) => line.replace(/,?\r?$/, "") === comment);
+  if (at < 0) return;
+  const start = parent.offset + lines.slice(0, at).join("\n").length + 1;
+  const members = parent.children ?? [];
+  const before = members.findLast(({ offset }) => offset < start);
+  const isLast = before === members.at(-1);
+  const member = `${/^[ \t]*/.exec(comment)![0]}${JSON.stringify(path.at(-1))}: ${
+    JSON.stringify(value)
+  }${isLast ? "" : ","}`;
+  const ending = lines[at]!.endsWith("\r") ? "\r" : "";
+  const changed = text.slice(0, start) + member + ending + text.slice(start + lines[at]!.length);
+  if (before === undefined) return changed;
+  const end = before.offset + before.length;
+  return await commaAfter(text, end) === undefined
+    ? `${changed.slice(0, end)},${changed.slice(end)}`
+    : changed;
+}
+
+/** Where the comma behind the value that ends at `from` stands; undefined where there is none. */
+async function commaAfter(text: string, from: number): Promise<number | undefined> {
+  const { createScanner } = await import("jsonc-parser");
+  const scanner = createScanner(text, true);
+  scanner.setPosition(from);
+  scanner.scan();
+  const found = scanner.getTokenOffset();
+  return text[found] === "," ? found : undefined;
+}
+
 // The library's own removal takes the white space around along, or puts its neighbours in order.
 async function takeOutOfJson(text: string, path: readonly string[]): Promise<string> {
-  const { createScanner, findNodeAtLocation, parseTree } = await import("jsonc-parser");
+  const { findNodeAtLocation, parseTree } = await import("jsonc-parser");
   const tree = parseTree(text, [], { allowTrailingComma: true });
   const property = tree && findNodeAtLocation(tree, [...path])?.parent;
   if (property === undefined || property.type !== "property") return text;
   const siblings = property.parent?.children ?? [];
   const before = siblings[siblings.indexOf(property) - 1];
   const isLast = siblings.at(-1) === property;
-  const commaAfter = (from: number) => {
-    const scanner = createScanner(text, true);
-    scanner.setPosition(from);
-    scanner.scan();
-    const found = scanner.getTokenOffset();
-    return text[found] === "," ? found : undefined;
-  };
   let start = property.offset;
   let end = property.offset + property.length;
-  const comma = commaAfter(end);
+  const comma = await commaAfter(text, end);
   if (comma !== undefined) end = comma + 1;
   const lineStart = text.lastIndexOf("\n", start - 1) + 1;
   const rest = /^[ \t]*(?:\/\/[^\n]*)?(?:\r?\n|$)/.exec(text.slice(end));
@@ -158,7 +199,7 @@ async function takeOutOfJson(text: string, path: readonly string[]): Promise<str
   }
   // A comma before the last one would be an error to strict readers.
   const stray = isLast && before !== undefined && comma === undefined
-    ? commaAfter(before.offset + before.length)
+    ? await commaAfter(text, before.offset + before.length)
     : undefined;
   const head = stray === undefined
     ? text.slice(0, start)

@@ -217,6 +217,27 @@ Deno.test("config init leaves a file alone that was made while somebody was aske
   });
 });
 
+Deno.test("config set puts every setting in place of its default in a file of config init", async () => {
+  await withFile(undefined, async (file, read) => {
+    const run = async (...args: string[]) => {
+      const { code, shown } = await runHere([...args, "--config", file.path], {
+        confirm: (question) => Promise.resolve(/^Write/.test(question)),
+      });
+      assert.equal(code, 0, shown);
+    };
+    await run("config", "init");
+    const before = await read();
+    for (const { key, fallback, example, values } of SETTINGS) {
+      const value = values?.at(-1) ?? example ?? fallback;
+      await run("config", "set", key, typeof value === "string" ? value : JSON.stringify(value));
+    }
+    const after = await read();
+    assert.equal(after.split("\n").length, before.split("\n").length);
+    assert.doesNotMatch(after, /^ +\/\/ "(?!name")/m);
+    assert.deepEqual((await parseConfig(after, { origin: "user", shownPath: "x" })).warnings, []);
+  });
+});
+
 /** Runs a command line in a place where nothing is. */
 async function runHere(args: readonly string[], more: Pick<Context, "confirm">) {
   let shown = "";

@@ -23,6 +23,29 @@ Deno.test("setInJson takes a member out and leaves its neighbours as they are", 
   }
 });
 
+Deno.test("setInJson puts a member in place of the comment that stands for it", async () => {
+  const cases: readonly (readonly [before: string, after: string])[] = [
+    [
+      '{"a": {\n  // about\n  // "x": 1,\n  // "y": 2\n}}',
+      '{"a": {\n  // about\n  "x": 5\n  // "y": 2\n}}',
+    ],
+    ['{"a": {\n  // "x": 1\n  "y": 2\n}}', '{"a": {\n  "x": 5,\n  "y": 2\n}}'],
+    ['{"a": {\n  "y": 2 // b\n  // "x": 1\n}}', '{"a": {\n  "y": 2, // b\n  "x": 5\n}}'],
+    ['{"a": {\r\n  "y": 2,\r\n  // "x": 1,\r\n}}', '{"a": {\r\n  "y": 2,\r\n  "x": 5\r\n}}'],
+    // What somebody has changed, what stands elsewhere or in a longer comment is left alone.
+    ['{"a": {\n  // "x": 2\n  "y": 2\n}}', '{"a": {\n  // "x": 2\n  "y": 2,\n  "x": 5\n}}'],
+    ['{"b": {\n  // "x": 1\n}, "a": {"x": 2}}', '{"b": {\n  // "x": 1\n}, "a": {"x": 5}}'],
+    ['{"a": {\n  // "x": 1\n  "x": 2\n}}', '{"a": {\n  // "x": 1\n  "x": 5\n}}'],
+    [
+      '{"a": {\n  /*\n  // "x": 1\n  */\n  "y": 2\n}}',
+      '{"a": {\n  /*\n  // "x": 1\n  */\n  "y": 2,\n  "x": 5\n}}',
+    ],
+  ];
+  for (const [before, after] of cases) {
+    assert.equal(await setInJson(before, ["a", "x"], 5, { insteadOf: '  // "x": 1' }), after);
+  }
+});
+
 Deno.test("setInJson refuses what a later member of the same name would undo", async () => {
   for (const value of [1, undefined]) {
     for (const text of ['{"a": {"x": 2}, "a": {"x": 3}}', '{"a": {"x": 2, "x": 3}}']) {

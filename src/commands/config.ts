@@ -3,6 +3,7 @@
 
 import { buildCommand } from "@stricli/core";
 import {
+  commentedSetting,
   type ConfigFile,
   editConfig,
   findSetting,
@@ -114,7 +115,8 @@ EXAMPLES
     const value = parseSetting(setting, text);
     await requireUnlocked(this.context, { config: this.config, what: SETTINGS_CHANGED });
     const file = fileOf(this);
-    await editConfig(file, (before) => setInJson(before, key.split("."), value));
+    const insteadOf = commentedSetting(setting);
+    await editConfig(file, (before) => setInJson(before, key.split("."), value, { insteadOf }));
     done(this, { key, value, said: `${key} is ${shown(value)} in ${file.shownPath}` });
   },
 });
@@ -234,7 +236,9 @@ const QUESTIONS: readonly { question: string; key: string; value: unknown }[] = 
 /** The servers of other clients that a person wants copied; the project's are left where they are. */
 async function askForServers(invocation: Invocation): Promise<readonly Takeover[]> {
   const { context } = invocation;
-  const servers = await openServers(invocation, {});
+  // A file that was named and is yet to be made cannot be opened.
+  const servers = await openServers(invocation, {}).catch(() => undefined);
+  if (servers === undefined) return [];
   const { planImport } = await import("../server_changes.ts");
   const takeovers = await planImport(fileOf(invocation), { name: undefined, servers, move: false })
     .catch(() => []);
@@ -252,13 +256,15 @@ async function askForServers(invocation: Invocation): Promise<readonly Takeover[
 function initialText(chosen: ReadonlyMap<string, unknown>): string {
   const groups = Map.groupBy(SETTINGS, ({ key }) => key.split(".")[0]!);
   const parts = [...groups].map(([group, settings]) => {
-    const lines = settings.flatMap(({ key, brief, fallback, values, example }, index) => {
-      const name = JSON.stringify(key.slice(group.length + 1));
-      const value = JSON.stringify(chosen.get(key) ?? example ?? fallback);
+    const lines = settings.flatMap((setting, index) => {
+      const { key, brief, values } = setting;
       const choices = values === undefined ? "" : `: ${values.join(", ")}`;
       const comma = index < settings.length - 1 ? "," : "";
-      const mark = chosen.has(key) ? "" : "// ";
-      return [`    // ${brief}${choices}`, `    ${mark}${name}: ${value}${comma}`];
+      const name = JSON.stringify(key.slice(group.length + 1));
+      const line = chosen.has(key)
+        ? `    ${name}: ${JSON.stringify(chosen.get(key))}`
+        : commentedSetting(setting);
+      return [`    // ${brief}${choices}`, `${line}${comma}`];
     });
     return `  ${JSON.stringify(group)}: {\n${lines.join("\n")}\n  }`;
   });
