@@ -113,7 +113,10 @@ export function nearestNames(wanted: string, known: Iterable<string>): string[] 
   const scored: { name: string; score: number }[] = [];
   for (const name of known) {
     const candidate = name.toLowerCase().slice(0, 64);
-    const distance = editDistance(target, candidate);
+    // The distance is never below the difference of the lengths, and costs far more to find.
+    const distance = Math.abs(candidate.length - target.length) > bound
+      ? Infinity
+      : editDistance(target, candidate);
     if (distance <= bound) scored.push({ name, score: distance });
     else if (target.length > 2 && candidate.includes(target)) scored.push({ name, score: 100 });
   }

@@ -126,6 +126,8 @@ Deno.test("nearestNames gives the three nearest, best first", () => {
   deepStrictEqual(nearestNames("lst", known), ["list"]);
   deepStrictEqual(nearestNames("zzz", known), []);
   deepStrictEqual(nearestNames("", known), []);
+  // Much longer ones are near only where they contain the name.
+  deepStrictEqual(nearestNames("issue_x", [...known, "issue"]), ["issue", "get_create_issue_x"]);
   strictEqual(nearestHint("lst", { known, otherwise: "look" }), 'did you mean "list"?');
   strictEqual(nearestHint("zzz", { known, otherwise: "look" }), "look");
 });
