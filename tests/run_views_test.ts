@@ -129,3 +129,18 @@ Deno.test("stats shows what the cache answered and what rates held back", async 
   assert.deepEqual(JSON.parse(times!.stdout).rates, { waited: 0, refused: 2 });
   assert.match(overview!.stdout, /^cache {3}2 calls answered, .* not sent again$/m);
 });
+
+Deno.test("stats says of a program that failed by itself that it was the program", async () => {
+  const [ran, overview, list, one, json] = await runInOnePlace([
+    ["execute", "-e", "throw new Error('mine')"],
+    ["stats"],
+    ["stats", "runs"],
+    ["stats", "runs", "last"],
+    ["stats", "runs", "--format", "json"],
+  ]);
+  assert.equal(ran!.code, 5, ran!.stderr);
+  assert.match(overview!.stdout, /^runs {4}1: 1 program$/m);
+  assert.match(list!.stdout, /execute +program +0 /);
+  assert.match(one!.stdout, /^run \w+: program, /);
+  assert.equal(JSON.parse(json!.stdout).runs[0].end.outcome, "guest");
+});
