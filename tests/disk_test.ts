@@ -9,7 +9,7 @@ import {
 } from "../src/disk.ts";
 import type { AppError } from "../src/errors.ts";
 import { type FileOperations, readFolder, readTextFile } from "../src/read.ts";
-import { fails, names, watched } from "./watched_disk.ts";
+import { fails, names, watched, watchedLock } from "./watched_disk.ts";
 
 const OLD = new Map([["a.ts", "old a"], ["sub/b.ts", "old b"]]);
 const NEW = new Map([["a.ts", "new a"], ["other/c.ts", "new c"]]);
@@ -522,8 +522,9 @@ Deno.test("repairFolder waits for a live writer and touches no one else's stagin
     };
     const writing = replaceFolder(`${folder}/x`, NEW, { operations: slow });
     await isStaged;
-    const repairing = repairFolder(`${folder}/x`);
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    const { promise: waits, resolve: again } = Promise.withResolvers<void>();
+    const repairing = repairFolder(`${folder}/x`, { operations: watchedLock(again) });
+    strictEqual(await Promise.race([waits.then(() => "waits"), repairing]), "waits");
     go();
     await Promise.all([writing, repairing]);
     deepStrictEqual(await texts(`${folder}/x`), NEW);

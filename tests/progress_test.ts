@@ -68,14 +68,20 @@ Deno.test("createProgress does not count what the others are a part of", async (
   progress.close();
 });
 
-Deno.test("createProgress writes nothing for what ends before the delay", async () => {
-  const { context, written } = terminal();
-  const { progress } = createProgress(context, { ...PLAIN, delayMs: 60_000 });
-  for (let count = 0; count < 3; count++) progress.begin("Soon done").end();
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  progress.begin("Left open");
-  progress.close();
-  assert.deepEqual(written, []);
+Deno.test("createProgress writes nothing before the delay, nor for what ends before it", async () => {
+  const [patient, ended, shown] = [terminal(), terminal(), terminal()];
+  const { progress } = createProgress(patient.context, { ...PLAIN, delayMs: 60_000 });
+  progress.begin("Not yet");
+  const { progress: second } = createProgress(ended.context, PLAIN);
+  for (let count = 0; count < 3; count++) second.begin("Soon done").end();
+  second.begin("Left open");
+  second.close();
+  // Of timers that are due the earliest goes first: once this one went, all that were have gone.
+  const { progress: last } = createProgress(shown.context, PLAIN);
+  last.begin("Shown");
+  await drawn(shown.written);
+  for (const each of [progress, last]) each.close();
+  assert.deepEqual([patient.written, ended.written], [[], []]);
 });
 
 Deno.test("createProgress erases its line before anything else is written", async () => {

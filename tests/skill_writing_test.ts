@@ -5,7 +5,7 @@ import { removeFolder, withLock } from "../src/disk.ts";
 import type { AppError } from "../src/errors.ts";
 import type { FileOperations } from "../src/read.ts";
 import { draft, save, withPlace } from "./skill_store.ts";
-import { fails, names, watched } from "./watched_disk.ts";
+import { fails, names, watched, watchedLock } from "./watched_disk.ts";
 
 const FAULTS: Record<string, () => Error> = {
   ENOSPC: () => new Error("No space left on device (os error 28): write"),
@@ -292,17 +292,21 @@ Deno.test("SkillStore.list ends what few processes left, and leaves the rest for
 
 Deno.test("SkillStore.list waits for a save that is under way and takes nothing from it (K10)", async () => {
   await withPlace(async (place) => {
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise: mayGo, resolve: go } = Promise.withResolvers<void>();
+    const { promise: isUnderWay, resolve: reached } = Promise.withResolvers<void>();
     const slow = place.over(watched(async (count) => {
-      if (count === 40) await promise;
+      if (count !== 40) return;
+      reached();
+      await mayGo;
     }));
     const folder = `${place.folder}/notes`;
     await place.store.save(draft("old"), { folder });
     const saving = slow.save(draft("new"), { folder });
-    await new Promise((done) => setTimeout(done, 30));
-    const listing = place.store.list();
-    await new Promise((done) => setTimeout(done, 30));
-    resolve();
+    await Promise.race([isUnderWay, saving]);
+    const { promise: waits, resolve: again } = Promise.withResolvers<void>();
+    const listing = place.over(watchedLock(again)).list();
+    strictEqual(await Promise.race([waits.then(() => "waits"), listing]), "waits");
+    go();
     await Promise.all([saving, listing]);
     strictEqual((await place.store.load("notes")).files.get("references/a.md"), "new");
     deepStrictEqual(await names(place.folder), ["notes"]);

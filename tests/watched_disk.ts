@@ -25,6 +25,18 @@ export async function names(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder), (entry) => entry.name)).sort();
 }
 
+/** `operations`, with `again` called once a lock that was found held is tried for the second time. */
+export function watchedLock(again: () => void, operations: FileOperations = Deno): FileOperations {
+  let tries = 0;
+  return {
+    ...operations,
+    open(path, options) {
+      if (String(path).endsWith(".lock") && ++tries === 2) again();
+      return operations.open(path, options);
+    },
+  };
+}
+
 /** Deno's own operations, with `before` called ahead of each with its number, counted from 1. */
 export function watched(before: (count: number) => void | Promise<void>): FileOperations {
   let count = 0;
