@@ -27,18 +27,22 @@ const server = [
   ...["--env", `DENO_DIR=${cache}`],
 ];
 
+/** An empty folder to run in, with an empty cache and nobody's variables. */
+async function emptyPlace() {
+  const cwd = await Deno.makeTempDir({ dir: base });
+  const env = {
+    PATH: Deno.env.get("PATH") ?? "",
+    HOME: `${base}/home`,
+    DENO_DIR: `${cwd}/cache`,
+    DENO_NO_UPDATE_CHECK: "1",
+  };
+  return { cwd, clearEnv: true, env };
+}
+
 async function start(args: readonly string[], { from = dist, flags = [] as string[] } = {}) {
-  const place = await Deno.makeTempDir({ dir: base });
   return new Deno.Command(Deno.execPath(), {
     args: ["run", ...BUNDLE_FLAGS, ...PERMISSION_FLAGS, ...flags, `${from}/main.js`, ...args],
-    cwd: place,
-    clearEnv: true,
-    env: {
-      PATH: Deno.env.get("PATH") ?? "",
-      HOME: `${base}/home`,
-      DENO_DIR: `${place}/cache`,
-      DENO_NO_UPDATE_CHECK: "1",
-    },
+    ...await emptyPlace(),
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -133,19 +137,11 @@ Deno.test({
     const words = [Deno.execPath(), "run", ...BUNDLE_FLAGS, ...PERMISSION_FLAGS]
       .concat(`${dist}/main.js`, "server", "list");
     const line = words.map((word) => `'${word}'`).join(" ");
-    const place = await Deno.makeTempDir({ dir: base });
+    const place = await emptyPlace();
     const { stdout } = await new Deno.Command("script", {
       args: ["-qfec", `stty cols 80 rows 24; exec ${line}`, "/dev/null"],
-      cwd: place,
-      clearEnv: true,
-      env: {
-        PATH: Deno.env.get("PATH") ?? "",
-        HOME: `${base}/home`,
-        DENO_DIR: `${place}/cache`,
-        DENO_NO_UPDATE_CHECK: "1",
-        TERM: "xterm",
-        SHELL: "/bin/sh",
-      },
+      ...place,
+      env: { ...place.env, TERM: "xterm", SHELL: "/bin/sh" },
       stdin: "null",
     }).output();
     const screen = new TextDecoder().decode(stdout);
