@@ -366,7 +366,10 @@ async function readValidate(value: unknown, warn: Warn): Promise<readonly string
   const { namesRule } = await import("./server_lint.ts");
   return ignore.filter((item) => {
     const isKnown = namesRule(item);
-    if (!isKnown) warn(`rule ${quoteText(item)} of "validate.ignore" is not known`);
+    if (!isKnown) {
+      const hint = "mcp-exec server validate --rules lists them";
+      warn(`rule ${quoteText(item)} of "validate.ignore" is not known; ${hint}`);
+    }
     return isKnown;
   });
 }
