@@ -280,8 +280,8 @@ testMedia(
 
 testMedia("content lets a program write what it cannot hold to its workspace", async (bench) => {
   const { value, caught, folder } = bench;
-  await Deno.mkdir(`${folder}/work`);
-  const workspace = { workspace: { folder: `${folder}/work`, writable: true } };
+  await Deno.mkdir(`${folder}/desk`);
+  const workspace = { workspace: { folder: `${folder}/desk`, writable: true } };
   await value(
     `const [picture] = await callTool("media", "picture");
      await writeFile("/workspace/picture.png", picture);
@@ -289,9 +289,9 @@ testMedia("content lets a program write what it cannot hold to its workspace", a
      return null`,
     workspace,
   );
-  const picture = await Deno.readFile(`${folder}/work/picture.png`);
+  const picture = await Deno.readFile(`${folder}/desk/picture.png`);
   assert.equal(picture.toBase64(), "iVBORw0KGgo=");
-  assert.equal(await Deno.readTextFile(`${folder}/work/text.txt`), "text");
+  assert.equal(await Deno.readTextFile(`${folder}/desk/text.txt`), "text");
   const unknown = { handle: `h${"a".repeat(26)}`, bytes: 1 };
   const error = await caught(
     `writeFile("/workspace/x", ${JSON.stringify(unknown)})`,
