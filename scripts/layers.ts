@@ -8,7 +8,7 @@ import ts from "typescript";
 const ROWS: readonly (readonly string[])[] = [
   words("errors limits names identifiers text hash server context version well_known"),
   [
-    ...words("log read jsonc disk database process expand escape stats tool_groups wire"),
+    ...words("log read inside jsonc disk database process expand escape stats tool_groups wire"),
     ...words("schema schema_form schema_keywords schema_reference schema_shape schema_table"),
     ...words("schema_plain schema_problems policy limiter timeouts cache waiting backoff notices"),
     ...words("type_model type_text named_types template template_generated"),

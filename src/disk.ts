@@ -10,6 +10,7 @@ import {
   MAX_VFS_DEPTH,
   MAX_VFS_FILES,
 } from "./limits.ts";
+import { proveInside, realFolder } from "./inside.ts";
 import { isPathSegment } from "./names.ts";
 import {
   diskError,
@@ -18,6 +19,7 @@ import {
   lstatIfAny,
   quotePath,
   readFolder,
+  settled,
 } from "./read.ts";
 
 /** How a write is confined. */
@@ -67,10 +69,10 @@ export async function writeFileAtomic(
       try {
         await writeAll(file, data);
         await file.sync();
+        await checkUnmoved(place, temporary, file.statSync());
       } finally {
         file.close();
       }
-      await checkUnmoved(place);
       await place.operations.rename(temporary, place.path);
     } catch (error) {
       await place.operations.remove(temporary).catch(() => {});
@@ -121,7 +123,7 @@ export async function replaceFolder(
     const old = siblingOf(place, "old");
     try {
       await stage(staged, files, operations);
-      await checkUnmoved(place);
+      await checkUnmoved(place, staged);
       if (before !== undefined) await operations.rename(place.path, old);
       try {
         await operations.rename(staged, place.path);
@@ -252,6 +254,8 @@ interface Place {
   readonly name: string;
   readonly path: string;
   readonly identity: string;
+  /** What `within` really is. */
+  readonly root: string | undefined;
   readonly operations: FileOperations;
 }
 
@@ -266,7 +270,8 @@ async function writeAt<T>(
     const { parent, name } = splitPath(path);
     const folder = (await makeFolder(parent, options)).replace(/[\\/]$/, "");
     const identity = identityOf(await operations.lstat(`${folder}/`));
-    const place = { folder, name, path: `${folder}/${name}`, identity, operations };
+    const root = options.within && await realFolder(options.within);
+    const place = { folder, name, path: `${folder}/${name}`, identity, root, operations };
     return await withLock(`${folder}/.${name}.lock`, async () => {
       await sweep(place);
       return await run(place);
@@ -350,13 +355,16 @@ async function sweep(place: Place): Promise<void> {
   }
 }
 
-async function checkUnmoved(place: Place): Promise<void> {
-  const info = await lstatIfAny(`${place.folder}/`, place.operations);
+// Before the step that others see: what was `made` has to be in the folder, and nowhere else.
+async function checkUnmoved(place: Place, path: string, made?: Deno.FileInfo): Promise<void> {
+  const { folder, root, operations } = place;
+  const info = await lstatIfAny(`${folder}/`, operations);
   const unmoved = info !== undefined && identityOf(info) === place.identity &&
-    await place.operations.realPath(place.folder || "/") === (place.folder || "/");
+    await operations.realPath(folder || "/") === (folder || "/");
   if (!unmoved) {
-    throw new AppError("denied", `Folder ${quotePath(place.folder)} was exchanged while writing`);
+    throw new AppError("denied", `Folder ${quotePath(folder)} was exchanged while writing`);
   }
+  if (root !== undefined) proveInside(root, path.slice(root.length + 1), made);
 }
 
 // Replacing the folder one works in, or one above it, is never what was meant.
@@ -383,7 +391,8 @@ async function stage(path: string, files: FolderFiles, operations: FileOperation
     const part = entries.splice(0, WRITES_AT_ONCE);
     const open: Deno.FsFile[] = [];
     try {
-      await allEnded(part.map(async ([relative, data]) => {
+      // None may still write into a folder that is being removed after a failure.
+      await settled(part.map(async ([relative, data]) => {
         const file = await openNew(`${path}/${relative}`, FILE_MODE, operations);
         open.push(file);
         await writeAll(file, data);
@@ -394,18 +403,11 @@ async function stage(path: string, files: FolderFiles, operations: FileOperation
         syncs.push(syncFolder(path, operations));
         for (const folder of folders) syncs.push(syncFolder(`${path}/${folder}`, operations));
       }
-      await allEnded(syncs);
+      await settled(syncs);
     } finally {
       for (const file of open) file.close();
     }
   } while (entries.length > 0);
-}
-
-// All have ended before a failure is told, so that nothing is written into a folder that is being
-// removed.
-async function allEnded(work: readonly Promise<unknown>[]): Promise<void> {
-  const failed = (await Promise.allSettled(work)).find((item) => item.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
 }
 
 async function openNew(

@@ -16,7 +16,7 @@ import {
   MAX_HANDLES_IN_MEMORY_BYTES,
 } from "./limits.ts";
 import type { SessionId } from "./names.ts";
-import { listInside, readInside, realFolder } from "./read.ts";
+import { listInside, readInside, realFolder } from "./inside.ts";
 import { quoteText } from "./text.ts";
 
 declare const brand: unique symbol;
@@ -238,7 +238,7 @@ export function createHandleStore(database: Database, options: HandleOptions): H
   // Files without a record, which a lost database leaves; who takes the lock of a file removes what
   // a process left that died while it wrote it.
   async function sweep(): Promise<void> {
-    const names = await listInside(await realFolder(parent), name, { maxNames: 10 * MAX_HANDLES });
+    const names = listInside(await realFolder(parent), name, { maxNames: 10 * MAX_HANDLES });
     for (const id of new Set(names.flatMap((name) => FILE_OF_HANDLE.exec(name)?.[1] ?? []))) {
       const path = `${folder}/${id}`;
       await whileUnchanged(path, async () => {

@@ -1,5 +1,4 @@
-// Reads files and folders of the machine within bounds. Never writes, and below a folder it was
-// given never follows a link.
+// Reads files and folders of the machine within bounds. Never writes.
 
 import { pathFrom } from "./context.ts";
 import { AppError } from "./errors.ts";
@@ -34,7 +33,7 @@ export async function readTextFile(
 ): Promise<string> {
   const shown = `File ${quotePath(path)}`;
   const operations = from === undefined ? Deno : openingFrom(from, Deno);
-  const bytes = await readBytes(path, maxBytes, operations).catch((error) => {
+  const bytes = await readBytes(path, { maxBytes, operations }).catch((error) => {
     if (error instanceof AppError) throw error;
     if (error instanceof Deno.errors.NotFound) {
       throw new AppError("invalid", `${shown} does not exist`);
@@ -94,7 +93,11 @@ export async function readFolder(
       // A file may have grown since it was looked at.
       const read = await settled(
         plain.map(({ relative, info }) =>
-          readBytes(`${path}/${relative}`, info.size + left, operations, info)
+          readBytes(`${path}/${relative}`, {
+            maxBytes: info.size + left,
+            operations,
+            expected: info,
+          })
         ),
       );
       for (const [at, { relative, info }] of plain.entries()) {
@@ -132,8 +135,8 @@ export async function readFolder(
   return files;
 }
 
-// All of them have ended before the first failure is thrown.
-async function settled<T>(work: readonly Promise<T>[]): Promise<T[]> {
+/** The results of all of `work`; a failure is thrown when the others have ended, too. */
+export async function settled<T>(work: readonly Promise<T>[]): Promise<T[]> {
   const results = await Promise.allSettled(work);
   return results.map((result) => {
     if (result.status === "rejected") throw result.reason;
@@ -145,17 +148,21 @@ async function settled<T>(work: readonly Promise<T>[]): Promise<T[]> {
  * The bytes of a file or pipe; throws `invalid` for a folder and beyond `maxBytes`, and `denied`
  * when what was opened is not the file that `expected` describes.
  */
-async function readBytes(
+export async function readBytes(
   path: string,
-  maxBytes: number,
-  operations: Pick<FileOperations, "open">,
-  expected?: Deno.FileInfo,
+  { maxBytes, operations = Deno, expected }: {
+    readonly maxBytes: number;
+    readonly operations?: Pick<FileOperations, "open">;
+    readonly expected?: Deno.FileInfo;
+  },
 ): Promise<Uint8Array> {
   const file = await operations.open(path, { read: true });
   try {
     // Of what is open each answer is there at once, of a file on disk; a thread for it takes longer.
     const info = file.statSync();
-    if (expected !== undefined && !isSame(info, expected)) throw exchanged();
+    if (expected !== undefined && !isSame(info, expected)) {
+      throw new AppError("denied", "File was exchanged while it was read");
+    }
     if (info.isDirectory) throw new AppError("invalid", `File ${quotePath(path)} is a folder`);
     if (info.size > maxBytes) throw tooLarge(path, maxBytes, info.size);
     // The size is only a hint: a pipe has none and a file may grow.
@@ -183,15 +190,13 @@ function openingFrom(from: string, operations: FileOperations): Pick<FileOperati
   return { open: (path, options) => operations.open(pathFrom(from, String(path)), options) };
 }
 
-function isSame(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
+/** Whether both describe one file or folder. */
+export function isSame(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
   return a.dev === b.dev && a.ino === b.ino;
 }
 
-function exchanged(): AppError {
-  return new AppError("denied", "File was exchanged while it was read");
-}
-
-function tooLarge(path: string, limit: number, value?: number): AppError {
+/** The `invalid` error of a file beyond `limit` bytes. */
+export function tooLarge(path: string, limit: number, value?: number): AppError {
   const size = value === undefined ? "larger" : formatBytes(value);
   return new AppError(
     "invalid",
@@ -259,109 +264,4 @@ export function reasonOf(error: unknown): string {
 /** `path` cleaned and in double quotes, for messages. */
 export function quotePath(path: string): string {
   return `"${cleanLine(path, 300)}"`;
-}
-
-/** A folder by its real path, as seen from `from`: what is below it can be checked against that. */
-export async function realFolder(path: string, from?: string): Promise<string> {
-  const place = from === undefined ? path : pathFrom(from, path);
-  const real = await Deno.realPath(place).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) {
-      throw new AppError("invalid", `Folder ${quotePath(path)} does not exist`);
-    }
-    throw diskError("read", path, error);
-  });
-  if ((await Deno.stat(real)).isDirectory) return real.replace(/[\\/]$/, "");
-  throw new AppError("invalid", `${quotePath(path)} is a file, not a folder`);
-}
-
-/**
- * The bytes of the file `relative` below `root`, a path of `realFolder`. Throws `invalid` for what
- * is absent, no regular file or larger than `maxBytes`, and `denied` where a link stands on the way.
- */
-export async function readInside(
-  root: string,
-  relative: string,
-  { maxBytes, operations = Deno }: {
-    readonly maxBytes: number;
-    readonly operations?: FileOperations;
-  },
-): Promise<Uint8Array> {
-  const info = await statInside(root, relative, operations);
-  if (!info.isFile) throw new AppError("invalid", `File ${quotePath(relative)} is a folder`);
-  if (info.size > maxBytes) throw tooLarge(relative, maxBytes, info.size);
-  const path = `${root}/${relative}`;
-  try {
-    const bytes = await readBytes(path, maxBytes, operations, info);
-    // Whoever put a link on the way meanwhile must not have been followed, nor before that look.
-    if (!isSame(await statInside(root, relative, operations), info)) throw exchanged();
-    return bytes;
-  } catch (error) {
-    throw insideError(relative, error);
-  }
-}
-
-/**
- * The names in the folder `relative` below `root`, sorted, folders with a `/` behind; links and
- * special files are left out. Throws like `readInside`, and `limit` beyond `maxNames`.
- */
-export async function listInside(
-  root: string,
-  relative: string,
-  { maxNames, operations = Deno }: {
-    readonly maxNames: number;
-    readonly operations?: FileOperations;
-  },
-): Promise<string[]> {
-  const info = await statInside(root, relative, operations);
-  if (!info.isDirectory) throw new AppError("invalid", `Folder ${quotePath(relative)} is a file`);
-  const names: string[] = [];
-  try {
-    for await (const entry of operations.readDir(relative === "" ? root : `${root}/${relative}`)) {
-      if (!isPathSegment(entry.name) || !(entry.isFile || entry.isDirectory)) continue;
-      names.push(entry.isDirectory ? `${entry.name}/` : entry.name);
-      if (names.length > maxNames) {
-        throw new AppError("limit", `Folder ${quotePath(relative)} has over ${maxNames} names`, {
-          limit: { name: "names", limit: maxNames },
-        });
-      }
-    }
-    await statInside(root, relative, operations);
-  } catch (error) {
-    throw insideError(relative, error);
-  }
-  return names.sort();
-}
-
-// What stands at `relative`; every part of the way is looked at as itself.
-async function statInside(
-  root: string,
-  relative: string,
-  operations: FileOperations,
-): Promise<Deno.FileInfo> {
-  let path = root;
-  try {
-    let info = await operations.lstat(`${path}/`);
-    for (const part of relative === "" ? [] : relative.split("/")) {
-      if (!info.isDirectory) throw new Deno.errors.NotFound();
-      path = `${path}/${part}`;
-      info = await operations.lstat(path);
-      if (info.isSymlink) {
-        throw new AppError("denied", `Path ${quotePath(relative)} passes through a symbolic link`);
-      }
-    }
-    if (!info.isFile && !info.isDirectory) {
-      throw new AppError("denied", `${quotePath(relative)} is a special file`);
-    }
-    return info;
-  } catch (error) {
-    throw insideError(relative, error);
-  }
-}
-
-// Says nothing of where the folder is: the message goes to a program.
-function insideError(relative: string, error: unknown): AppError {
-  if (error instanceof AppError) return error;
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory
-    ? new AppError("invalid", `File not found: ${quotePath(relative)}`)
-    : new AppError("failure", `Cannot read ${quotePath(relative)}: ${reasonOf(error)}`);
 }

@@ -9,7 +9,7 @@ import {
   MAX_WORKSPACE_NAMES,
   MAX_WORKSPACE_WRITTEN_BYTES,
 } from "./limits.ts";
-import { listInside, readInside, realFolder } from "./read.ts";
+import { listInside, readInside, realFolder } from "./inside.ts";
 import { quoteText } from "./text.ts";
 
 /** Where programs see the workspace. */
@@ -51,7 +51,7 @@ export async function openWorkspace(
         throw new AppError("invalid", `File ${quoteText(path)} is not valid UTF-8 text`);
       }
     },
-    list: async (path) => await listInside(root, path, { maxNames: MAX_WORKSPACE_NAMES }),
+    list: (path) => Promise.try(() => listInside(root, path, { maxNames: MAX_WORKSPACE_NAMES })),
     async write(path, data) {
       if (!writable) {
         throw new AppError("denied", "Workspace is read-only", {
