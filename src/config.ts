@@ -48,7 +48,7 @@ export interface Config {
   readonly journal: { readonly payloads: boolean; readonly required: boolean };
   /** How results are printed where neither flag nor variable says so. */
   readonly output: OutputSettings;
-  /** What validation leaves out: `[SERVER/]RULE[:TOOL]`, each of a rule there is. */
+  /** What validation leaves out: `[SERVER/]RULE[:TOOL]`; there may be no such rule. */
   readonly ignoredFindings: readonly string[];
   /** One line for each part that was left out, safe to show. */
   readonly warnings: readonly string[];
@@ -122,7 +122,7 @@ export async function parseConfig(
     cache: parseCache(document["cache"], warn),
     journal: readJournal(document["journal"], warn),
     output: readOutput(document["output"], warn),
-    ignoredFindings: await readValidate(document["validate"], warn),
+    ignoredFindings: readValidate(document["validate"], warn),
     warnings,
   };
 }
@@ -356,22 +356,14 @@ function readIdle(value: unknown, key: string, warn: Warn): { readonly idleMs?: 
   }
 }
 
-async function readValidate(value: unknown, warn: Warn): Promise<readonly string[]> {
+// Which rules there are only validation knows: no other command loads them.
+function readValidate(value: unknown, warn: Warn): readonly string[] {
   const { ignore = [] } = readGroup(value, { name: "validate", keys: ["ignore"], warn });
   if (!Array.isArray(ignore) || !ignore.every((item) => typeof item === "string")) {
     warn(`"validate.ignore" must be an array of strings`);
     return [];
   }
-  if (ignore.length === 0) return ignore;
-  const { namesRule } = await import("./server_lint.ts");
-  return ignore.filter((item) => {
-    const isKnown = namesRule(item);
-    if (!isKnown) {
-      const hint = "mcp-exec server validate --rules lists them";
-      warn(`rule ${quoteText(item)} of "validate.ignore" is not known; ${hint}`);
-    }
-    return isKnown;
-  });
+  return ignore;
 }
 
 // `rate`, `callTimeouts` and `idle` are read by whoever keeps to them.

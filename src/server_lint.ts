@@ -1,6 +1,8 @@
 // Looks for what makes a server costly, unsafe or hard to use: one table of rules over what it said
 // and how it behaved. Pure; every text of a server is made safe before it stands in a finding.
 
+import type { Config } from "./config.ts";
+import { AppError } from "./errors.ts";
 import { isObject, type ServerInfo, type ServerSpec, type ToolDefinition } from "./server.ts";
 import { LINT_BOUNDS } from "./limits.ts";
 import { estimateTokens } from "./stats.ts";
@@ -239,10 +241,34 @@ const EMOJI_PART =
 const ORDER =
   /\b(?:ignore|disregard|forget) (?:all |any |the )?(?:previous|prior|above|earlier|other) (?:instructions|messages|rules|tools)|<\/?(?:important|system|instructions?|secret)>|\bdo not (?:tell|inform|mention|show)\b.{0,40}\buser\b|\bsystem prompt\b/i;
 
-/** Whether `text` is `[SERVER/]RULE[:TOOL]` of a rule there is. */
-export function namesRule(text: string): boolean {
+// Whether `text` is `[SERVER/]RULE[:TOOL]` of a rule there is.
+function namesRule(text: string): boolean {
   const rule = /^(?:[^/:]+\/)?([a-z-]+)(?::.+)?$/s.exec(text)?.[1];
   return LINT_RULES.some(({ id }) => id === rule);
+}
+
+/** Throws a `usage` error for the first of `items` that names no rule. */
+export function requireRules(items: readonly string[]): void {
+  const unknown = items.find((item) => !namesRule(item));
+  if (unknown === undefined) return;
+  throw new AppError("usage", `Rule ${quoteText(unknown)} is not known`, {
+    hint: "mcp-exec server validate --rules lists the rules",
+  });
+}
+
+/** What the configuration leaves out by the name of a rule; `warn` hears of each that names none. */
+export function rulesIgnoredBy(
+  { file = "", ignoredFindings }: Pick<Config, "file" | "ignoredFindings">,
+  warn: (message: string) => void,
+): readonly string[] {
+  return ignoredFindings.filter((item) => {
+    const isKnown = namesRule(item);
+    if (!isKnown) {
+      const hint = "mcp-exec server validate --rules lists them";
+      warn(`${file}: rule ${quoteText(item)} of "validate.ignore" is not known; ${hint}`);
+    }
+    return isKnown;
+  });
 }
 
 /** What the rules find, but for those of `ignored` (`[SERVER/]RULE[:TOOL]`), the gravest first. */

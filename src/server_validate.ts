@@ -11,14 +11,14 @@ import { NO_PROGRESS } from "./progress.ts";
 import { isThere } from "./read.ts";
 import { countOf, formatMs, type Output, roundMs, toJson } from "./render.ts";
 import { checkServer, type FailedCheck, type ServerCheck } from "./server_check.ts";
-import { LINT_RULES, namesRule } from "./server_lint.ts";
+import { LINT_RULES } from "./server_lint.ts";
 import type { ServerSpec } from "./server.ts";
 import { TOKENIZER } from "./stats.ts";
 import { cleanLine, quoteText } from "./text.ts";
 
 /** How servers are validated. */
 export interface ValidateOptions {
-  /** What is not looked at, each `[SERVER/]RULE[:TOOL]`. */
+  /** What is not looked at, each `[SERVER/]RULE[:TOOL]` of a rule there is. */
   readonly ignored: readonly string[];
   /** Whether what is only worth knowing counts as a fault, too. */
   readonly strict: boolean;
@@ -36,12 +36,6 @@ export async function validateServers(
   { ignored, strict, policy }: ValidateOptions,
 ): Promise<void> {
   const { context, output, log, progress } = invocation;
-  const unknown = ignored.find((item) => !namesRule(item));
-  if (unknown !== undefined) {
-    throw new AppError("usage", `Rule ${quoteText(unknown)} is not known`, {
-      hint: "mcp-exec server validate --rules lists the rules",
-    });
-  }
   const warn = (message: string) => log.warn(message);
   const checks: (ServerCheck | FailedCheck)[] = [];
   const checkAll = async (database: Database) => {

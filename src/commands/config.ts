@@ -113,6 +113,7 @@ EXAMPLES
   async func(_flags, key, text) {
     const setting = findSetting(key);
     const value = parseSetting(setting, text);
+    if (key === "validate.ignore") await requireRuleNames(value);
     await requireUnlocked(this.context, { config: this.config, what: SETTINGS_CHANGED });
     const file = fileOf(this);
     const insteadOf = commentedSetting(setting);
@@ -120,6 +121,12 @@ EXAMPLES
     done(this, { key, value, said: `${key} is ${shown(value)} in ${file.shownPath}` });
   },
 });
+
+// Reading the file takes any names: only who changes them here, or validates, is told of a wrong one.
+async function requireRuleNames(value: unknown): Promise<void> {
+  const { requireRules } = await import("../server_lint.ts");
+  requireRules([value].flat().filter((item) => typeof item === "string"));
+}
 
 const unset = buildCommand<Record<never, never>, [key: string], Invocation>({
   docs: {

@@ -462,6 +462,8 @@ async function showDoctor(invocation: Invocation): Promise<void> {
     );
     return { specs: new Map(), unusable: new Map(), config: EMPTY_CONFIG };
   });
+  const { rulesIgnoredBy } = await import("../server_lint.ts");
+  rulesIgnoredBy(servers.config, (message) => warnings.push(message));
   const findings = await examine(context, { servers, warnings });
   const problems = findings.filter(({ state }) => state === "problem");
   if (output.format === "json") output.document({ ok: problems.length === 0, findings });

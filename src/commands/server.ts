@@ -268,7 +268,8 @@ EXAMPLES
     positional: { kind: "array", parameter: argument("Names or URLs of servers", "server") },
   },
   async func(flags, ...names) {
-    const { ruleDocuments, ruleLines, validateServers } = await import("../server_validate.ts");
+    const [{ ruleDocuments, ruleLines, validateServers }, { requireRules, rulesIgnoredBy }] =
+      await Promise.all([import("../server_validate.ts"), import("../server_lint.ts")]);
     if (flags.rules) {
       if (this.output.format !== "json") return this.output.print(ruleLines().join("\n"));
       return this.output.document({ ok: true, rules: ruleDocuments() });
@@ -290,8 +291,10 @@ EXAMPLES
       throw new AppError("usage", "No server is named", { hint: "name some, or give --all" });
     }
     const ignored = (flags.ignore ?? []).flatMap((text) => text.split(","));
+    requireRules(ignored);
+    const byFile = rulesIgnoredBy(servers.config, (message) => this.log.warn(message));
     await validateServers(this, specs, {
-      ignored: [...servers.config.ignoredFindings, ...ignored],
+      ignored: [...byFile, ...ignored],
       strict: flags.strict === true,
       ...(flags.emitPolicy !== undefined && { policy: { file: flags.output } }),
     });
