@@ -17,7 +17,7 @@ interface Step {
   readonly info: Deno.FileInfo;
 }
 
-// Each wrong state is missed by at most all questions but one in `facts.length`: e^-20 in the end.
+// At any moment one of n facts is wrong, which a question misses by 1 - 1/n: all of them by e^-20.
 const QUESTIONS_PER_FACT = 20;
 const LISTINGS = 3;
 
