@@ -9,9 +9,6 @@ const ENGINE_SHA256 = "105c3bed22d457e43e3d1c3c1c6959fda62a8fe06f0fc8a985303c3a2
 /** SHA-256 of that file after `prepareEngine`; changes with the rewriting in `fuel.ts`. */
 export const PREPARED_SHA256 = "2b589c0001f1a88ef17fcc5e4c2eaa24f3ff2a0cbc9028277e8957b10a7b622a";
 
-/** The engine's import that answers whether to stop, under the short name its build gave it. */
-const INTERRUPT_IMPORT = { module: "a", name: "i" };
-
 /** Keeps the prepared engine between processes; both may fail without harm. */
 export interface EngineStore {
   /** The bytes that were saved last; they are checked before use. */
@@ -27,7 +24,6 @@ export interface EngineFiles {
   readonly image: Uint8Array | undefined;
 }
 
-let compiled: Promise<WebAssembly.Module> | undefined;
 let loaded: Promise<EngineFiles> | undefined;
 
 /** Both, checked, and read once in a process; an `integrity` error when one is not the known one. */
@@ -37,15 +33,6 @@ export function loadEngineFiles(store?: EngineStore): Promise<EngineFiles> {
     throw error;
   });
   return loaded;
-}
-
-/** The metered engine, made once in a process; an `integrity` error when a file is not the known one. */
-export function loadEngine(store?: EngineStore): Promise<WebAssembly.Module> {
-  compiled ??= compileEngine(store).catch((error) => {
-    compiled = undefined;
-    throw error;
-  });
-  return compiled;
 }
 
 async function compileEngine(store?: EngineStore): Promise<WebAssembly.Module> {
@@ -59,7 +46,7 @@ async function compileEngine(store?: EngineStore): Promise<WebAssembly.Module> {
 }
 
 async function readEngineFiles(store?: EngineStore): Promise<EngineFiles> {
-  const engine = loadEngine(store);
+  const engine = compileEngine(store);
   const image = IMAGE_SHA256 === undefined ? undefined : readBeside("prelude.bin");
   const [module] = await Promise.all([engine, image && checkHash(image, IMAGE_SHA256!)]);
   return { module, image };
@@ -71,7 +58,7 @@ export async function prepareEngine(
 ): Promise<Uint8Array<ArrayBuffer>> {
   await checkHash(stock, ENGINE_SHA256);
   const { meterModule } = await import("./fuel.ts");
-  return meterModule(stock, { interrupt: INTERRUPT_IMPORT }).bytes;
+  return meterModule(stock);
 }
 
 /** The package's engine file as it came, from source only. */

@@ -65,7 +65,7 @@ export interface GuestText {
 
 /** What engines are made of. */
 export interface EngineOptions {
-  /** From `loadEngine`. */
+  /** From `loadEngineFiles`. */
   readonly module: WebAssembly.Module;
   /** Their stack in bytes. */
   readonly stack: number;

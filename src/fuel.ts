@@ -13,19 +13,11 @@ export const TABLE_EXPORT = "mcp_exec_table";
 /** Units in the counter at instantiation, enough for the module's own constructors. */
 export const FUEL_AT_START = 1_000_000;
 
-/** What `meterModule` needs to know of the module. */
-export interface MeterOptions {
-  /** The imported function of type `(i32) -> i32` that is asked with -1 when the units are gone. */
-  readonly interrupt: { readonly module: string; readonly name: string };
-}
-
-/** What the rewriting did. */
-export interface MeteredModule {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Loops that take a unit, and bulk instructions that take their size. */
-  readonly loops: number;
-  readonly bulk: number;
-}
+/**
+ * The imported function of type `(i32) -> i32` that is asked with -1 when the units are gone, under
+ * the short name that the engine's build gave it.
+ */
+const INTERRUPT = { module: "a", name: "i" };
 
 const SECTION = {
   type: 1,
@@ -46,7 +38,7 @@ const BULK_SHIFT = 6;
  * alone: it is the interpreter, which polls by itself, and to charge every step would cost a fifth
  * of the speed. Its small loops count like all others: a step may walk a long chain of prototypes.
  */
-export function meterModule(wasm: Uint8Array, options: MeterOptions): MeteredModule {
+export function meterModule(wasm: Uint8Array): Uint8Array<ArrayBuffer> {
   const reader = new Reader(wasm);
   if (reader.u32le() !== 0x6d736100 || reader.u32le() !== 1) {
     throw unknown("no module of version 1");
@@ -58,7 +50,6 @@ export function meterModule(wasm: Uint8Array, options: MeterOptions): MeteredMod
   let functions: number[] = [];
   let counter = -1;
   let loops = 0;
-  let bulk = 0;
   let exported = false;
   let tables = 0;
 
@@ -70,7 +61,7 @@ export function meterModule(wasm: Uint8Array, options: MeterOptions): MeteredMod
     if (id === SECTION.type) {
       reader.repeat(() => types.push(readType(reader)));
     } else if (id === SECTION.import) {
-      const found = readImports(reader, options, types);
+      const found = readImports(reader, types);
       interrupt = found.interrupt;
       importedGlobals = found.globals;
     } else if (id === SECTION.function) {
@@ -109,7 +100,6 @@ export function meterModule(wasm: Uint8Array, options: MeterOptions): MeteredMod
         const rewriter = new Rewriter(wasm, one, { params: type.params, counter, interrupt });
         const code = rewriter.run(one === largest);
         loops += rewriter.loops;
-        bulk += rewriter.bulk;
         return join([unsigned(code.length), code]);
       });
       body = join([unsigned(bodies.length), ...written]);
@@ -122,7 +112,7 @@ export function meterModule(wasm: Uint8Array, options: MeterOptions): MeteredMod
     parts.push(join([[id], unsigned(body.length), body]));
   }
   if (loops === 0) throw unknown("no loops");
-  return { bytes: join(parts), loops, bulk };
+  return join(parts);
 }
 
 function exportEntry(name: string, item: readonly number[]): Uint8Array {
@@ -141,7 +131,6 @@ function readType(reader: Reader): { params: number; interrupt: boolean } {
 
 function readImports(
   reader: Reader,
-  options: MeterOptions,
   types: readonly { interrupt: boolean }[],
 ): { interrupt: number; globals: number } {
   const found = { interrupt: -1, globals: 0 };
@@ -152,7 +141,7 @@ function readImports(
     const kind = reader.byte();
     if (kind === 0) {
       const type = types[reader.unsigned()];
-      if (module === options.interrupt.module && name === options.interrupt.name) {
+      if (module === INTERRUPT.module && name === INTERRUPT.name) {
         if (type?.interrupt !== true) throw unknown("an interrupt import of another type");
         found.interrupt = functions;
       }
@@ -180,7 +169,6 @@ interface RewriteOptions {
 // Copies one function body and puts the charges between its instructions.
 class Rewriter {
   loops = 0;
-  bulk = 0;
   readonly #reader: Reader;
   readonly #check: readonly number[];
   readonly #counter: readonly number[];
@@ -214,6 +202,7 @@ class Rewriter {
 
     const parts: (Uint8Array | readonly number[])[] = [];
     let copied = first;
+    let isBulk = false;
     const insert = (at: number, code: readonly number[]) => {
       parts.push(this.wasm.subarray(copied, at), code);
       copied = at;
@@ -226,12 +215,12 @@ class Rewriter {
         this.loops++;
       } else if (kind === "bulk") {
         insert(at, bulkCharge);
-        this.bulk++;
+        isBulk = true;
       }
     }
     if (reader.at !== this.body.end) throw unknown("a body of another size");
     parts.push(this.wasm.subarray(copied, this.body.end));
-    if (this.bulk > 0) groups.push({ count: 1, type: I32 });
+    if (isBulk) groups.push({ count: 1, type: I32 });
     const locals = groups.flatMap((group) => [...unsigned(group.count), group.type]);
     return join([unsigned(groups.length), locals, ...parts]);
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import * as variant from "@jitl/quickjs-wasmfile-release-sync";
 import { newQuickJSWASMModuleFromVariant } from "quickjs-emscripten-core";
-import { loadEngine, readStockEngine } from "../src/asset.ts";
+import { loadEngineFiles, readStockEngine } from "../src/asset.ts";
 import {
   createEngineMaker,
   type Engine,
@@ -53,7 +53,7 @@ class Recorder implements EngineHost {
 
 async function createMaker(module?: WebAssembly.Module) {
   return createEngineMaker({
-    module: module ?? await loadEngine(),
+    module: module ?? (await loadEngineFiles()).module,
     stack: 128 * 1024,
     prelude: PRELUDE,
     preludeName: "prelude",

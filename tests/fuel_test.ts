@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { FUEL_AT_START, FUEL_EXPORT, meterModule, TABLE_EXPORT } from "../src/fuel.ts";
 
-const INTERRUPT = { interrupt: { module: "a", name: "i" } };
 const I32 = 0x7f;
 
 interface Parts {
@@ -44,9 +43,7 @@ function start(bytes: BufferSource, interrupt: (from: number) => number) {
 }
 
 Deno.test("meterModule takes one unit for each turn of a loop", () => {
-  const { bytes, loops, bulk } = meterModule(buildModule({ body: COUNT_DOWN }), INTERRUPT);
-  assert.deepEqual({ loops, bulk }, { loops: 2, bulk: 0 });
-  const { run, counter } = start(bytes, () => 0);
+  const { run, counter } = start(meterModule(buildModule({ body: COUNT_DOWN })), () => 0);
   assert.equal(counter.value, FUEL_AT_START);
   run(1000);
   assert.equal(counter.value, FUEL_AT_START - 1000);
@@ -55,15 +52,13 @@ Deno.test("meterModule takes one unit for each turn of a loop", () => {
 Deno.test("meterModule takes one unit for every 64 bytes of bulk memory", () => {
   // A loop is there as well, because a module without one is refused.
   const body = [...FILL, 0x03, 0x40, 0x0b];
-  const metered = meterModule(buildModule({ body }), INTERRUPT);
-  assert.equal(metered.bulk, 1);
-  const { run, counter } = start(metered.bytes, () => 0);
+  const { run, counter } = start(meterModule(buildModule({ body })), () => 0);
   run(6400);
   assert.equal(counter.value, FUEL_AT_START - 100 - 1);
 });
 
 Deno.test("meterModule asks the import with -1 below zero, and its throw ends the loop", () => {
-  const { bytes } = meterModule(buildModule({ body: COUNT_DOWN }), INTERRUPT);
+  const bytes = meterModule(buildModule({ body: COUNT_DOWN }));
   const asked: number[] = [];
   const { run, counter } = start(bytes, (from) => {
     asked.push(from);
@@ -76,7 +71,7 @@ Deno.test("meterModule asks the import with -1 below zero, and its throw ends th
 });
 
 Deno.test("meterModule traps when the import wants to stop", () => {
-  const { bytes } = meterModule(buildModule({ body: COUNT_DOWN }), INTERRUPT);
+  const bytes = meterModule(buildModule({ body: COUNT_DOWN }));
   const { run } = start(bytes, () => 1);
   assert.throws(() => run(0), WebAssembly.RuntimeError);
 });
@@ -85,7 +80,7 @@ Deno.test("meterModule exports the table of a module that has one", () => {
   const exportsOf = (table: boolean) =>
     WebAssembly.Module.exports(
       new WebAssembly.Module(
-        meterModule(buildModule({ body: COUNT_DOWN, table }), INTERRUPT).bytes,
+        meterModule(buildModule({ body: COUNT_DOWN, table })),
       ),
     ).map(({ name }) => name);
   assert.deepEqual(exportsOf(true), ["f", FUEL_EXPORT, TABLE_EXPORT]);
@@ -94,7 +89,7 @@ Deno.test("meterModule exports the table of a module that has one", () => {
 
 Deno.test("meterModule refuses what it does not know", () => {
   const refused = (bytes: Uint8Array, what: RegExp) =>
-    assert.throws(() => meterModule(bytes, INTERRUPT), { kind: "integrity", message: what });
+    assert.throws(() => meterModule(bytes), { kind: "integrity", message: what });
   refused(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8), /no module/);
   refused(buildModule({ body: [0xfd, 0x0c] }), /opcode 0xfd/);
   refused(buildModule({ body: [0x12, 0] }), /opcode 0x12/);
