@@ -136,8 +136,11 @@ export async function parseClientText(
   throw new AppError("invalid", `Config ${quoteText(shownPath)} must hold an object`);
 }
 
-/** None for what is no server of its own, such as an extension of the client. */
-function readFound(
+/**
+ * An entry of a client's file: without a spec where it is switched off, with the problem where it
+ * cannot be used. None for what is no server of its own, such as an extension of the client.
+ */
+export function readFound(
   [rawName, raw]: readonly [string, unknown],
   { file, shownPath }: Pick<FoundEntry, "file" | "shownPath">,
 ): FoundEntry[] {

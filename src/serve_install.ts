@@ -4,7 +4,7 @@
 import { putEntry } from "./client_edits.ts";
 import { type ClientFile, clientFiles, entriesOf, type Program } from "./clients.ts";
 import type { Context } from "./context.ts";
-import { parseClientText } from "./discovery.ts";
+import { parseClientText, readFound } from "./discovery.ts";
 import { ensureFolder, writeFileAtomic } from "./disk.ts";
 import { AppError } from "./errors.ts";
 import { MAX_CLIENT_FILE_BYTES } from "./limits.ts";
@@ -94,7 +94,11 @@ export async function planInstallation(
       ...(old === undefined ? [] : [`  - ${quoteText(ENTRY_NAME)}: as it is now`]),
       `  + ${quoteText(ENTRY_NAME)}: ${JSON.stringify(entry)}`,
     ],
-    direct: Object.keys(entries).filter((name) => name !== ENTRY_NAME),
+    direct: Object.entries(entries)
+      .filter(([name]) => name !== ENTRY_NAME)
+      .flatMap((named) => readFound(named, { file, shownPath }))
+      .filter(({ spec, problem }) => spec !== undefined || problem !== undefined)
+      .map(({ rawName }) => rawName),
   };
 }
 

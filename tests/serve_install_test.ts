@@ -3,6 +3,7 @@ import { entriesOf } from "../src/clients.ts";
 import { parseClientText } from "../src/discovery.ts";
 import { AppError } from "../src/errors.ts";
 import { clientNames, install, planInstallation, stableProgram } from "../src/serve_install.ts";
+import { runInOnePlace } from "./specs/run.ts";
 
 const PROGRAM = { command: "/usr/local/bin/mcp-exec", args: ["serve"] };
 
@@ -88,6 +89,42 @@ Deno.test("install leaves everything else of a file as it is", async () => {
         assert.ok(bare(after).includes(bare(line)), `${client}: ${line}`);
       }
     }
+  });
+});
+
+Deno.test("serve --install says that the entry is there already, and no more", async () => {
+  const line = ["serve", "--install", "cursor", "--yes"];
+  const [, again] = await runInOnePlace([line, line]);
+  assert.deepEqual(again, { code: 0, stdout: "Cursor has the entry already\n", stderr: "" });
+});
+
+Deno.test("install names the servers that the client loads, and none that is switched off", async () => {
+  const files: readonly [client: string, path: string, text: string][] = [
+    ["codex", ".codex/config.toml", `[mcp_servers.off]\nenabled = false\ncommand = "x"\n`],
+    [
+      "windsurf",
+      ".codeium/windsurf/mcp_config.json",
+      `{"mcpServers": {"off": {"disabled": true}}}`,
+    ],
+    [
+      "goose",
+      ".config/goose/config.yaml",
+      "extensions:\n  developer:\n    type: builtin\n    enabled: true\n",
+    ],
+  ];
+  await withHome(async (place, home) => {
+    for (const [client, path, text] of files) {
+      await Deno.mkdir(`${home}/${path.replace(/\/[^/]*$/, "")}`, { recursive: true });
+      await Deno.writeTextFile(`${home}/${path}`, text);
+      const plan = await planInstallation(place, { client, program: PROGRAM });
+      assert.deepEqual(plan.direct, [], client);
+    }
+    // What only the client can start is loaded by it all the same.
+    await Deno.mkdir(`${home}/.config/Code/User`, { recursive: true });
+    const servers = { asks: { command: "x", args: ["${input:token}"] } };
+    await Deno.writeTextFile(`${home}/.config/Code/User/mcp.json`, JSON.stringify({ servers }));
+    const plan = await planInstallation(place, { client: "vscode", program: PROGRAM });
+    assert.deepEqual(plan.direct, ["asks"]);
   });
 });
 

@@ -175,7 +175,7 @@ async function installEntry(
       direct,
     });
   } else {
-    if (yes) output.print(diff.join("\n"));
+    if (yes && diff.length > 0) output.print(diff.join("\n"));
     output.print(
       diff.length === 0
         ? `${file.title} has the entry already`
