@@ -67,7 +67,7 @@ function examineConfiguration(
 
 async function examineServers(
   context: Context,
-  { servers, database }: Patient & { readonly database: Database },
+  { servers, warnings, database }: Patient & { readonly database: Database },
 ): Promise<Finding[]> {
   const area = "servers";
   const findings: Finding[] = [];
@@ -86,8 +86,9 @@ async function examineServers(
     } else add({ state: "ok", text: `"${spec.name}" can be started and its tools are known` });
   }
   for (const [name, error] of servers.unusable) {
-    // The configuration's own faults are told with it.
+    // The faults of files are told with the configuration.
     if (servers.config.unusable.has(name) || servers.config.disabled.has(name)) continue;
+    if (warnings.includes(error.message)) continue;
     findings.push({
       area,
       state: "problem",
