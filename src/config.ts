@@ -18,7 +18,7 @@ import {
   type ServerSpec,
   type StdioSpec,
 } from "./server.ts";
-import { cleanLine, maskUrl, quoteText, Secret } from "./text.ts";
+import { maskUrl, maskUrlTemplate, quoteText, Secret } from "./text.ts";
 import { parseTimeouts, type TimeoutRule } from "./timeouts.ts";
 
 /** A configuration file as far as it was valid. */
@@ -245,14 +245,9 @@ export function httpSpec(
     ...base,
     transport: "http",
     url: new Secret(url),
-    shownUrl: url.includes("${") ? maskTemplate(url) : maskUrl(url),
+    shownUrl: maskUrlTemplate(url),
     headers: wrapAll(headers),
   };
-}
-
-// A URL with variables cannot be parsed: whatever may be user info or query goes.
-function maskTemplate(url: string): string {
-  return cleanLine(url.replace(/[?#].*$/s, "").replace(/\/\/[^/]*@/, "//***@"));
 }
 
 // Variables that make a process load code of somebody's choice, whatever their case.

@@ -3,7 +3,7 @@
 
 import { type Digest, digestOfJson } from "./hash.ts";
 import type { ServerName, ToolName } from "./names.ts";
-import { maskArguments, maskUrl, type Secret } from "./text.ts";
+import { maskArguments, type Secret } from "./text.ts";
 import { VERSION } from "./version.ts";
 
 /** A JSON object as it came off the wire. */
@@ -132,7 +132,7 @@ export function describeSpec(spec: ServerSpec): string {
     case "stdio":
       return [spec.command, ...maskArguments(spec.args)].join(" ");
     case "http":
-      return maskUrl(spec.shownUrl);
+      return spec.shownUrl;
     case "embedded":
       return "built in";
   }

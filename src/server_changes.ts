@@ -12,7 +12,7 @@ import { setInJson } from "./jsonc.ts";
 import { DEMO_SERVER, type ServerName } from "./names.ts";
 import { isObject, type JsonObject } from "./server.ts";
 import { findServer, type ServerSet } from "./servers.ts";
-import { cleanLine, maskArguments, maskUrl, quoteText } from "./text.ts";
+import { cleanLine, maskArguments, maskUrlTemplate, quoteText } from "./text.ts";
 
 /** Puts a server into our file; a `usage` error when it is there, unless `force` is set. */
 export async function addServer(
@@ -165,7 +165,7 @@ function maskedEntry(entry: JsonObject): string {
     if (!isObject(values)) continue;
     masked[key] = Object.fromEntries(Object.keys(values).map((name) => [name, "***"]));
   }
-  if (typeof entry["url"] === "string") masked["url"] = maskUrl(entry["url"]);
+  if (typeof entry["url"] === "string") masked["url"] = maskUrlTemplate(entry["url"]);
   if (Array.isArray(entry["args"])) masked["args"] = maskArguments(entry["args"] as string[]);
   return cleanLine(JSON.stringify(masked), 2_000);
 }

@@ -115,6 +115,13 @@ export function maskUrl(url: string): SafeText {
   );
 }
 
+/** `url` as `maskUrl` shows it; one with `${VARIABLES}` as it is written, without user and query. */
+export function maskUrlTemplate(url: string): SafeText {
+  // It cannot be parsed: whatever may be user info or query goes.
+  if (!url.includes("${")) return maskUrl(url);
+  return cleanLine(url.replace(/[?#].*$/s, "").replace(/\/\/[^/]*@/, `//${MASK}@`));
+}
+
 const SECRET_WORD = /key|token|secret|pass|pwd|auth|credential|bearer|cookie/i;
 const TOKEN_SHAPE = /^(?:sk|pk|rk|gh[a-z]|github_pat|glpat|xox[a-z])[-_]|^(?:AKIA|eyJ)/;
 
@@ -139,6 +146,20 @@ export function maskArguments(args: readonly string[]): string[] {
     const isDense = /^\w{24,}$/.test(arg) && /\d.*\d.*\d/.test(arg) && /[A-Za-z]/.test(arg);
     return isDense || TOKEN_SHAPE.test(arg) ? MASK : arg;
   });
+}
+
+const MAX_SHOWN_CHARS = 20;
+
+/**
+ * The `value` of a parameter as a message may repeat it: a number, a boolean or a short text, quoted.
+ * Undefined for anything else, and where its name or its looks tell of a secret.
+ */
+export function shownValue(name: string, value: unknown): SafeText | undefined {
+  if (!["string", "number", "boolean"].includes(typeof value)) return undefined;
+  const text = String(value);
+  const flag = `--${name.replace(/[^\w.-]/g, "_")}=${text}`;
+  if (text.length > MAX_SHOWN_CHARS || maskArguments([flag])[0] !== flag) return undefined;
+  return typeof value === "string" ? quoteText(value) : text;
 }
 
 /** `text` with the home folder written as `~` wherever a path in it begins with it. */
