@@ -99,6 +99,10 @@ export const MAX_JSON_DEPTH = 200;
 export const MAX_TYPE_ALTERNATIVES = 12;
 export const MAX_TYPE_DEPTH = 40;
 export const MAX_TYPE_NODES = 20_000;
+/** What turning all schemas of one server into types may take: 10,000 usual tools take half of it. */
+export const MAX_LISTING_TYPE_NODES = 20 * MAX_TYPE_NODES;
+/** The address of a schema or of what it refers to: each is resolved against another one. */
+export const MAX_SCHEMA_URI_CHARS = 2 * KIB;
 /** Warnings of one schema, and what the docs of one member and of one tag in them may take. */
 export const MAX_TYPE_WARNINGS = 20;
 export const MAX_MEMBER_DOC_CHARS = 2_000;

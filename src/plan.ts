@@ -3,7 +3,7 @@
 
 import { docText, firstWords, plainLine, propertyKey } from "./escape.ts";
 import { identifiersOf } from "./identifiers.ts";
-import { MAX_SIGNATURE_CHARS, MAX_SUMMARY_CHARS } from "./limits.ts";
+import { MAX_LISTING_TYPE_NODES, MAX_SIGNATURE_CHARS, MAX_SUMMARY_CHARS } from "./limits.ts";
 import type { ToolName } from "./names.ts";
 import { toTypeModel } from "./schema.ts";
 import type { JsonObject, ServerInfo, ToolDefinition } from "./server.ts";
@@ -84,14 +84,18 @@ function draftTools(tools: readonly ToolDefinition[], warnings: string[]): Draft
   }
   const sorted = [...byName.keys()].sort();
   const names = identifiersOf(sorted, { style: "function" });
-  return sorted.map((name) => {
+  const budget = { left: MAX_LISTING_TYPE_NODES };
+  let untyped = 0;
+  const drafts = sorted.map((name) => {
     const definition = byName.get(name)!;
     const functionName = names.get(name)!;
     const typeName = functionName.charAt(0).toUpperCase() + functionName.slice(1);
-    const model = toTypeModel(definition.inputSchema, { name: typeName });
-    const result = definition.outputSchema === undefined
-      ? undefined
-      : toTypeModel(definition.outputSchema, { name: `${typeName}Result` });
+    const isTyped = budget.left > 0;
+    if (!isTyped) untyped++;
+    const modelOf = (schema: JsonObject, name: string) =>
+      toTypeModel(isTyped ? schema : true, { name, budget });
+    const model = modelOf(definition.inputSchema, typeName);
+    const result = definition.outputSchema && modelOf(definition.outputSchema, `${typeName}Result`);
     for (const warning of [...model.warnings, ...result?.warnings ?? []]) {
       warnings.push(`Tool ${quoteText(name)}: ${warning}`);
     }
@@ -107,6 +111,12 @@ function draftTools(tools: readonly ToolDefinition[], warnings: string[]): Draft
       optional: acceptsNothing(params.root),
     };
   });
+  if (untyped > 0) {
+    const bound = `have more than ${MAX_LISTING_TYPE_NODES} parts together`;
+    const rest = `the last ${untyped} of ${drafts.length} are typed as unknown`;
+    warnings.push(`Schemas of the tools ${bound}: ${rest}`);
+  }
+  return drafts;
 }
 
 function* modelsOf(drafts: readonly Draft[]): Generator<PlacedModel> {

@@ -1,7 +1,7 @@
 // JSON Schema to the type model (2020-12 and draft-07). Sound: a type never refuses what the
 // schema accepts. Never throws, never fetches, never executes a pattern.
 
-import { MAX_TYPE_DEPTH } from "./limits.ts";
+import { MAX_MEMBER_DOC_CHARS, MAX_TYPE_DEPTH } from "./limits.ts";
 import { evaluateNode } from "./schema_keywords.ts";
 import { dialectOf } from "./schema_reference.ts";
 import {
@@ -26,8 +26,19 @@ import {
   type TypeNode,
 } from "./type_model.ts";
 
-/** `schema` as types; what types cannot say or what was not understood is wider, with a warning. */
-export function toTypeModel(schema: unknown, options: { readonly name: string }): TypeModel {
+/** What turning schemas into types may still take, in the units of `MAX_TYPE_NODES`. */
+export interface TypeBudget {
+  left: number;
+}
+
+/**
+ * `schema` as types; what types cannot say or what was not understood is wider, with a warning. What
+ * it took is subtracted from `budget`.
+ */
+export function toTypeModel(
+  schema: unknown,
+  options: { readonly name: string; readonly budget?: TypeBudget },
+): TypeModel {
   if (!isObject(schema)) {
     const isSchema = typeof schema === "boolean";
     return plainModel(
@@ -39,9 +50,13 @@ export function toTypeModel(schema: unknown, options: { readonly name: string })
     const dialect = quoteText(String(schema["$schema"]));
     return plainModel(PLAIN.unknown, `Schema dialect ${dialect} is not known: typed as unknown`);
   }
-  const builder = new ModelBuilder(schema, options.name, false);
-  const model = builder.build();
-  return builder.table.lacksSeen ? new ModelBuilder(schema, options.name, true).build() : model;
+  const build = (tracksSeen: boolean): TypeModel => {
+    const builder = new ModelBuilder(schema, options.name, tracksSeen);
+    const model = builder.build();
+    if (options.budget !== undefined) options.budget.left -= builder.table.spent;
+    return builder.table.lacksSeen ? build(true) : model;
+  };
+  return build(false);
 }
 
 function plainModel(root: TypeNode, warning: string | undefined): TypeModel {
@@ -76,6 +91,9 @@ const EMPTY_OBJECT_TYPE: TypeNode = {
 
 // Longer unions of literals get a name once they are used twice.
 const MAX_INLINE_LITERALS = 8;
+
+const LEAST_CHARS = 16;
+const CHARS_PER_STEP = 128;
 
 /** A definition while the model is built. */
 interface Draft extends Definition {
@@ -155,6 +173,7 @@ class ModelBuilder {
       return unionOf(node.alternatives.map((one) => this.#type(one, depth + 1, hint)));
     }
     const set = this.table.setOf(meet);
+    if (!this.table.spend(charsOf(set) / CHARS_PER_STEP)) return PLAIN.unknown;
     const types = scalarTypes(set);
     if (set.arrays.some(isAnyArray)) types.push(ANY_ARRAY_TYPE);
     else for (const shape of set.arrays) types.push(this.#array(shape, depth + 1, hint));
@@ -243,6 +262,23 @@ class ModelBuilder {
     draft.name = name;
     this.#named.push(draft);
   }
+}
+
+// About how much text a structure is without its parts: one list may stand in a thousand places.
+function charsOf({ strings, numbers, arrays, objects }: ValueSet): number {
+  let chars = numbers.except ? 0 : numbers.values.size * LEAST_CHARS;
+  if (!strings.except) { for (const value of strings.values) chars += value.length + LEAST_CHARS; }
+  for (const { items } of arrays) chars += items.length * LEAST_CHARS;
+  for (const { members } of objects) {
+    for (const [key, { docs }] of members) {
+      chars += key.length + LEAST_CHARS;
+      for (const name in docs) {
+        const value = docs[name];
+        if (typeof value === "string") chars += Math.min(value.length, MAX_MEMBER_DOC_CHARS);
+      }
+    }
+  }
+  return chars;
 }
 
 function byKey(a: Member, b: Member): number {

@@ -1,6 +1,7 @@
 // References inside one schema document: which subschema a `$ref` names, by JSON pointer, anchor
 // or `$id`. Looks only into the document: nothing is fetched, and no text is executed.
 
+import { MAX_SCHEMA_URI_CHARS } from "./limits.ts";
 import type { JsonObject } from "./server.ts";
 
 /** The rules a schema is written in. */
@@ -159,10 +160,10 @@ function decode(fragment: string): string | undefined {
   }
 }
 
-// The absolute form without its fragment.
+// The absolute form without its fragment; none where that is long.
 function resolveUri(uri: string, base: string): string | undefined {
-  if (!URL.canParse(uri, base)) return undefined;
+  if (uri.length > MAX_SCHEMA_URI_CHARS || !URL.canParse(uri, base)) return undefined;
   const url = new URL(uri, base);
   url.hash = "";
-  return url.href;
+  return url.href.length > MAX_SCHEMA_URI_CHARS ? undefined : url.href;
 }

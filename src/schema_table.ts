@@ -156,6 +156,11 @@ export class SchemaTable implements Meets {
     return this.#warnings === undefined ? [] : [...this.#warnings];
   }
 
+  /** The work so far. */
+  get spent(): number {
+    return this.#spent;
+  }
+
   /** Counts work; false, with a warning, when the budget is spent. */
   spend(units: number): boolean {
     this.#spent += units;

@@ -74,6 +74,30 @@ Deno.test("generateTypescript names the types of a signature that would be too l
   assert.equal(tools[0]!.signature, "wide(params?: WideParams): Promise<WideResult>");
 });
 
+Deno.test("generateTypescript types tools beyond what all schemas may take as unknown (H17)", () => {
+  const costly = {
+    type: "object",
+    properties: { a: { enum: Array.from({ length: 20_001 }).keys().toArray() } },
+  };
+  const plain = { type: "object", properties: { a: { type: "string" } }, required: ["a"] };
+  const tools = [
+    { name: "a_first", inputSchema: plain, outputSchema: plain },
+    ...Array.from({ length: 20 }, (_, at) => ({ name: `costly_${at}`, inputSchema: costly })),
+    { name: "z_last", description: "The last.", inputSchema: plain, outputSchema: plain },
+  ];
+  const forth = generate(serverOf(tools));
+  const [first, last] = [forth.tools.at(0)!, forth.tools.at(-1)!];
+  assert.equal(first.signature, "aFirst(params: { a: string }): Promise<{ a: string }>");
+  assert.equal(last.signature, "zLast(params?: { [key: string]: unknown }): Promise<unknown>");
+  assert.equal(last.summary, "The last.");
+  assert.match(
+    forth.warnings.at(-1)!,
+    /more than 400000 parts together: the last 1 of 22 are typed as unknown/,
+  );
+  const back = generate(serverOf(tools.toReversed()));
+  assert.deepEqual(back.files, forth.files);
+});
+
 Deno.test("generateTypescript takes the first sentence of a description as its summary", () => {
   const summaries = new Map([
     ["Reads a file, e.g. a log. Then more.", "Reads a file, e.g. a log."],

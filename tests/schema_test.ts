@@ -358,6 +358,8 @@ Deno.test("toTypeModel warns of what it widens: external and dangling references
     [{ $ref: "#" }, "unknown", /leads to itself/],
     [{ allOf: [{ $ref: "#" }, STRING] }, "string", /contains itself/],
     [{ $dynamicRef: "#x", type: "array" }, "unknown[]", /dynamic reference/],
+    [{ $ref: LONG_URI, $defs: { a: { $id: LONG_URI, ...STRING } } }, "unknown", /leads nowhere/],
+    [{ $id: LONG_URI, $ref: "a", $defs: { a: { $id: "a", ...STRING } } }, "string", /^$/],
     [{ $schema: "http://json-schema.org/draft-03/schema#" }, "unknown", /dialect/],
     [{ properties: { a: 1 }, type: "object" }, "{ a?: unknown }", /neither object nor boolean/],
     [null, "unknown", /neither object nor boolean/],
@@ -384,6 +386,8 @@ Deno.test("toTypeModel warns of what it widens: external and dangling references
   }
   assert.deepEqual(warningsOf({ type: "object", properties: { a: STRING } }), []);
 });
+
+const LONG_URI = `https://example.com/${"x".repeat(2048)}`;
 
 Deno.test("toTypeModel types a schema 40 levels deep and widens below (G5)", () => {
   const nested = (depth: number): unknown =>
@@ -435,6 +439,14 @@ const FAMILIES: Record<string, (n: number) => unknown> = {
   "many values": (n) => ({ enum: list(n, (at) => `v${at}`) }),
   "many object values": (n) => ({ enum: list(n, (at) => ({ a: at })) }),
   "long tuples": (n) => ({ prefixItems: list(n, (at) => ({ enum: [at] })) }),
+  "one object in many places": (n) =>
+    inPlaces(n, { type: "object", properties: record(n, () => STRING) }),
+  "one documented object in many places": (n) =>
+    inPlaces(n, { properties: record(20, () => ({ description: "x".repeat(n) })) }),
+  "one object of a long key in many places": (n) =>
+    inPlaces(n, { properties: { ["k".repeat(n)]: STRING } }),
+  "one list of values in many places": (n) => inPlaces(n, { enum: list(n, (at) => `v${at}`) }),
+  "one tuple in many places": (n) => inPlaces(n, { prefixItems: list(n, () => STRING) }),
   "chains of references": (n) => chain(n, (next) => ({ $ref: next })),
   "chains of objects": (n) =>
     chain(n, (next) => ({ type: "object", properties: { a: { $ref: next }, b: { $ref: next } } })),
@@ -471,6 +483,12 @@ function list<T>(count: number, make: (at: number) => T): T[] {
 
 function record(count: number, make: (at: number) => unknown, prefix = "k") {
   return Object.fromEntries(list(count, (at) => [`${prefix}${at}`, make(at)]));
+}
+
+// Each place asks for something of its own beside, so that none stands for another.
+function inPlaces(count: number, what: unknown): unknown {
+  const properties = record(count, () => ({ $ref: "#/$defs/what", minProperties: 1 }));
+  return { type: "object", properties, $defs: { what } };
 }
 
 function chain(count: number, make: (next: string, after: string) => unknown): unknown {
