@@ -155,7 +155,7 @@ function limitsTable(): string {
       `${formatBytes(MAX_RESULT_BYTES)}; up to ${formatBytes(MAX_HANDLE_BYTES)} by a handle`,
       "",
     ],
-    ["result of a run", formatBytes(MAX_OUTPUT_BYTES), "`--preview`"],
+    ["result of a run", formatBytes(MAX_OUTPUT_BYTES), ""],
     ["handles", `${HANDLE_HOURS} h, ${formatBytes(MAX_HANDLES_BYTES)} in all`, ""],
     ["log of a run", `${formatCount(MAX_LOG_LINES)} lines, ${formatBytes(MAX_LOG_BYTES)}`, ""],
     ["source of a program", formatBytes(MAX_SOURCE_BYTES), ""],
@@ -189,9 +189,9 @@ function limitsTable(): string {
       `none; of tools that you name ${formatCount(MAX_CACHE_ENTRIES)}, ${
         formatBytes(MAX_CACHE_BYTES)
       }`,
-      "`cache.*`",
+      "`cache.tools`, `cache.entries`, `cache.size`",
     ],
-    ["journal", `${JOURNAL_DAYS} days, ${formatBytes(MAX_JOURNAL_BYTES)}`, "`journal.*`"],
+    ["journal", `${JOURNAL_DAYS} days, ${formatBytes(MAX_JOURNAL_BYTES)}`, ""],
   ]);
 }
 

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { rowProblems, SOURCES } from "../scripts/figures.ts";
 import { printed, rowsOf } from "../scripts/man.ts";
 import { README } from "../scripts/reference.ts";
+import { SETTINGS } from "../src/config_file.ts";
 import { EXIT_CODES } from "../src/errors.ts";
 import {
   type Desk,
@@ -148,7 +149,7 @@ const LINES: ReadonlyMap<string, Line> = new Map<string, Line>([
     {},
   ],
   // Takes a browser and a person; tests/sign_in_test.ts has both played.
-  ["mcp-exec server login docs", { instead: "mcp-exec server login --help" }],
+  ["mcp-exec server login linear", { instead: "mcp-exec server login --help" }],
   ["mcp-exec server validate --all", {}],
   ["mcp-exec daemon start", { instead: "mcp-exec daemon start && mcp-exec daemon stop" }],
   ["mcp-exec daemon stop", { instead: "mcp-exec daemon start && mcp-exec daemon stop" }],
@@ -298,6 +299,20 @@ function firstCells(title: string): string[] {
   const [, body] = TEXT.split(new RegExp(`^\\| ${title} +\\|.*\\n\\|[ -|]+\\n`, "m"));
   return body!.split("\n\n", 1)[0]!.trim().split("\n").map((line) => line.split("|")[1]!.trim());
 }
+
+Deno.test("README: its limits are set with flags and settings that there are", async () => {
+  const [, table] = /<!-- begin limits[^]*?\n\n([^]*?)\n\n/.exec(TEXT)!;
+  const cells = table!.split("\n").slice(2).map((line) => line.split("|")[3]!);
+  const named = cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name!));
+  assert.ok(named.length > 10);
+  const help = await printed(["execute", "--help"]);
+  for (const name of named) {
+    const isThere = name.startsWith("--")
+      ? help.includes(`${name} `)
+      : SETTINGS.some(({ key }) => key === name);
+    assert.ok(isThere, name);
+  }
+});
 
 Deno.test("README: its exit codes are those of the program", () => {
   const codes = new Set(Object.values(EXIT_CODES).map(String));
