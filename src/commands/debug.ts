@@ -6,7 +6,7 @@ import { createCatalog } from "../catalog.ts";
 import { EMPTY_CONFIG } from "../config.ts";
 import { dataFile } from "../context.ts";
 import type { DaemonStatus } from "../daemon_place.ts";
-import { type Database, openDatabase, SCHEMA_VERSION } from "../database.ts";
+import { type Database, SCHEMA_VERSION, withDatabase } from "../database.ts";
 import type { Finding } from "../doctor.ts";
 import { AppError, toAppError } from "../errors.ts";
 import { tableLines } from "../figure_views.ts";
@@ -31,7 +31,7 @@ import {
 import type { ServerName } from "../names.ts";
 import { countOf, formatAge } from "../render.ts";
 import { requireServers } from "../policy_layers.ts";
-import { findServer } from "../servers.ts";
+import { findServer, readIndex } from "../servers.ts";
 import { viewServers } from "../server_views.ts";
 import { listStateSessions } from "../state.ts";
 import { cleanLine, maskHome } from "../text.ts";
@@ -40,15 +40,14 @@ import { VERSION } from "../version.ts";
 const info = topic("Show version, platform, files, the database and sessions", {
   about: `Shows what the program is and what it keeps on this machine.`,
   examples: ["debug info", "debug info --format json"],
-  show: (invocation) => withDatabase(invocation, (database) => showInfo(invocation, database)),
+  show: overDatabase(showInfo),
 });
 
 const connections = topic("Show each server: how it is reached, what it spoke, its last call", {
   about: `Shows what is known of every server from earlier connections; connects to none. Where a
 daemon runs, the connections that it holds open come last.`,
   examples: ["debug connections"],
-  show: (invocation) =>
-    withDatabase(invocation, (database) => showConnections(invocation, database)),
+  show: overDatabase(showConnections),
 });
 
 const cache = topic("Show which results are kept, and the handles in the data folder", {
@@ -57,7 +56,7 @@ const cache = topic("Show which results are kept, and the handles in the data fo
 one process and end with it; handles of large results are in the data folder until they expire.
 "stats cache" shows what the cache answered.`,
   examples: ["debug cache"],
-  show: (invocation) => withDatabase(invocation, (database) => showCache(invocation, database)),
+  show: overDatabase(showCache),
 });
 
 const runtime = topic("Show the bounds of a run and the sandbox, tried with a small program", {
@@ -93,6 +92,16 @@ function topic(
   });
 }
 
+function overDatabase(show: (invocation: Invocation, database: Database) => Promise<void>) {
+  return async (invocation: Invocation) => {
+    const { context, log } = invocation;
+    await withDatabase(context, {
+      warn: (message) => log.warn(message),
+      work: (database) => show(invocation, database),
+    });
+  };
+}
+
 interface PolicyFlags extends PolicyFlagValues {
   readonly args?: string | undefined;
 }
@@ -121,10 +130,7 @@ EXAMPLES
     const servers = await openServers(this, flags, [name!]);
     const spec = findServer(servers, name!);
     requireServers(servers.policy, [...servers.specs.keys(), ...servers.unusable.keys()]);
-    const saved = await withDatabase(
-      this,
-      (database) => createCatalog(database, { now: this.context.now }).load(spec),
-    );
+    const saved = await readIndex(this.context, { spec, warn: (text) => this.log.warn(text) });
     const tools = saved?.info.tools ?? [];
     const views = await import("../policy_views.ts");
     const { output } = this;
@@ -180,20 +186,6 @@ EXAMPLES
   commands: { info, connections, cache, runtime, policy, doctor },
   aliases: { "cache-stats": "cache", "runtime-metrics": "runtime" },
 };
-
-async function withDatabase<Result>(
-  { context, log }: Invocation,
-  work: (database: Database) => Result | Promise<Result>,
-): Promise<Result> {
-  const database = openDatabase(dataFile(context.paths, "mcp-exec.db"), {
-    warn: (message) => log.warn(message),
-  });
-  try {
-    return await work(database);
-  } finally {
-    database.close();
-  }
-}
 
 const VARIABLES = /^(?:MCP_EXEC_[A-Z_]+|XDG_(?:CONFIG|DATA)_HOME|NO_COLOR|CI)$/;
 

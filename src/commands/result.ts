@@ -3,7 +3,7 @@
 
 import { buildCommand } from "@stricli/core";
 import { dataFile } from "../context.ts";
-import { openDatabase } from "../database.ts";
+import { type Database, withDatabase } from "../database.ts";
 import { writeFileAtomic } from "../disk.ts";
 import { AppError } from "../errors.ts";
 import { argument, type Invocation, textFlag } from "../flags.ts";
@@ -43,8 +43,7 @@ EXAMPLES
   async func({ slice, output: file }, id) {
     const { context, output, log } = this;
     const warn = (message: string) => log.warn(message);
-    const database = openDatabase(dataFile(context.paths, "mcp-exec.db"), { warn });
-    try {
+    const work = async (database: Database) => {
       const handles = createHandleStore(database, {
         folder: dataFile(context.paths, "handles"),
         now: context.now,
@@ -63,9 +62,8 @@ EXAMPLES
         );
       }
       context.writeOut(data);
-    } finally {
-      database.close();
-    }
+    };
+    await withDatabase(context, { warn, work });
   },
 });
 
