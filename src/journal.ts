@@ -128,7 +128,13 @@ export interface Journal {
   /** One run, or the one that began last; undefined when there is none. */
   run(id: RunId | "last"): RunEntry | undefined;
   /** At most `limit` runs, the last first; of one session, or since a time, where asked. */
-  runs(limit: number, options?: { session?: SessionId; sinceMs?: number }): RunSummary[];
+  runs(limit: number, filter?: RunFilter): RunSummary[];
+}
+
+/** Which runs are meant; all without it. */
+export interface RunFilter {
+  readonly session?: SessionId | undefined;
+  readonly sinceMs?: number;
 }
 
 /** How the journal is kept; `days` and `maxBytes` have defaults in `limits.ts`. */
@@ -348,10 +354,7 @@ export function createJournal(database: Database, options: JournalOptions): Jour
     };
   }
 
-  function runs(
-    limit: number,
-    filter: { session?: SessionId; sinceMs?: number } = {},
-  ): RunSummary[] {
+  function runs(limit: number, filter: RunFilter = {}): RunSummary[] {
     const session = filter.session ?? null;
     return database.all<RunRow>(
       `${SELECT_RUNS} where (? is null or runs.session = ?) and runs.started >= ?

@@ -1,7 +1,7 @@
 // Runs of the journal as text and as documents: the list of them, and one with its code, calls and
 // decisions. Texts of programs and servers are made safe to show here.
 
-import type { ErrorDocument } from "./errors.ts";
+import { AppError, changeTexts, type ErrorDocument } from "./errors.ts";
 import { tableLines } from "./figure_views.ts";
 import { keptTokens } from "./figures.ts";
 import type { RunEntry, RunSummary } from "./journal.ts";
@@ -64,13 +64,7 @@ export function entryDocument(run: RunEntry, mask: (text: string) => string) {
 }
 
 function maskError(error: ErrorDocument, mask: (text: string) => string): ErrorDocument {
-  const { message, detail, hint } = error;
-  return {
-    ...error,
-    message: mask(message),
-    ...(detail !== undefined && { detail: detail.map(mask) }),
-    ...(hint !== undefined && { hint: mask(hint) }),
-  };
+  return changeTexts(new AppError(error.kind, error.message, error), mask).toJSON();
 }
 
 /** Everything the journal has of a run. */

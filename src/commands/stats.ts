@@ -252,7 +252,7 @@ function showTokens({ output, log }: Invocation, view: View): void {
   const { database, filter, limit } = view;
   const tokens = tokenFigures(database, filter);
   const days = dayFigures(database, { ...filter, limit: MAX_DAYS });
-  const runs = journalOf(view).runs(limit, narrowed(filter)).flatMap(({ id, startedMs, end }) =>
+  const runs = journalOf(view).runs(limit, filter).flatMap(({ id, startedMs, end }) =>
     end?.tokens === undefined
       ? []
       : [{ id, startedMs, ...end.tokens, kept: keptTokens(end.tokens) }]
@@ -374,13 +374,9 @@ function journalOf({ database, now }: View): Journal {
   return createJournal(database, { warn() {}, now: () => now });
 }
 
-function narrowed({ session, sinceMs }: FigureFilter) {
-  return { sinceMs, ...(session !== undefined && { session }) };
-}
-
 function showRuns({ output, log }: Invocation, view: View): void {
   const journal = journalOf(view);
-  const runs = journal.runs(view.limit, narrowed(view.filter));
+  const runs = journal.runs(view.limit, view.filter);
   if (output.format === "json") {
     const entries = runs.flatMap(({ id }) => journal.run(id) ?? []);
     return output.document({
