@@ -32,12 +32,10 @@ export interface CacheGroup {
   readonly tool: Digest;
 }
 
-/** What a cache has done so far, and holds now. */
+/** What a cache holds. */
 export interface CacheStats {
   readonly entries: number;
   readonly bytes: number;
-  readonly hits: number;
-  readonly misses: number;
 }
 
 /** A place that keeps results for a while; one that is lost is asked for again. */
@@ -71,8 +69,6 @@ export function createMemoryCache(
     & { readonly now: () => number },
 ): CacheProvider {
   let entries: LRUCache<Digest, Entry> | undefined;
-  let hits = 0;
-  let misses = 0;
   // Before the first result is kept there is nothing to load a library for.
   const open = async () => {
     const { LRUCache } = await import("lru-cache");
@@ -87,10 +83,8 @@ export function createMemoryCache(
       const entry = entries?.get(key);
       const time = now();
       if (entry !== undefined && entry.storedAt <= time && time < entry.expiresAt) {
-        hits++;
         return Promise.resolve(entry);
       }
-      misses++;
       if (entry !== undefined) entries!.delete(key);
       return Promise.resolve(undefined);
     },
@@ -107,12 +101,7 @@ export function createMemoryCache(
       return Promise.resolve();
     },
     stats: () =>
-      Promise.resolve({
-        entries: entries?.size ?? 0,
-        bytes: entries?.calculatedSize ?? 0,
-        hits,
-        misses,
-      }),
+      Promise.resolve({ entries: entries?.size ?? 0, bytes: entries?.calculatedSize ?? 0 }),
   };
 }
 

@@ -142,13 +142,8 @@ export class AppError extends Error {
  * already cleaned. Only the tool failed; its server and the connection are well.
  */
 export class ToolError extends AppError {
-  readonly server: string;
-  readonly tool: string;
-
-  constructor(server: string, tool: string, message: string, parts: ErrorParts = {}) {
+  constructor(message: string, parts: ErrorParts) {
     super("server", message, parts);
-    this.server = server;
-    this.tool = tool;
   }
 }
 

@@ -77,7 +77,6 @@ export interface HandleOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly warn: (message: string) => void;
-  readonly hours?: number;
   readonly maxBytes?: number;
 }
 
@@ -109,7 +108,6 @@ export function isHandleId(text: unknown): text is HandleId {
 /** Handles whose files are in a folder and whose records are in `database`. */
 export function createHandleStore(database: Database, options: HandleOptions): HandleStore {
   const { folder, now, warn, maxBytes = MAX_HANDLES_BYTES } = options;
-  const lifeMs = (options.hours ?? HANDLE_HOURS) * HOUR_MS;
   /** What could not be written, and the sessions that kept it, the oldest first. */
   const inMemory = new Map<string, Kept>();
   const ofSessions = new Set<string>();
@@ -287,7 +285,7 @@ export function createHandleStore(database: Database, options: HandleOptions): H
         type: mime,
         bytes: bytes.length,
         isText: isTextType(mime) && (typeof data === "string" || isUtf8(bytes)),
-        expiresAt: now() + lifeMs,
+        expiresAt: now() + HANDLE_HOURS * HOUR_MS,
       };
       const kept = { handle, data: bytes };
       if (await write(kept, session)) {

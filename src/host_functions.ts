@@ -168,7 +168,7 @@ export function createHostFunctions(parts: HostParts): RunHost {
 
   async function getPrompt([name, prompt, args = {}]: unknown[], call: HostCall): Promise<string> {
     const server = asText(name, "a server's name");
-    const wanted = { name: asText(prompt, "a prompt's name"), args: asObject(args, "arguments") };
+    const wanted = { name: asText(prompt, "a prompt's name"), args: asObject(args) };
     const { messages, ...rest } = await resources.prompt(server, wanted, optionsOf(call));
     const called = `Prompt ${quoteText(wanted.name)} of ${quoteText(server)}`;
     const contents = await results.holdBlocks(called, messages.map(({ content }) => content));
@@ -338,9 +338,9 @@ function notFound(what: string, path: unknown): AppError {
   return new AppError("invalid", `${what} not found: ${quoteText(cleanLine(String(path)))}`);
 }
 
-function asObject(value: unknown, what: string): JsonObject {
+function asObject(value: unknown): JsonObject {
   if (isObject(value)) return value;
-  throw new AppError("invalid", `Expected ${what} as an object`);
+  throw new AppError("invalid", "Expected arguments as an object");
 }
 
 function asText(value: unknown, what: string): string {

@@ -78,12 +78,7 @@ export function checkResult(server: ServerName, tool: ToolName, raw: unknown): T
   if (answer["isError"] === true) {
     const words = content.map((block) => typeof block.text === "string" ? block.text : "");
     const text = cleanLine(words.join("\n"), 2000);
-    throw new ToolError(
-      server,
-      tool,
-      `${called} failed: ${text === "" ? "no reason given" : text}`,
-      { content },
-    );
+    throw new ToolError(`${called} failed: ${text === "" ? "no reason given" : text}`, { content });
   }
   const value = toolValue(answer);
   const json = JSON.stringify(value) ?? "null";

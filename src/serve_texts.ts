@@ -32,9 +32,7 @@ function text(description?: string): JsonObject {
   return { type: "string", ...(description !== undefined && { description }) };
 }
 
-function count(description?: string): JsonObject {
-  return { type: "integer", minimum: 0, ...(description !== undefined && { description }) };
-}
+const COUNT = { type: "integer", minimum: 0 };
 
 function object(
   properties: Record<string, JsonObject>,
@@ -93,8 +91,8 @@ export function servedTools(
         code: text(),
         args: { description: "What a default export that is a function is called with" },
         session: SESSION,
-        timeoutMs: count(),
-        maxCalls: count(),
+        timeoutMs: COUNT,
+        maxCalls: COUNT,
       }, "code"),
       annotations: { openWorldHint: true },
     },
@@ -104,8 +102,8 @@ export function servedTools(
       description: "Reads a slice, in bytes, of a result that was too large to be shown.",
       inputSchema: object({
         handle: text(),
-        start: count(),
-        end: count(),
+        start: COUNT,
+        end: COUNT,
         session: text("Session that the result named"),
       }, "handle"),
       annotations: READS,

@@ -98,7 +98,7 @@ export function createServeTools(parts: ServeParts): ServeTools {
         throw new AppError("invalid", `Detail ${quoteText(detail)} is not ${DETAILS.join(", ")}`);
       }
       const { text, data } = await catalog.search({
-        query: required(args, "query", "string"),
+        query: required(args, "query"),
         server: optional(args, "server", "string"),
         detail: known,
         cursor: optional(args, "cursor", "string"),
@@ -115,7 +115,7 @@ export function createServeTools(parts: ServeParts): ServeTools {
       };
     },
     async execute_code(args, caller) {
-      const source = required(args, "code", "string");
+      const source = required(args, "code");
       const own = sessionOf(optional(args, "session", "string"), caller);
       return await runProgram({ ...caller, own }, {
         source,
@@ -125,7 +125,7 @@ export function createServeTools(parts: ServeParts): ServeTools {
       });
     },
     async read_result(args, caller) {
-      const id = required(args, "handle", "string");
+      const id = required(args, "handle");
       const own = sessionOf(optional(args, "session", "string"), caller);
       const handle = session.handles.isOf(own, id) ? session.handles.find(id) : undefined;
       // Of one of another session nothing is told, not even whether there is one.
@@ -183,8 +183,8 @@ export function createServeTools(parts: ServeParts): ServeTools {
         ));
     },
     async call_tool(args, caller) {
-      const server = required(args, "server", "string");
-      const tool = required(args, "tool", "string");
+      const server = required(args, "server");
+      const tool = required(args, "tool");
       const params = args["arguments"] ?? {};
       return await runProgram({ ...caller, own: sessionOf(undefined, caller) }, {
         source: "export default ([server, tool, params]) => callTool(server, tool, params);",
@@ -338,12 +338,8 @@ function optional<Kind extends keyof Kinds>(
   throw new AppError("invalid", `Parameter "${key}" must be ${wanted}`);
 }
 
-function required<Kind extends keyof Kinds>(
-  args: Parameters,
-  key: string,
-  kind: Kind,
-): Kinds[Kind] {
-  const value = optional(args, key, kind);
+function required(args: Parameters, key: string): string {
+  const value = optional(args, key, "string");
   if (value !== undefined) return value;
   throw new AppError("invalid", `Parameter "${key}" is missing`);
 }
