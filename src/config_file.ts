@@ -193,6 +193,11 @@ export function commentedSetting({ key, fallback, example }: Setting): string {
   return `    // ${JSON.stringify(lastPart(key))}: ${JSON.stringify(example ?? fallback)}`;
 }
 
+/** The line above it, which says what it is for. */
+export function explainedSetting({ brief, values }: Setting): string {
+  return `    // ${brief}${values === undefined ? "" : `: ${values.join(", ")}`}`;
+}
+
 function lastPart(key: string): string {
   return key.slice(key.lastIndexOf(".") + 1);
 }

@@ -83,13 +83,15 @@ export async function parseJsonText(text: string, what: string): Promise<unknown
 
 /**
  * JSON text with the value at `path` put in, replaced, or taken out (`undefined`); comments stay. One
- * that is put in takes the place of the line `insteadOf`, a comment, where its object has it. Throws an `invalid` error where no value can be put, or where another one would still hold.
+ * that is put in takes the place of the line `insteadOf`, a comment, where its object has it; one that
+ * is taken out from below the line `explainedBy` leaves that comment there again. Throws an `invalid`
+ * error where no value can be put, or where another one would still hold.
  */
 export async function setInJson(
   text: string,
   path: readonly string[],
   value: unknown,
-  { insteadOf }: { readonly insteadOf?: string } = {},
+  { insteadOf, explainedBy }: { readonly insteadOf?: string; readonly explainedBy?: string } = {},
 ): Promise<string> {
   const { parse } = await import("jsonc-parser");
   const holds = (changed: string) => {
@@ -103,7 +105,7 @@ export async function setInJson(
     if (changed !== undefined && holds(changed)) return changed;
   }
   const changed = value === undefined
-    ? await takeOutOfJson(text, path)
+    ? await takeOutOfJson(text, path, { insteadOf, explainedBy })
     : await putIntoJson(text, path, value);
   // The first of two members of one name is changed, the last one is read.
   if (holds(changed)) return changed;
@@ -177,7 +179,11 @@ async function commaAfter(text: string, from: number): Promise<number | undefine
 }
 
 // The library's own removal takes the white space around along, or puts its neighbours in order.
-async function takeOutOfJson(text: string, path: readonly string[]): Promise<string> {
+async function takeOutOfJson(
+  text: string,
+  path: readonly string[],
+  { insteadOf, explainedBy }: { insteadOf: string | undefined; explainedBy: string | undefined },
+): Promise<string> {
   const { findNodeAtLocation, parseTree } = await import("jsonc-parser");
   const tree = parseTree(text, [], { allowTrailingComma: true });
   const property = tree && findNodeAtLocation(tree, [...path])?.parent;
@@ -187,6 +193,7 @@ async function takeOutOfJson(text: string, path: readonly string[]): Promise<str
   const isLast = siblings.at(-1) === property;
   let start = property.offset;
   let end = property.offset + property.length;
+  let left = "";
   const comma = await commaAfter(text, end);
   if (comma !== undefined) end = comma + 1;
   const lineStart = text.lastIndexOf("\n", start - 1) + 1;
@@ -194,6 +201,11 @@ async function takeOutOfJson(text: string, path: readonly string[]): Promise<str
   if (text.slice(lineStart, start).trim() === "" && rest !== null) {
     start = lineStart;
     end += rest[0].length;
+    const above = text.slice(0, lineStart).split("\n").at(-2)?.replace(/\r$/, "");
+    if (insteadOf !== undefined && above === explainedBy) {
+      const more = /^\s*\}/.test(text.slice(end)) ? "" : ",";
+      left = `${insteadOf}${more}${rest[0].endsWith("\r\n") ? "\r\n" : "\n"}`;
+    }
   } else if (!isLast) {
     end += /^[ \t]*/.exec(text.slice(end))![0].length;
   }
@@ -204,5 +216,5 @@ async function takeOutOfJson(text: string, path: readonly string[]): Promise<str
   const head = stray === undefined
     ? text.slice(0, start)
     : text.slice(0, stray) + text.slice(stray + 1, start);
-  return head + text.slice(end);
+  return head + left + text.slice(end);
 }

@@ -217,7 +217,7 @@ Deno.test("config init leaves a file alone that was made while somebody was aske
   });
 });
 
-Deno.test("config set puts every setting in place of its default in a file of config init", async () => {
+Deno.test("config set puts every setting in place of its default in a file of config init, unset the default", async () => {
   await withFile(undefined, async (file, read) => {
     const run = async (...args: string[]) => {
       const { code, shown } = await runHere([...args, "--config", file.path], {
@@ -235,6 +235,8 @@ Deno.test("config set puts every setting in place of its default in a file of co
     assert.equal(after.split("\n").length, before.split("\n").length);
     assert.doesNotMatch(after, /^ +\/\/ "(?!name")/m);
     assert.deepEqual((await parseConfig(after, { origin: "user", shownPath: "x" })).warnings, []);
+    for (const { key } of SETTINGS) await run("config", "unset", key);
+    assert.equal(await read(), before);
   });
 });
 

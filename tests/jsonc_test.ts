@@ -46,6 +46,27 @@ Deno.test("setInJson puts a member in place of the comment that stands for it", 
   }
 });
 
+Deno.test("setInJson leaves the comment that stands for a member below the one that explains it", async () => {
+  const cases: readonly (readonly [before: string, after: string])[] = [
+    ['{"a": {\n  // about\n  "x": 5\n}}', '{"a": {\n  // about\n  // "x": 1\n}}'],
+    [
+      '{"a": {\r\n  // about\r\n  "x": 5,\r\n  "y": 2\r\n}}',
+      '{"a": {\r\n  // about\r\n  // "x": 1,\r\n  "y": 2\r\n}}',
+    ],
+    [
+      '{"a": {\n  "y": 2,\n  // about\n  "x": [\n    5\n  ]\n  // more\n}}',
+      '{"a": {\n  "y": 2\n  // about\n  // "x": 1,\n  // more\n}}',
+    ],
+    // Below another comment, or on a line with other members, nothing is left.
+    ['{"a": {\n  // mine\n  "x": 5\n}}', '{"a": {\n  // mine\n}}'],
+    ['{"a": {\n  // about\n  "x": 5, "y": 2\n}}', '{"a": {\n  // about\n  "y": 2\n}}'],
+  ];
+  const comments = { insteadOf: '  // "x": 1', explainedBy: "  // about" };
+  for (const [before, after] of cases) {
+    assert.equal(await setInJson(before, ["a", "x"], undefined, comments), after);
+  }
+});
+
 Deno.test("setInJson refuses what a later member of the same name would undo", async () => {
   for (const value of [1, undefined]) {
     for (const text of ['{"a": {"x": 2}, "a": {"x": 3}}', '{"a": {"x": 2, "x": 3}}']) {

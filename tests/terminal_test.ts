@@ -98,16 +98,24 @@ test("mcp-exec asks before it trusts a project's server, and takes no for an ans
 });
 
 test("config init asks about what is worth a thought, and writes what was said", async () => {
+  await initOnTerminal([], "config/mcp-exec/config.json");
+});
+
+test("config init asks the same for a file that is named", async () => {
+  await initOnTerminal(["--config", "own.json"], "work/own.json");
+});
+
+async function initOnTerminal(args: readonly string[], file: string): Promise<void> {
   let home = "";
-  await onTerminal(["config", "init"], async (terminal) => {
-    for (const answer of ["y", "y", "y", "n"]) {
+  await onTerminal(["config", "init", ...args], async (terminal) => {
+    for (const answer of ["y", "y", "n", "y"]) {
       await terminal.see("[y/N] ");
       await terminal.type(`${answer}\n`);
     }
     const { code, screen } = await terminal.end();
     assert.equal(code, 0, screen);
     assertRecorded(screen, "terminal_config_init");
-    const text = await Deno.readTextFile(`${home}/config/mcp-exec/config.json`);
+    const text = await Deno.readTextFile(`${home}/${file}`);
     assert.match(text, /^ {4}"default": "deny",$/m);
     assert.match(text, /^ {4}\/\/ "payloads": false,$/m);
     assert.match(text, /"docs": \{/);
@@ -122,7 +130,7 @@ test("config init asks about what is worth a thought, and writes what was said",
       );
     },
   });
-});
+}
 
 test("server import --move shows the changes and asks before it makes them", async () => {
   let file = "";

@@ -6,6 +6,7 @@ import {
   commentedSetting,
   type ConfigFile,
   editConfig,
+  explainedSetting,
   findSetting,
   parseSetting,
   readConfigFile,
@@ -143,7 +144,12 @@ EXAMPLES
     const file = fileOf(this);
     const { document, exists } = await readConfigFile(file);
     if (exists && settingIn(document, setting) !== undefined) {
-      await editConfig(file, (before) => setInJson(before, key.split("."), undefined));
+      const insteadOf = commentedSetting(setting);
+      const explainedBy = explainedSetting(setting);
+      await editConfig(
+        file,
+        (before) => setInJson(before, key.split("."), undefined, { insteadOf, explainedBy }),
+      );
     }
     const value = setting.fallback;
     done(this, { key, value, said: `${key} is ${shown(value)}, the default` });
@@ -200,12 +206,10 @@ EXAMPLES
     refuseIf((await readConfigFile(file)).exists);
     await requireUnlocked(context, { config: this.config, what: "Configuration files written" });
     const chosen = new Map<string, unknown>();
-    let takeovers: readonly Takeover[] = [];
     if (context.confirm !== undefined) {
       if (!await context.confirm(`Write ${file.shownPath}?`)) {
         throw new AppError("usage", "Nothing was written");
       }
-      takeovers = await askForServers(this);
       for (const { question, key, value } of QUESTIONS) {
         if (await context.confirm(question)) chosen.set(key, value);
       }
@@ -215,6 +219,7 @@ EXAMPLES
       refuseIf(exists);
       return initialText(chosen);
     });
+    const takeovers = context.confirm === undefined ? [] : await askForServers(this);
     if (takeovers.length > 0) {
       const { importServers } = await import("../server_changes.ts");
       await importServers(context, { file, takeovers });
@@ -243,9 +248,7 @@ const QUESTIONS: readonly { question: string; key: string; value: unknown }[] = 
 /** The servers of other clients that a person wants copied; the project's are left where they are. */
 async function askForServers(invocation: Invocation): Promise<readonly Takeover[]> {
   const { context } = invocation;
-  // A file that was named and is yet to be made cannot be opened.
-  const servers = await openServers(invocation, {}).catch(() => undefined);
-  if (servers === undefined) return [];
+  const servers = await openServers(invocation, {});
   const { planImport } = await import("../server_changes.ts");
   const takeovers = await planImport(fileOf(invocation), { name: undefined, servers, move: false })
     .catch(() => []);
@@ -264,14 +267,13 @@ function initialText(chosen: ReadonlyMap<string, unknown>): string {
   const groups = Map.groupBy(SETTINGS, ({ key }) => key.split(".")[0]!);
   const parts = [...groups].map(([group, settings]) => {
     const lines = settings.flatMap((setting, index) => {
-      const { key, brief, values } = setting;
-      const choices = values === undefined ? "" : `: ${values.join(", ")}`;
+      const { key } = setting;
       const comma = index < settings.length - 1 ? "," : "";
       const name = JSON.stringify(key.slice(group.length + 1));
       const line = chosen.has(key)
         ? `    ${name}: ${JSON.stringify(chosen.get(key))}`
         : commentedSetting(setting);
-      return [`    // ${brief}${choices}`, `${line}${comma}`];
+      return [explainedSetting(setting), `${line}${comma}`];
     });
     return `  ${JSON.stringify(group)}: {\n${lines.join("\n")}\n  }`;
   });
