@@ -230,14 +230,19 @@ async function tryLock(
   operations: FileOperations,
 ): Promise<Deno.FsFile | undefined> {
   let file: Deno.FsFile | undefined;
+  const refuseSpecial = (info: Deno.FileInfo | undefined) => {
+    if (info?.isFile !== false) return;
+    throw new AppError("denied", `Lock ${quotePath(path)} is no regular file`);
+  };
   try {
-    // To open a pipe would wait for who reads it.
-    if ((await lstatIfAny(path, operations))?.isFile === false) {
-      throw new AppError("denied", `Lock ${quotePath(path)} is no regular file`);
-    }
-    file = await operations.open(path, { write: true, create: true, mode: FILE_MODE });
+    refuseSpecial(await lstatIfAny(path, operations));
+    // To read as well: a pipe in its place by now would be waited on until somebody reads it.
+    const options = { read: true, write: true, create: true, mode: FILE_MODE };
+    file = await operations.open(path, options);
+    const held = file.statSync();
+    refuseSpecial(held);
     if (await file.tryLock(true)) {
-      const [held, current] = [await file.stat(), await lstatIfAny(path, operations)];
+      const current = await lstatIfAny(path, operations);
       if (current !== undefined && identityOf(held) === identityOf(current)) return file;
     }
     file.close();

@@ -600,6 +600,26 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "withLock waits for no pipe that took the place of its file as it was opened (K5)",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await withFolder(async (folder) => {
+      const exchanging: FileOperations = {
+        ...watched(() => {}),
+        async open(path, options) {
+          await new Deno.Command("mkfifo", { args: [String(path)] }).output();
+          return await Deno.open(path, options);
+        },
+      };
+      const lock = withLock(`${folder}/lock`, () => Promise.resolve(), { operations: exchanging });
+      const late = setTimeout(() => void Deno.open(`${folder}/lock`, { read: true }), 5_000);
+      await fails(lock, "denied", /^Lock ".*" is no regular file$/);
+      clearTimeout(late);
+    });
+  },
+});
+
 Deno.test("withLock waits for a live process up to its deadline and takes over from a dead one (K9)", async () => {
   await withFolder(async (folder) => {
     const disk = new URL("../src/disk.ts", import.meta.url).href;
