@@ -111,6 +111,11 @@ const MIGRATIONS: readonly string[] = [
   `create table skill_folders (
      folder text primary key, noted integer not null
    ) without rowid;`,
+  `alter table handle_sessions add column kept integer not null default 0;
+   update handle_sessions set kept = coalesce(
+     (select kept from handles where handles.id = handle_sessions.id), 0
+   );
+   create index handle_sessions_kept on handle_sessions (kept);`,
 ];
 
 /** The version of the schema this program writes; a file with a higher one is left alone. */

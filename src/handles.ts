@@ -11,6 +11,7 @@ import {
   formatBytes,
   HANDLE_HOURS,
   MAX_HANDLE_BYTES,
+  MAX_HANDLE_SESSIONS,
   MAX_HANDLES,
   MAX_HANDLES_BYTES,
   MAX_HANDLES_IN_MEMORY_BYTES,
@@ -155,8 +156,8 @@ export function createHandleStore(database: Database, options: HandleOptions): H
         ...[id, ROW_VERSION, digest, type, bytes, isText ? 1 : 0, now(), expiresAt],
       );
       if (session !== undefined) {
-        const sql = "insert or ignore into handle_sessions (session, id) values (?, ?)";
-        database.run(sql, session, id);
+        const sql = "insert or replace into handle_sessions (session, id, kept) values (?, ?, ?)";
+        database.run(sql, session, id, now());
       }
       await writeFileAtomic(`${folder}/${id}`, data, { within: parent, mode: 0o600 });
       return true;
@@ -224,7 +225,6 @@ export function createHandleStore(database: Database, options: HandleOptions): H
       if (database.get<{ kept: number }>(sql, id)?.kept !== kept) return;
       await removeFile(`${folder}/${id}`);
       database.run("delete from handles where id = ? and kept = ?", id, kept);
-      database.run("delete from handle_sessions where id = ?", id);
     }, { within: parent });
   }
 
@@ -262,6 +262,13 @@ export function createHandleStore(database: Database, options: HandleOptions): H
           tooMany--;
         }
       }
+      // What many keep may stay for ever; each of them may read it for a day.
+      database.run(
+        `delete from handle_sessions where kept <= ? or id not in (select id from handles)
+           or kept < (select kept from handle_sessions order by kept desc limit 1 offset ?)`,
+        now() - HANDLE_HOURS * HOUR_MS,
+        MAX_HANDLE_SESSIONS - 1,
+      );
       if (expired.length > 0) await sweep();
     } catch {
       // Another time: nothing that a command was asked for depends on it.

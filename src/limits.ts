@@ -147,8 +147,12 @@ export const MAX_HANDLE_BYTES = 64 * MIB;
 export const MAX_FILLED_PARAMS_BYTES = 16 * MIB;
 /** What one run may leave behind handles: as much as it may receive. */
 export const MAX_RUN_KEPT_BYTES = 256 * MIB;
-/** All handles on disk, and all of one process where they cannot be written; the oldest leave. */
+/**
+ * All handles on disk, and all of one process where they cannot be written, and which session kept
+ * which of them; the oldest leave.
+ */
 export const MAX_HANDLES = 10_000;
+export const MAX_HANDLE_SESSIONS = 10 * MAX_HANDLES;
 export const MAX_HANDLES_BYTES = 1024 * MIB;
 export const MAX_HANDLES_IN_MEMORY_BYTES = 256 * MIB;
 /** How long a handle lasts: an agent goes back to a result the same day. */

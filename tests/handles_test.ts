@@ -257,6 +257,28 @@ test("prune removes what has expired and what a lost database left", async (benc
   assert.equal(text(await store.read(again.id)), "again");
 });
 
+test("prune lets a session read for a day what others keep on", async ({ store, clock, data, open }) => {
+  const keep = (session: string) =>
+    store.keep("text", { type: "text/plain", session: session as SessionId });
+  const { id } = await keep("old");
+  await keep("again");
+  clock.now += DAY_MS / 2;
+  await keep("again");
+  clock.now += DAY_MS / 2;
+  await store.prune();
+  const sessions = ["old", "again"].map((session) => store.isOf(session as SessionId, id));
+  assert.deepEqual(sessions, [false, true]);
+  // Others cannot be written: their records have to go all the same.
+  await Deno.remove(`${data}/handles`, { recursive: true });
+  await Deno.writeTextFile(`${data}/handles`, "in the way");
+  const failing = open();
+  await failing.keep("lost", { type: "text/plain", session: "lost" as SessionId });
+  await store.prune();
+  const database = openDatabase(`${data}/mcp-exec.db`, { warn: assert.fail });
+  assert.deepEqual(database.all("select session from handle_sessions where session = 'lost'"), []);
+  database.close();
+});
+
 test("prune removes the oldest while there is too much", async ({ open, clock, data }) => {
   const store = open({ maxBytes: 10 });
   const kept = [];
