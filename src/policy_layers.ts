@@ -13,6 +13,12 @@ import { quoteText } from "./text.ts";
 
 const PROJECT_FILE = ".mcp-exec.json";
 
+const KEYS = {
+  managed: ["$schema", "policy", "journal"],
+  // Its servers are read with those of other clients.
+  project: ["$schema", "policy", "mcpServers"],
+};
+
 /** What a command says of policy itself. */
 export interface PolicyFlags {
   /** Servers, or `server/tool` with "*", that alone may be called. */
@@ -68,7 +74,14 @@ async function readLayer(
 ): Promise<PolicyLayer | undefined> {
   if (!isThere(path)) return undefined;
   const text = await readTextFile(path);
-  const { policy, journal } = await parseDocument(text, shown);
+  const document = await parseDocument(text, shown);
+  const unread = Object.keys(document).filter((key) => !KEYS[name].includes(key));
+  if (unread.length > 0) {
+    const named = unread.slice(0, 5).map((key) => quoteText(key)).join(", ");
+    const rest = unread.length > 5 ? ` and ${unread.length - 5} more` : "";
+    warn(`${shown}: not used in this file: ${named}${rest}`);
+  }
+  const { policy, journal } = document;
   // What is not understood must not let anything run unseen.
   const isRequired = name === "managed" && isObject(journal) &&
     (journal["required"] ?? false) !== false;

@@ -80,6 +80,21 @@ function effect(layers: readonly PolicyLayer[], path: string): string | undefine
   return decide({ server, tool, params: {}, annotations: {} }, layers)?.decide;
 }
 
+Deno.test("loadPolicy names the keys that a file of the machine or the project is not read for", async () => {
+  const { warnings } = await layersOf({
+    managed: `{"$schema": "a", "journal": {"required": true}, "polcy": {"locked": true}}`,
+    project: `{"$schema": "a", "mcpServers": {}, "policy": {}, "limits": {"timeout": "1h"}}`,
+  });
+  assert.equal(warnings.length, 2);
+  assert.match(warnings[0]!, /machine\.json: not used in this file: "polcy"$/);
+  assert.equal(warnings[1], `.mcp-exec.json: not used in this file: "limits"`);
+  const keys = Array.from({ length: 9 }, (_, n) => [`k${n}`, 1]);
+  const { warnings: [few] } = await layersOf({
+    project: JSON.stringify(Object.fromEntries(keys)),
+  });
+  assert.match(few!, /: "k0", "k1", "k2", "k3", "k4" and 4 more$/);
+});
+
 Deno.test("loadPolicy gives no layers where nobody says anything", async () => {
   const { layers, warnings } = await layersOf({ own: `{"limits": {}}`, project: `{}` });
   assert.deepEqual(layers, []);
