@@ -333,7 +333,7 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
       onCall(trace) {
         calls.push(trace);
         request.onCall?.(trace);
-        parts.activity.say(`Running ${request.path}: ${calls.length} calls`);
+        parts.activity.say(`Running ${request.path}: call ${calls.length}`);
       },
     });
     const { missing, ...ran } = await executor.execute(

@@ -18,6 +18,7 @@ import {
   type Session,
   type SessionOptions,
 } from "../src/session.ts";
+import { eventually } from "./eventually.ts";
 
 interface Bench {
   readonly session: Session;
@@ -226,6 +227,24 @@ Deno.test("run reports a source that cannot be read as it reports a program's fa
   });
 });
 
+Deno.test("run says as it goes on which call it has come to", async () => {
+  const said: string[] = [];
+  const begin = (text: string) => {
+    said.push(text);
+    return { say: (text: string) => void said.push(text), end() {} };
+  };
+  await withSession(async ({ value }) => {
+    const call = 'await callTool("honest", "echo", { text: "x" });';
+    await value(`${call} ${call} return 1`);
+    const own = said.filter((text) => text.startsWith("Running"));
+    assert.deepEqual(own, [
+      "Running main.ts",
+      "Running main.ts: call 1",
+      "Running main.ts: call 2",
+    ]);
+  }, { progress: { begin, close() {} } });
+});
+
 Deno.test("run lets a program catch the failure of a tool and go on", async () => {
   await withSession(async ({ value, run }) => {
     const caught = await value(`
@@ -420,13 +439,10 @@ Deno.test("run ends with the person's interrupt, and the journal says so (A8)", 
   await withSession(async ({ session, run, interrupt }) => {
     const running = run(`await callTool("counting", "hold");`);
     const reason = new AppError("interrupted", "Interrupted");
-    for (let tries = 0; tries < 500; tries++) {
-      const { underWay } = (await session.bridge.callTool("counting", "state", {})).value as {
-        underWay: number;
-      };
-      if (underWay === 2) break;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await eventually(async () => {
+      const { value } = await session.bridge.callTool("counting", "state", {});
+      return (value as { underWay: number }).underWay === 2;
+    });
     interrupt.abort(reason);
     const outcome = await running;
     assert.equal(outcome.error!.exitCode, 130);
