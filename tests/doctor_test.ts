@@ -12,11 +12,14 @@ function configured(folder: string, servers: Record<string, unknown>): Promise<v
 
 Deno.test("debug shows sessions, listings and last calls that there really were", async () => {
   const program = `await setState("a", 1); return await callTool("honest", "echo", {text: "x"})`;
-  const [ran, info, connections, doctor] = await runInOnePlace([
+  const failing = `return await callTool("honest", "fail", {})`;
+  const [ran, info, connections, doctor, failed, text] = await runInOnePlace([
     ["execute", "-e", program, "--session", "s1", "--config", "c.json"],
     ["debug", "info", "--format", "json", "--config", "c.json"],
     ["debug", "connections", "--format", "json", "--config", "c.json"],
     ["debug", "doctor", "--config", "c.json"],
+    ["execute", "-e", failing, "--config", "c.json"],
+    ["debug", "connections", "--config", "c.json"],
   ], ({ folder }) => configured(folder, { honest: SERVER }));
   assert.equal(ran!.code, 0, ran!.stderr);
   const { sessions, database } = JSON.parse(info!.stdout);
@@ -30,6 +33,8 @@ Deno.test("debug shows sessions, listings and last calls that there really were"
   assert.equal(server.lastCall.outcome, "ok");
   assert.equal(doctor!.code, 0, doctor!.stdout);
   assert.match(doctor!.stdout, /^ok +servers: "honest" can be started and its tools are known$/m);
+  assert.notEqual(failed!.code, 0);
+  assert.match(text!.stdout, /^honest .*: fail failed \(tool-error\)$/m);
 });
 
 Deno.test("examine finds a command by its path, and one that may not be executed", async () => {

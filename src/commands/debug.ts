@@ -31,6 +31,7 @@ import {
 import type { ServerName } from "../names.ts";
 import { countOf, formatAge } from "../render.ts";
 import { requireServers } from "../policy_layers.ts";
+import { outcomeText } from "../run_views.ts";
 import { findServer, readIndex } from "../servers.ts";
 import { viewServers } from "../server_views.ts";
 import { listStateSessions } from "../state.ts";
@@ -293,9 +294,9 @@ async function showConnections(invocation: Invocation, database: Database): Prom
           age(view.savedAt),
           view.lastCall === null
             ? "-"
-            : `${age(view.calledAt)}: ${
-              cleanLine(view.lastCall.tool, 60)
-            } ${view.lastCall.outcome}`,
+            : `${age(view.calledAt)}: ${cleanLine(view.lastCall.tool, 60)} ${
+              endOfCall(view.lastCall.outcome)
+            }`,
         ]),
       ],
       "llllr",
@@ -303,6 +304,11 @@ async function showConnections(invocation: Invocation, database: Database): Prom
     ),
     ...(daemon === undefined ? [] : daemonLines(daemon, output)),
   ].join("\n"));
+}
+
+// A kind of error alone, such as "server", would read as part of the tool's name.
+function endOfCall(outcome: string): string {
+  return outcome === "ok" ? outcome : `failed (${outcomeText(outcome)})`;
 }
 
 /** What a daemon tells of the connections it holds. */
