@@ -50,9 +50,9 @@ export const command = buildCommand<Flags, string[], Invocation>({
     customUsage: ["[server]... [--feature skills|wasm] [--output DIR] [--types FILE] [--check]"],
     fullDescription: `Writes a skill for each server into .claude/skills of the project: SKILL.md,
 which teaches an agent to find a tool and to run a program, a reference of all tools and their
-TypeScript package. With --feature wasm only the package, into ./mcp-tools/servers/<server>. With
---types FILE the types of "mcp:" imports for editors. What is up to date is left as it is. Programs
-need none of this to run.
+TypeScript package. With --feature wasm only the package, into ./mcp-tools/servers/<server>:
+TypeScript as well, for programs that the WebAssembly sandbox runs. With --types FILE the types of
+"mcp:" imports for editors. What is up to date is left as it is. Programs need none of this to run.
 
 EXAMPLES
   mcp-exec generate demo
@@ -64,7 +64,10 @@ EXAMPLES
   },
   parameters: {
     flags: {
-      feature: choiceFlag("What to write: skills, or wasm for the packages alone", FEATURES),
+      feature: choiceFlag(
+        "What to write: skills, or wasm for the TypeScript packages alone",
+        FEATURES,
+      ),
       scope: choiceFlag("Write skills for this project or for all of yours", SCOPES),
       output: textFlag("Folder to write; with several servers the one that holds theirs", "DIR"),
       name: { ...textFlag("Name of the skill and its folder", "NAME"), parse: toSkillName },
