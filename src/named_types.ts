@@ -69,12 +69,8 @@ export function nameDefinitions(
   const nameOf = (model: TypeModel, definition: string) => given.get(model)!.get(definition)!;
   const texts = new Map<string, string>();
   for (const { model, definition } of firsts.values()) {
-    const alone: TypeModel = {
-      ...model,
-      root: model.definitions.get(definition)!,
-      definitions: new Map(),
-    };
-    const { text } = printType(alone, { names: (name) => nameOf(model, name) });
+    const type = model.definitions.get(definition)!;
+    const text = printType(type, { names: (name) => nameOf(model, name) });
     texts.set(nameOf(model, definition), text);
   }
   const definitions = [...texts.keys()].sort().map((name) => ({ name, text: texts.get(name)! }));

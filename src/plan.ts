@@ -192,14 +192,7 @@ function memberLine({ name, type, required }: Parameter): string {
 }
 
 function lineOf(model: TypeModel, shared: SharedTypes): string {
-  return printType(rootOf(model), { line: true, ...namesOf(model, shared) }).text;
-}
-
-const NO_DEFINITIONS: TypeModel["definitions"] = new Map();
-
-// The root alone: its definitions stand elsewhere.
-function rootOf(model: TypeModel, root = model.root): TypeModel {
-  return { ...model, root, definitions: NO_DEFINITIONS };
+  return printType(model.root, { line: true, ...namesOf(model, shared) });
 }
 
 function namesOf(model: TypeModel, shared: SharedTypes, used?: Set<string>) {
@@ -222,7 +215,7 @@ function parametersOf({ params }: Draft, shared: SharedTypes): Parameter[] | und
   const options = { line: true, ...namesOf(params, shared) };
   return node.members.map(({ key, type, optional, docs }) => ({
     name: key,
-    type: PLAIN_KINDS.has(type.kind) ? type.kind : printType(rootOf(params, type), options).text,
+    type: PLAIN_KINDS.has(type.kind) ? type.kind : printType(type, options),
     required: !optional,
     docs,
   }));
@@ -238,7 +231,7 @@ export function printTool(
   { used, indent = 0 }: { readonly used?: Set<string>; readonly indent?: number } = {},
 ): { readonly params: string; readonly result: string } {
   const print = (model: TypeModel) =>
-    printType(rootOf(model), { indent, ...namesOf(model, shared, used) }).text;
+    printType(model.root, { indent, ...namesOf(model, shared, used) });
   return {
     params: print(tool.params),
     result: tool.result === undefined ? "unknown" : print(tool.result),

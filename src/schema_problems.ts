@@ -191,8 +191,8 @@ function propertiesOf(schema: JsonObject | undefined): JsonObject {
 function typeText(schema: unknown, { plain }: ProblemContext): string {
   if (typeof schema !== "object" || schema === null) return "unknown";
   const definitions = typeof plain === "object" ? plain["$defs"] : undefined;
-  const model = toTypeModel({ ...schema, $defs: definitions ?? {} }, { name: "Value" });
-  return cleanLine(printType(model, { line: true }).text, MAX_TYPE_CHARS);
+  const { root } = toTypeModel({ ...schema, $defs: definitions ?? {} }, { name: "Value" });
+  return cleanLine(printType(root, { line: true }), MAX_TYPE_CHARS);
 }
 
 function kindOf(value: unknown, article: "a" | "another"): string {

@@ -149,7 +149,7 @@ export function programSignature(name: SkillName, { input }: SkillProgram): stri
   const call = words[0] +
     words.slice(1).map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
   if (input === undefined) return `${call}()`;
-  const { text } = printType(toTypeModel(input, { name: "Input" }), { line: true });
+  const text = printType(toTypeModel(input, { name: "Input" }).root, { line: true });
   return cleanLine(`${call}(input: ${text})`, 2_000);
 }
 

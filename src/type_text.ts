@@ -16,7 +16,6 @@ import {
   inPlace,
   type Member,
   type ObjectType,
-  type TypeModel,
   type TypeNode,
 } from "./type_model.ts";
 
@@ -28,13 +27,6 @@ export interface PrintOptions {
   readonly indent?: number;
   /** The printed name of a definition; its own name unless given. */
   readonly names?: (definition: string) => string;
-}
-
-/** A printed type and the types of the names in it. */
-export interface PrintedType {
-  readonly text: string;
-  /** The type of each definition by printed name, without indentation. */
-  readonly definitions: ReadonlyMap<string, string>;
 }
 
 const MAX_SHOWN_DEPTH = 8;
@@ -60,28 +52,18 @@ const TAGS: readonly string[] = [
   "maxProperties",
 ];
 
-/** `model` as a TypeScript type expression, and its definitions likewise. */
-export function printType(model: TypeModel, options: PrintOptions = {}): PrintedType {
-  const printer = new Printer(options);
-  const text = printer.type(model.root, options.indent ?? 0);
-  const definitions = new Map<string, string>();
-  for (const [name, type] of model.definitions) {
-    definitions.set(printer.name(name), printer.type(type, 0));
-  }
-  return { text, definitions };
+/** `type` as a TypeScript type expression. */
+export function printType(type: TypeNode, options: PrintOptions = {}): string {
+  return new Printer(options).type(type, options.indent ?? 0);
 }
 
 class Printer {
   readonly #line: boolean;
-  readonly #names: ((definition: string) => string) | undefined;
+  readonly #names: (definition: string) => string;
 
   constructor(options: PrintOptions) {
     this.#line = options.line ?? false;
-    this.#names = options.names;
-  }
-
-  name(definition: string): string {
-    return this.#names === undefined ? definition : this.#names(definition);
+    this.#names = options.names ?? ((definition) => definition);
   }
 
   type(node: TypeNode, indent: number): string {
@@ -104,7 +86,7 @@ class Printer {
       case "reference":
         return node.to.name === undefined
           ? this.type(node.to.type, indent)
-          : this.name(node.to.name);
+          : this.#names(node.to.name);
       default:
         return node.kind;
     }

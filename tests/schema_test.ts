@@ -2,13 +2,12 @@ import assert from "node:assert/strict";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import ts from "typescript";
 import { toTypeModel } from "../src/schema.ts";
-import { printType } from "../src/type_text.ts";
-import { ask, declare, diagnose } from "./typescript_check.ts";
+import { ask, declare, diagnose, printModel } from "./typescript_check.ts";
 
 // The type on one line, then the definitions as `Name = type`.
 function line(schema: unknown): string {
-  const { text, definitions } = printType(toTypeModel(schema, { name: "T" }), { line: true });
-  return [text, ...[...definitions].map(([name, type]) => `${name} = ${type}`)].join("; ");
+  const { text, definitions } = printModel(toTypeModel(schema, { name: "T" }), { line: true });
+  return [text, ...definitions.map(([name, type]) => `${name} = ${type}`)].join("; ");
 }
 
 function warningsOf(schema: unknown): readonly string[] {
@@ -344,7 +343,7 @@ Deno.test("toTypeModel gives the same text whatever the order of keys", () => {
       ? Object.fromEntries(Object.entries(value).reverse().map(([key, part]) => [key, back(part)]))
       : value;
   const model = toTypeModel(forth, { name: "T" });
-  assert.deepEqual(printType(model), printType(toTypeModel(back(forth), { name: "T" })));
+  assert.deepEqual(printModel(model), printModel(toTypeModel(back(forth), { name: "T" })));
   assert.ok(model.definitions.size >= 2);
 });
 
@@ -588,10 +587,10 @@ Deno.test("toTypeModel fetches nothing and runs no pattern of a schema (H17, H18
   const forbid = () => assert.fail("called");
   try {
     Object.assign(globalThis, { fetch: forbid, RegExp: forbid });
-    for (const { schema } of hostileSchemas()) printType(toTypeModel(schema, { name: "T" }));
+    for (const { schema } of hostileSchemas()) printModel(toTypeModel(schema, { name: "T" }));
     const evil = { type: "string", pattern: "^(a+)+$" };
     const schema = { propertyNames: evil, patternProperties: { "(a*)*$": evil }, items: evil };
-    printType(toTypeModel(schema, { name: "T" }));
+    printModel(toTypeModel(schema, { name: "T" }));
     line({ $ref: "https://example.com/schema.json" });
   } finally {
     Object.assign(globalThis, { fetch, RegExp });
@@ -603,9 +602,9 @@ Deno.test("toTypeModel takes work and text in proportion to the schema, and no m
     const sizeOf = (n: number) => {
       const schema = make(n);
       const model = toTypeModel(schema, { name: "T" });
-      const { text, definitions } = printType(model);
+      const { text, definitions } = printModel(model);
       assert.ok(model.warnings.length <= 20, title);
-      return [...definitions.values()].reduce((size, type) => size + type.length, text.length);
+      return definitions.reduce((size, [, type]) => size + type.length, text.length);
     };
     assert.ok(sizeOf(4000) <= 12_000 + 2.5 * sizeOf(2000), title);
   }

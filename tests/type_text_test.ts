@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import ts from "typescript";
 import { toTypeModel } from "../src/schema.ts";
 import { printType } from "../src/type_text.ts";
-import { diagnose } from "./typescript_check.ts";
+import { diagnose, printModel } from "./typescript_check.ts";
 
 function print(schema: unknown, options: Parameters<typeof printType>[1] = {}): string {
-  return printType(toTypeModel(schema, { name: "T" }), options).text;
+  return printType(toTypeModel(schema, { name: "T" }).root, options);
 }
 
 const STRING = { type: "string" };
@@ -94,9 +94,9 @@ Deno.test("printType prints definitions under the names it is given", () => {
   const model = toTypeModel(schema, { name: "Tool" });
   assert.deepEqual([...model.localNames], [["ToolNode", "Node"], ["ToolLeaf", "Leaf"]]);
   const names = (name: string) => `Shared${model.localNames.get(name)}`;
-  const printed = printType(model, { names });
+  const printed = printModel(model, { names });
   assert.equal(printed.text, "SharedNode");
-  assert.deepEqual([...printed.definitions], [
+  assert.deepEqual(printed.definitions, [
     ["SharedNode", "{ leaf?: SharedLeaf; next?: SharedNode; [key: string]: unknown }"],
     ["SharedLeaf", "{ value?: string }"],
   ]);

@@ -38,9 +38,18 @@ export function diagnose(source: string, options = STRICT): Map<number, string> 
   return messages;
 }
 
+/** The root of `model` as text, and its definitions by printed name. */
+export function printModel(model: TypeModel, options: Parameters<typeof printType>[1] = {}) {
+  const { names = (definition: string) => definition } = options;
+  const definitions = [...model.definitions].map(([definition, type]) =>
+    [names(definition), printType(type, options)] as const
+  );
+  return { text: printType(model.root, options), definitions };
+}
+
 /** The declarations of `model` with its root as `name`. */
 export function declare(name: string, model: TypeModel): string {
-  const { text, definitions } = printType(model);
+  const { text, definitions } = printModel(model);
   const types = [[name, text], ...definitions];
   return types.map(([name, text]) => `type ${name} = ${text};`).join("\n");
 }
