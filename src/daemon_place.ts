@@ -90,9 +90,15 @@ export function hasOwnFolder({ folder }: DaemonPlace): boolean {
   return true;
 }
 
-/** Whether somebody listens, or is about to; one that was killed leaves that to be seen as well. */
+/** Whether somebody listens, or is about to. What one that was killed left is held by nobody. */
 export function isTaken({ lock }: DaemonPlace): boolean {
-  return lstat(lock) !== undefined;
+  if (lstat(lock)?.isFile !== true) return false;
+  try {
+    using file = Deno.openSync(lock);
+    return !file.tryLockSync();
+  } catch {
+    return false; // it ended this moment
+  }
 }
 
 /** The token of the daemon that was started last; undefined where none was. */
