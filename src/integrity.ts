@@ -56,7 +56,7 @@ export function verifyFiles(files: ReadonlyMap<string, Uint8Array>, what: string
   if (faults.length > SHOWN_FILES) shown.push(`and ${faults.length - SHOWN_FILES} more`);
   throw new AppError("integrity", `${what} is not as it was written: ${faults[0]}`, {
     ...(faults.length > 1 && { detail: shown }),
-    hint: "write it again, or remove it",
+    hint: "write it again with --force, or remove it",
   });
 }
 

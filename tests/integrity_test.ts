@@ -54,6 +54,15 @@ Deno.test("verifyFiles names the file of which any byte was flipped (K1)", () =>
   }
 });
 
+Deno.test("verifyFiles says what brings a changed skill back", () => {
+  const files = written();
+  files.set("b.ts", bytes("mine"));
+  throws(
+    () => verifyFiles(files, 'Skill "x"'),
+    (error: AppError) => /^write it again with --force, or remove it$/.test(error.hint ?? ""),
+  );
+});
+
 Deno.test("verifyFiles refuses a checksum file of which any byte was flipped (K1, K3)", () => {
   const size = written().get(CHECKSUM_FILE)!.length;
   for (let at = 0; at < size; at++) {

@@ -170,9 +170,10 @@ const verify = buildCommand<VerifyFlags, string[], Invocation>({
     customUsage: ["[skill]... [--accept [blake3:HEX]] [--run [--strict-tools] [server flags]]"],
     fullDescription: `Checks every file of the skills named, or of all that mcp-exec wrote, against
 its digest, and whether their content was accepted on this machine. A skill that came with a
-checkout or was changed on purpose is accepted with --accept: on a terminal after a look at what it
-holds, elsewhere by its root. With --run the program of the skill named is run with the arguments it
-was kept with, and must end well with the result it had then, where that is known.
+checkout is accepted with --accept: on a terminal after a look at what it holds, elsewhere by its
+root. One that was changed by hand is saved or generated anew, with --force. With --run the program
+of the skill named is run with the arguments it was kept with, and must end well with the result it
+had then, where that is known.
 
 EXAMPLES
   mcp-exec skill verify
