@@ -109,6 +109,7 @@ const FLAGS: readonly (readonly [RegExp, string])[] = [
   [/raise --(?:fuel|memory)$/, "do less in one run"],
   [/, of its --session and in its --args$/, " and of its session"],
   [/^add --server \S+$/, "search_tools names the servers there are"],
+  [/^mcp-exec introspect \S+ --tool \S+(?= shows )/, 'search_tools with detail "full"'],
   [/^mcp-exec skill list shows all of them.*$/, "run_skill without a name lists them"],
 ];
 

@@ -271,6 +271,9 @@ async function nameServers(servers: ServerSet, opening: OpenOptions): Promise<Na
 const NOTHING_SHOWN: Activity = { say() {}, end() {} };
 // What the engine says of a name that is nowhere; a program that says so itself gets the same hint.
 const UNDEFINED = /^ReferenceError: '([A-Za-z_$][\w$]*)' is not defined$/;
+// What it says of a value that is not of the shape that the program takes it to be.
+const MISSHAPEN =
+  /^TypeError: (?:not a function|not an object|value is not iterable|invalid 'in' operand|cannot (?:read|set) property|cannot convert to object)/;
 
 interface RunParts {
   readonly activity: Activity;
@@ -355,6 +358,8 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
       ? host.explain(missing)
       : unknown !== undefined
       ? host.importOf(unknown)
+      : MISSHAPEN.test(ran.error?.message ?? "")
+      ? resultTypes(calls, parts)
       : undefined;
     const report = hint === undefined || ran.error === undefined
       ? ran
@@ -377,6 +382,28 @@ async function runProgram(request: RunRequest, parts: RunParts): Promise<RunOutc
     journal.finishRun(run, { outcome: failure.kind, ms: 0, error: failure.toJSON() });
     throw failure;
   }
+}
+
+/** What shows the types of results that the program was given; undefined where none is known. */
+function resultTypes(
+  calls: readonly CallTrace[],
+  { specs, catalog }: RunParts,
+): string | undefined {
+  const given = new Map(
+    calls.filter(({ ok }) => ok).map((call) => [`${call.server} --tool ${call.tool}`, call]),
+  );
+  const typed = [...given].filter(([, { server, tool }]) => {
+    const spec = specs.get(server as ServerName);
+    // A server that a flag gave has no name in another command.
+    if (spec === undefined || spec.origin === "flag") return false;
+    const tools = catalog.load(spec)?.info.tools ?? [];
+    return tools.some(({ name, outputSchema }) => name === tool && outputSchema !== undefined);
+  });
+  if (typed.length === 0) return undefined;
+  const [[only]] = typed as [[string, CallTrace]];
+  return typed.length === 1 && /^[\w.-]+ --tool [\w./-]+$/.test(only)
+    ? `mcp-exec introspect ${only} shows the type of its result`
+    : "mcp-exec introspect SERVER --tool NAME shows the type of a tool's result";
 }
 
 async function previewOf(

@@ -23,6 +23,11 @@ Deno.test("errorResult names parameters and tools where a person is told of flag
   const cases: [message: string, hint: string, said: RegExp][] = [
     ['Server "b" is not among those this run may call', "add --server b", /search_tools/],
     ['There is no skill "x"', "mcp-exec skill list shows all of them; a file has /", /run_skill/],
+    [
+      "TypeError: not a function",
+      "mcp-exec introspect a --tool b shows the type of its result",
+      /^search_tools with detail "full" shows the type of its result$/,
+    ],
     ["Program took longer than 1s", "raise --timeout", /timeoutMs/],
     ["Program made more than 5 tool calls", "raise --max-calls", /maxCalls/],
     ['Skill "x" needs --args', "it is called as x(input: { a: string })", /x\(input/],
