@@ -130,7 +130,7 @@ Deno.test("callTool writes into the journal who answered, what it waited, and th
   const rates = parseRates([
     { tool: "counting/gate", perSecond: 1e6, burst: 100 },
     { tool: "counting/state", perSecond: 0.001, burst: 1 },
-    { tool: "counting/promise", perSecond: 50, burst: 1 },
+    { tool: "counting/promise", perSecond: 2, burst: 1 },
   ], assert.fail);
   await withBridge(async ({ bridge, run, recorded }) => {
     const ask = (tool: string, params: object = {}) =>

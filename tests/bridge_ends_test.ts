@@ -6,14 +6,7 @@ import { MAX_CALLS_IN_FLIGHT } from "../src/limits.ts";
 import { parseTimeouts } from "../src/timeouts.ts";
 import { failure, fixture, type State, stdio, withBridge } from "./bridge_fixture.ts";
 import { eventually } from "./eventually.ts";
-
-async function isAlive(pid: number): Promise<boolean> {
-  const { success } = await new Deno.Command("kill", {
-    args: ["-0", String(pid)],
-    stderr: "null",
-  }).output();
-  return success;
-}
+import { isRunning } from "./servers/start.ts";
 
 Deno.test("callTool fails the call a server crashes in, and starts it once for the next ones (H10)", async () => {
   await withBridge(async ({ bridge, state, starts, run, recorded }) => {
@@ -166,7 +159,7 @@ Deno.test("close ends what is under way, waits or connects, and leaves no proces
     for (const error of await Promise.all([...calls, connecting])) {
       assert.equal(error.kind, "interrupted");
     }
-    assert.equal(await isAlive(pid), false);
+    assert.ok(!isRunning(pid));
     assert.equal((await failure(bridge.callTool("counting", "state", {}))).kind, "interrupted");
     assert.deepEqual(connected, ["counting", "silent"]);
     await bridge.close();
@@ -186,11 +179,12 @@ Deno.test("callTool holds a call to the deadline of its tool, and others to that
     assert.deepEqual({ cancelled, underWay }, { cancelled: 1, underWay: 1 });
     assert.equal(bridge.connections()[0]!.inFlight, 0);
     const gate = await failure(bridge.callTool("counting", "gate", { size: 2 }));
-    assert.match(gate.message, /within 300ms$/);
-  }, { timeouts, choose: (counting) => [counting([], { timeoutMs: 300 })] });
+    assert.match(gate.message, /within 3s$/);
+  }, { timeouts, choose: (counting) => [counting([], { timeoutMs: 3_000 })] });
 });
 
 Deno.test("callTool replaces a server that has stopped to answer, and keeps one that is only slow (H3)", async () => {
+  const timeouts = parseTimeouts({ "counting/hold": "100ms" }, assert.fail);
   await withBridge(async ({ bridge, state, starts }) => {
     const { pid } = await state();
     assert.equal((await failure(bridge.callTool("counting", "hold", {}))).kind, "timeout");
@@ -199,9 +193,10 @@ Deno.test("callTool replaces a server that has stopped to answer, and keeps one 
     assert.equal((await failure(bridge.callTool("counting", "state", {}))).kind, "timeout");
     assert.notEqual((await state()).pid, pid);
     assert.equal(await starts(), 2);
-    await eventually(async () => !await isAlive(pid));
+    await eventually(() => !isRunning(pid));
   }, {
-    bounds: { checkMs: 300 },
-    choose: (counting) => [counting([], { timeoutMs: 1500 })],
+    timeouts,
+    bounds: { checkMs: 1_000 },
+    choose: (counting) => [counting([], { timeoutMs: 3_000 })],
   });
 });

@@ -96,7 +96,7 @@ Deno.test("callTool opens the built-in server once and runs a hundred calls of i
     const reports = await Promise.all(
       Array.from(
         { length: 100 },
-        () => bridge.callTool("demo", "build_report", { project, delay_ms: 500 }),
+        () => bridge.callTool("demo", "build_report", { project, delay_ms: 2_000 }),
       ),
     );
     const peaks = reports.map(({ value }) => (value as { built_at_once: number }).built_at_once);
@@ -323,6 +323,7 @@ Deno.test("describe gives a server's tools under the configured name and keeps t
       "start",
       "state",
       "tell",
+      "until",
     ]);
     assert.deepEqual(catalog.load(counting())?.info, JSON.parse(JSON.stringify(info)));
     assert.equal(catalog.era(counting()), "legacy");

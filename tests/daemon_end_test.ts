@@ -6,16 +6,17 @@ import { createFrameLink, Kind, objectIn } from "../src/frames.ts";
 import {
   call,
   clientOf,
-  eventually,
   finish,
   HONEST,
   ignore,
   keepWarm,
+  running,
   runsOf,
   started,
   text,
   withPlace,
 } from "./daemon_fixture.ts";
+import { eventually } from "./eventually.ts";
 import { isRunning } from "./servers/start.ts";
 import { processesIn, ROOT } from "./specs/run.ts";
 
@@ -27,13 +28,12 @@ Deno.test({
     await withPlace(async (place) => {
       await started(place);
       const file = `${place.folder}/starts`;
-      const server = `${Deno.execPath()} run -A ${ROOT}/tests/servers/counting.ts ${file} no-gate`;
-      const counting = (tool: string) => ["call", tool, "--stdio", `counting=${server}`, "--quiet"];
+      const ask = (tool: string) => ["call", tool, ...counting(file)];
       const sizeOf = async (path: string) =>
         (await Deno.stat(path).catch(() => ({ size: 0 }))).size;
-      await place.run(counting("state"));
+      await place.run(ask("state"));
       for (const [at, signal] of (["SIGINT", "SIGTERM", "SIGKILL"] as const).entries()) {
-        const child = place.start(counting("hold"));
+        const child = place.start(ask("hold"));
         await eventually(async () => await sizeOf(`${file}.held`) === at + 1);
         const before = await Deno.readTextFile(file);
         child.kill(signal);
@@ -44,7 +44,7 @@ Deno.test({
           assert.match(stderr, /^error: [^\n]*nterrupted/);
         }
         await eventually(async () => (await runsOf(place)) === 0);
-        assert.equal((await place.run(counting("state"))).code, 0);
+        assert.equal((await place.run(ask("state"))).code, 0);
         assert.notEqual(await Deno.readTextFile(file), before, "another process");
       }
     });
@@ -71,16 +71,24 @@ Deno.test({
       const program = "const waiting = callTool('honest', 'wait', { ms: 60_000 });" +
         "await callTool('honest', 'count'); console.log('waiting'); await waiting;";
       const child = place.start(["execute", "-e", program, "--stdio", HONEST]);
-      const errors = child.stderr.getReader();
-      const { value: log } = await errors.read();
-      assert.match(text(log!), /waiting/);
+      const [errors, rest] = child.stderr.tee();
+      const ended = Promise.all([
+        child.status,
+        new Response(child.stdout).text(),
+        new Response(rest).text(),
+        child.stdin.close(),
+      ]);
+      let log = "";
+      for await (const chunk of errors.values({ preventCancel: true })) {
+        if (/waiting\n/.test(log += text(chunk))) break;
+      }
       Deno.kill(second, "SIGKILL");
-      const { value: error } = await errors.read();
-      errors.releaseLock();
-      const { code, stdout } = await finish(child);
-      const stderr = text(error!);
+      const [{ code }, stdout, stderr] = await ended;
       assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
-      assert.match(stderr, /^error: Daemon ended in the middle of the command\n +hint: [^\n]+\n$/);
+      assert.match(
+        stderr,
+        /waiting\nerror: Daemon ended in the middle of the command\n +hint: [^\n]+\n$/,
+      );
       await eventually(async () => (await processesIn(place.folder)).length === 0);
       assert.equal((await place.run(call("count"))).code, 0);
     });
@@ -100,7 +108,7 @@ Deno.test({
         await finish(child);
         const { code, stdout, stderr } = await place.run(call("echo", "text=a"), { env });
         assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: "a\n", stderr: "" });
-        Deno.kill((await place.pid())!, "SIGKILL");
+        Deno.kill(await running(place), "SIGKILL");
       }
     });
   },
@@ -117,7 +125,7 @@ Deno.test({
       const args = ["execute", "-e", program, "--stdio", HONEST, "--quiet"];
       assert.equal((await place.run(args, { env })).stdout, "done\n");
       for (const ms of [40, 80, 120, 160, 200, 240]) {
-        const pid = (await place.pid())!;
+        const pid = await running(place);
         const child = place.start(args, { env });
         await new Promise((resolve) => setTimeout(resolve, ms));
         Deno.kill(pid, "SIGKILL");
@@ -130,8 +138,7 @@ Deno.test({
         const next = await place.run(args, { env });
         assert.deepEqual(next, { code: 0, stdout: "done\n", stderr: "" });
       }
-      const last = (await place.pid())!;
-      Deno.kill(last, "SIGKILL");
+      Deno.kill(await running(place), "SIGKILL");
       await eventually(async () => (await processesIn(place.folder)).length === 0);
     });
   },
@@ -142,15 +149,23 @@ Deno.test({
   ignore,
   async fn() {
     await withPlace(async (place) => {
-      for (const now of [false, true]) {
+      const { socket } = clientOf(place);
+      const path = `${place.folder}/told`;
+      const until = ["call", "until", `path=${path}`, ...counting("/dev/null")];
+      for (const now of [true, false]) {
         const pid = await started(place);
-        const child = place.start(call("wait", `ms:=${now ? 60_000 : 1_500}`));
+        const child = place.start(until);
         await eventually(async () => (await runsOf(place)) === 1);
         const stop = place.run(["daemon", "stop", ...now ? ["--now"] : []]);
+        if (!now) {
+          // Told to end, it takes no more commands, and waits for the one that it has.
+          await eventually(async () => !(await isThere(socket)));
+          await Deno.writeTextFile(path, "");
+        }
         const { code, stdout } = await finish(child);
         assert.deepEqual({ code, stdout }, {
           code: now ? 130 : 0,
-          stdout: now ? "" : "waited 1500\n",
+          stdout: now ? "" : "it is there\n",
         });
         assert.equal((await stop).code, 0);
         await eventually(() => !isRunning(pid));
@@ -210,6 +225,12 @@ Deno.test({
     });
   },
 });
+
+/** The words that name the server which counts, and writes its starts into `file`. */
+function counting(file: string): string[] {
+  const server = `${Deno.execPath()} run -A ${ROOT}/tests/servers/counting.ts ${file} no-gate`;
+  return ["--stdio", `counting=${server}`, "--quiet"];
+}
 
 async function isThere(path: string): Promise<boolean> {
   return await Deno.lstat(path).then(() => true, () => false);

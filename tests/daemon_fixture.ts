@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { daemonPlace } from "../src/daemon_place.ts";
+import { eventually } from "./eventually.ts";
 import { isRunning } from "./servers/start.ts";
 import { freshPlace, processesIn, PROGRAM, serverCommand } from "./specs/run.ts";
 
@@ -27,6 +28,8 @@ export interface Place {
   run(args: readonly string[], more?: Start): Promise<Ended>;
   /** The process of the daemon; undefined where none answers. */
   pid(): Promise<number | undefined>;
+  /** The processes of daemons so far, which end with the test. */
+  readonly pids: Set<number>;
 }
 
 /** How a command is started. */
@@ -46,6 +49,7 @@ export async function withPlace(work: (place: Place) => Promise<void>): Promise<
     folder,
     env,
     daemon: `${env["XDG_DATA_HOME"]}/mcp-exec/daemon`,
+    pids,
     start(args, { env: more = {}, cwd = folder, program = PROGRAM } = {}) {
       const child = new Deno.Command(Deno.execPath(), {
         args: [...program, ...args],
@@ -94,20 +98,23 @@ export async function finish(child: Deno.ChildProcess, stdin = ""): Promise<Ende
 
 export const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-/** Waits until `holds`; fails when it does not come to that. */
-export async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 600; attempt++) {
-    if (await holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  assert.fail("It did not come to that");
-}
-
 /** Starts a daemon and gives its process. */
 export async function started(place: Place, ...more: string[]): Promise<number> {
-  const { code, stderr } = await place.run(["daemon", "start", ...more]);
+  const { code, stdout, stderr } = await place.run([
+    ...["daemon", "start", "--format", "json", ...more],
+  ]);
   assert.equal(code, 0, stderr);
-  return (await place.pid())!;
+  const { pid } = JSON.parse(stdout);
+  place.pids.add(pid);
+  return pid;
+}
+
+/** The process of the daemon that a command has started. */
+export async function running(place: Place): Promise<number> {
+  let pid: number | undefined;
+  // One that is busy with its start may answer too late to be seen.
+  await eventually(async () => (pid = await place.pid()) !== undefined);
+  return pid!;
 }
 
 /** The words that call a tool of the server. */

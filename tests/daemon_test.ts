@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import {
   call,
   type Ended,
-  eventually,
   HONEST,
   ignore,
   keepWarm,
@@ -14,6 +13,7 @@ import {
   text,
   withPlace,
 } from "./daemon_fixture.ts";
+import { eventually } from "./eventually.ts";
 import { isRunning } from "./servers/start.ts";
 import { processesIn, PROGRAM, ROOT, serverCommand } from "./specs/run.ts";
 import { HAS_TERMINAL, onTerminal } from "./terminal.ts";

@@ -2,6 +2,7 @@
 // own, behind a shell as `npx` would put one there.
 
 import assert from "node:assert/strict";
+import { eventually } from "./eventually.ts";
 import { freshPlace, processesIn, PROGRAM, serverCommand } from "./specs/run.ts";
 
 interface Started {
@@ -35,13 +36,6 @@ async function start(mode: string, code: string): Promise<Started> {
   })();
   const ended = Promise.all([reading, child.stdout.cancel()]).then(() => {});
   return { child, folder, stderr: () => stderr, ended };
-}
-
-async function eventually(isSo: () => boolean | Promise<boolean>, what: () => string) {
-  for (let tries = 0; !await isSo(); tries++) {
-    assert.ok(tries < 1000, what());
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 /** Runs a program over a server with a tree of processes until `end` has ended it. */

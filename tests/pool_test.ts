@@ -14,6 +14,7 @@ import type { ServerName } from "../src/names.ts";
 import { createPool, type Lease, type Pool, type PoolBounds } from "../src/pool.ts";
 import type { ServerSpec, StdioSpec } from "../src/server.ts";
 import type { Clock } from "../src/waiting.ts";
+import { eventually } from "./eventually.ts";
 import { ENVIRONMENT, isRunning } from "./servers/start.ts";
 import { startWeb } from "./servers/web.ts";
 
@@ -103,13 +104,6 @@ async function failure(work: Promise<unknown>): Promise<AppError> {
 async function pidOf({ connection }: Lease): Promise<number> {
   const answer = await connection.request("tools/call", { name: "state" }, { timeoutMs: 10_000 });
   return (answer as { structuredContent: { pid: number } }).structuredContent.pid;
-}
-
-async function eventually(isSo: () => boolean): Promise<void> {
-  for (let count = 0; count < 1000 && !isSo(); count++) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  assert.ok(isSo());
 }
 
 Deno.test("createPool has one connection to a process, opened when it is first needed", async () => {

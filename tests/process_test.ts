@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { AppError } from "../src/errors.ts";
 import { childEnvironment, spawnGroup } from "../src/process.ts";
 import { Secret } from "../src/text.ts";
+import { eventually } from "./eventually.ts";
 import { ENVIRONMENT, isRunning } from "./servers/start.ts";
 
 const DENO = Deno.execPath();
@@ -17,10 +18,7 @@ function run(code: string, more: { args?: string[]; env?: Record<string, string 
 
 // A process that was killed is seen for a moment longer.
 async function gone(pid: number): Promise<void> {
-  for (let tries = 0; isRunning(pid); tries++) {
-    assert.ok(tries < 1000, `process ${pid} still runs`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  await eventually(() => !isRunning(pid), () => `process ${pid} still runs`);
 }
 
 async function refusal(options: Parameters<typeof spawnGroup>[0]): Promise<AppError> {
@@ -90,9 +88,13 @@ Deno.test("spawnGroup cleans the command it names", async () => {
 });
 
 Deno.test("ChildGroup.stop lets a child end by itself when its input ends", async () => {
-  const group = run("for await (const _ of Deno.stdin.readable); Deno.exit(5)");
+  const group = run("console.log(1); for await (const _ of Deno.stdin.readable); Deno.exit(5)");
+  // Its start may take longer than the grace.
+  const reader = group.stdout.getReader();
+  await reader.read();
   await group.stop();
   assert.deepEqual(await group.exited, { code: 5, signal: null });
+  await reader.cancel();
 });
 
 Deno.test("ChildGroup.stop ends the whole group, deaf to SIGTERM or not (H3)", async () => {
@@ -108,7 +110,7 @@ Deno.test("ChildGroup.stop ends the whole group, deaf to SIGTERM or not (H3)", a
   await Promise.all([group.stop(), group.stop()]);
   assert.equal((await group.exited).signal, "SIGKILL");
   assert.ok(!isRunning(group.pid));
-  assert.ok(!isRunning(grandchild));
+  await gone(grandchild);
   await reader.cancel();
 });
 
@@ -122,7 +124,7 @@ Deno.test("ChildGroup.stop ends what a child left behind when it ended", async (
   await group.exited;
   assert.ok(isRunning(left));
   await group.stop();
-  assert.ok(!isRunning(left));
+  await gone(left);
 });
 
 Deno.test("spawnGroup leaves no group behind when its process exits", async () => {

@@ -230,7 +230,8 @@ test("execute stops at the wall clock while it waits, and while it computes", as
         reject(new Error("aborted"));
       });
     });
-  const limits = { wallMs: 60, fuel: 1e12 };
+  // Enough to come to the call or the loop on a busy machine.
+  const limits = { wallMs: 400, fuel: 1e12 };
   const waiting = await errorOf(executor, 'await callTool("a", "b");', { call, limits });
   assert.deepEqual([waiting.kind, waiting.limit?.name], ["limit", "wall"]);
   assert.equal(aborted, 1);
@@ -494,12 +495,12 @@ test("execute asks the host for files of the folders it is told of, V7", async (
 test("execute lets the wall clock stand still while the host connects", async (executor) => {
   const call = async (_name: string, _json: string, { holdClock }: HostCall) => {
     const release = [holdClock(), holdClock()];
-    await new Promise((resolve) => setTimeout(resolve, 800));
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
     for (const end of [...release, ...release]) end();
     return "1";
   };
   // Far more than the start of a call takes, on a busy machine too.
-  const limits = { wallMs: 600 };
+  const limits = { wallMs: 1_500 };
   const source =
     'const two = [callTool("a", "b"), callTool("a", "b")]; export default await two[1];';
   assert.equal(await valueOf(executor, source, { call, limits }), 1);
@@ -732,9 +733,14 @@ test("imports lists what a source imports, or says where it is wrong", async (ex
 
 Deno.test("close stops what runs and what waits, and refuses what comes later", async () => {
   const executor = createExecutor({ concurrency: 1 });
-  const first = run(executor, "await new Promise((resolve) => setTimeout(resolve, 1e6));");
+  const begun = Promise.withResolvers<void>();
+  const call = () => {
+    begun.resolve();
+    return new Promise<string>(() => {});
+  };
+  const first = run(executor, 'await callTool("a", "b");', { call });
   const second = run(executor, "export default 2");
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await begun.promise;
   await executor.close();
   const third = run(executor, "export default 3");
   for (const report of await Promise.all([first, second, third])) {

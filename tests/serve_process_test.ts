@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StreamTransport } from "../src/serve_stdio.ts";
-import { eventually } from "./daemon_fixture.ts";
+import { eventually } from "./eventually.ts";
 import { connectedTo, startServe } from "./serve_fixture.ts";
 import { freshPlace, processesIn, PROGRAM, serverCommand } from "./specs/run.ts";
 

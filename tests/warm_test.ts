@@ -8,6 +8,7 @@ import { Secret } from "../src/text.ts";
 import type { Connection } from "../src/transport.ts";
 import type { Clock } from "../src/waiting.ts";
 import { createWarm, type Warm } from "../src/warm.ts";
+import { eventually } from "./eventually.ts";
 import { ENVIRONMENT, httpSpec, isRunning } from "./servers/start.ts";
 
 const COUNTING = new URL("./servers/counting.ts", import.meta.url).pathname;
@@ -77,14 +78,7 @@ async function pidOf(connection: Connection): Promise<number> {
   return (await ask(connection, "state"))["pid"] as number;
 }
 
-const ended = (pid: number) => until(() => !isRunning(pid));
-
-async function until(holds: () => boolean): Promise<void> {
-  for (let attempt = 0; attempt < 500 && !holds(); attempt++) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  assert.ok(holds(), "it came to that");
-}
+const ended = (pid: number) => eventually(() => !isRunning(pid));
 
 Deno.test("Warm gives a connection to one at a time, and closing it keeps the process", async () => {
   await withWarm(async ({ warm, open }) => {
@@ -185,7 +179,7 @@ Deno.test("Warm tells the next user of tools that changed while nobody listened"
     pass(CHECK_AFTER_MS); // so that it is asked before anybody has it
     const second = await open();
     second.onNotification((method) => told.push(method));
-    await until(() => told.length > 0);
+    await eventually(() => told.length > 0);
     await pidOf(second);
     await second.close();
     const third = await open();
@@ -312,7 +306,7 @@ Deno.test("Warm takes the end of a connection that it gave to nobody for no othe
       assert.equal(opened.length, 2);
       let isOver = false;
       second.closed.then(() => isOver = true);
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await warm.close(); // the first one has ended wholly then, and the second is in use
       assert.deepEqual([second.isOpen, isOver], [true, false]);
       await second.close();
       await second.closed;

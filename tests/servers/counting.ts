@@ -47,6 +47,13 @@ const tools: Record<string, Tool> = {
     Deno.writeTextFileSync(`${startsFile}.held`, ".", { append: true });
     return undefined;
   },
+  // Answers once there is a file `path`.
+  until: async ({ path }) => {
+    while (!await Deno.stat(String(path)).then(() => true, () => false)) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return { content: [{ type: "text", text: "it is there" }] };
+  },
   // Ends in the middle of its answer.
   crash: (_, id) => {
     console.error("counting: about to crash");
