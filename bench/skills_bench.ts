@@ -14,7 +14,6 @@ import type { ServerInfo, ToolDefinition } from "../src/server.ts";
 import { completeSkill, type SkillDraft, skillServer } from "../src/skill_metadata.ts";
 import { createSkillRoots } from "../src/skill_roots.ts";
 import { createSkillStore } from "../src/skills.ts";
-import { estimateTokens } from "../src/stats.ts";
 import { median } from "./median.ts";
 
 const ROUNDS = 61;
@@ -68,7 +67,7 @@ function serverOf(count: number, round: number): ServerInfo {
 
 function draftOf(count: number, round: number, name = `bench-${count}` as SkillName): SkillDraft {
   const info = serverOf(count, round);
-  const { files, description } = generateSkill(info, { name, estimateTokens });
+  const { files, description } = generateSkill(info, { name });
   return { facts: { name, kind: "server", description, servers: [skillServer(info, {})] }, files };
 }
 

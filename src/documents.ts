@@ -19,6 +19,7 @@ import {
 import type { ServerInfo } from "./server.ts";
 import { render, type TemplateParts } from "./template.ts";
 import { CODE_FILE, MODULE_FILE, writeCode, writeToolModule } from "./skill_code.ts";
+import { estimateTokens } from "./stats.ts";
 import type { FileSet } from "./vfs.ts";
 
 /** How a skill is made. */
@@ -26,7 +27,6 @@ export interface SkillOptions {
   readonly name: SkillName;
   /** What it is for and when to use it; made from the tools' names unless given. */
   readonly description?: string;
-  readonly estimateTokens: (text: string) => number;
   /** Flags that reach a server which is not configured, as shell text. */
   readonly reach?: string;
 }
@@ -44,10 +44,10 @@ export interface GeneratedSkill {
  * the module that the sandbox runs. Throws a `usage` error for a description that no skill may have, and nothing for what a server said.
  */
 export function generateSkill(info: ServerInfo, options: SkillOptions): GeneratedSkill {
-  const { name, estimateTokens } = options;
+  const { name } = options;
   const plan = planServer(info);
   const reach = options.reach === undefined ? "" : ` ${options.reach}`;
-  const reference = writeReference(plan, { estimateTokens, reach });
+  const reference = writeReference(plan, reach);
   const description = options.description === undefined
     ? describe(plan, reference)
     : checkDescription(options.description);
@@ -57,12 +57,12 @@ export function generateSkill(info: ServerInfo, options: SkillOptions): Generate
     title: name,
     server: info.name,
     purpose: purposeOf(plan, reference),
-    instructions: instructionsOf(info, estimateTokens),
+    instructions: instructionsOf(info),
     reach,
     sample: sampleOf(plan),
   };
   const listing = listTools(plan, reference, {
-    sizeOf: (text) => sizeOf(render("skill", { ...parts, listing: text }), estimateTokens),
+    sizeOf: (text) => sizeOf(render("skill", { ...parts, listing: text })),
   });
   const { files, warnings } = writePackage(plan, { estimateTokens });
   return {
@@ -80,9 +80,9 @@ export function generateSkill(info: ServerInfo, options: SkillOptions): Generate
 const MAX_BODY_LINES = 480;
 
 // Tokens of the body of a skill; without end when it has too many lines.
-function sizeOf(skill: string, count: (text: string) => number): number {
+function sizeOf(skill: string): number {
   const body = skill.slice(skill.indexOf("\n---\n") + 5);
-  return body.split("\n").length > MAX_BODY_LINES ? Infinity : count(body);
+  return body.split("\n").length > MAX_BODY_LINES ? Infinity : estimateTokens(body);
 }
 
 // Words that clients use as commands of their own, and that would hide a skill of that name.
@@ -174,17 +174,14 @@ const INSTRUCTION_TOKENS = 300;
 const INSTRUCTION_CHARS = 1_200;
 
 // The start of the server's own instructions, as many whole lines as the bounds admit.
-function instructionsOf(
-  { instructions }: ServerInfo,
-  count: (text: string) => number,
-): string {
+function instructionsOf({ instructions }: ServerInfo): string {
   for (let chars = INSTRUCTION_CHARS; instructions !== undefined && chars > 40; chars /= 2) {
     const start = instructions.trim().replace(/\n\s*\n+/g, "\n");
     const cut = start.length <= chars
       ? start
       : `${start.slice(0, chars).replace(/\s+\S*$/, "")} ...`;
     const quote = cut === "" ? "" : markdownQuote(cut, chars * 2).trimEnd();
-    if (count(quote) <= INSTRUCTION_TOKENS) return quote;
+    if (estimateTokens(quote) <= INSTRUCTION_TOKENS) return quote;
   }
   return "";
 }

@@ -94,7 +94,6 @@ export function skillOutput(
   const reach = reachOf(spec);
   const { files, warnings, description } = generateSkill(info, {
     name,
-    estimateTokens,
     ...(reach !== undefined && { reach }),
     ...(choices.description !== undefined && { description: choices.description }),
   });

@@ -16,6 +16,7 @@ import { MAX_REFERENCE_TOKENS, MAX_REFERENCE_TOOLS } from "./limits.ts";
 import type { Parameter, ServerPlan, ToolPlan } from "./plan.ts";
 import { render } from "./template.ts";
 import type { ServerInfo } from "./server.ts";
+import { estimateTokens } from "./stats.ts";
 import { groupTools } from "./tool_groups.ts";
 import type { TypeNode } from "./type_model.ts";
 
@@ -34,13 +35,6 @@ export interface Reference {
   readonly groups: readonly ReferenceGroup[] | undefined;
 }
 
-/** What the reference needs beside the tools. */
-export interface ReferenceOptions {
-  readonly estimateTokens: (text: string) => number;
-  /** Flags behind the commands that are shown, as shell text with a space in front, or nothing. */
-  readonly reach: string;
-}
-
 /** The file that documents all tools, or lists those that do. */
 export const REFERENCE_FILE = "REFERENCE.md";
 
@@ -54,26 +48,29 @@ const MAX_PARAMETERS = 25;
 const MAX_TYPE_CHARS = 120;
 const MAX_EXAMPLE_CHARS = 400;
 
-/** The reference of the tools of `plan`; no file costs more than `MAX_REFERENCE_TOKENS`. */
-export function writeReference(plan: ServerPlan, options: ReferenceOptions): Reference {
-  const count = options.estimateTokens;
-  const costs = new Map(plan.tools.map((tool) => [tool, costOf(tool, options)]));
-  const room = MAX_REFERENCE_TOKENS - count(writeFile([], plan, { ...options, label: LONG_LABEL }));
+/**
+ * The reference of the tools of `plan`; no file costs more than `MAX_REFERENCE_TOKENS`. `reach` are
+ * flags behind the commands that are shown, as shell text with a space in front, or nothing.
+ */
+export function writeReference(plan: ServerPlan, reach: string): Reference {
+  const costs = new Map(plan.tools.map((tool) => [tool, costOf(tool)]));
+  const empty = writeFile([], plan, { reach, label: LONG_LABEL });
+  const room = MAX_REFERENCE_TOKENS - estimateTokens(empty);
   const total = plan.tools.reduce((sum, tool) => sum + costs.get(tool)!, 0);
   if (plan.tools.length <= MAX_REFERENCE_TOOLS && total <= room) {
-    const text = writeFile(plan.tools, plan, { ...options, label: "" });
+    const text = writeFile(plan.tools, plan, { reach, label: "" });
     return { files: new Map([[REFERENCE_FILE, text]]), groups: undefined };
   }
   const files = new Map<string, string>();
   const groups = groupTools(plan.tools).map(({ label, tools }) => {
     const paths = divide(tools, { costs, room }).map((part, at) => {
       const name = at === 0 ? label : `${label}-${at + 1}`;
-      files.set(`references/${name}.md`, writeFile(part, plan, { ...options, label: name }));
+      files.set(`references/${name}.md`, writeFile(part, plan, { reach, label: name }));
       return `references/${name}.md`;
     });
     return { label, tools, files: paths };
   });
-  files.set(REFERENCE_FILE, writeIndex(groups, plan, options));
+  files.set(REFERENCE_FILE, writeIndex(groups, plan, reach));
   return { files, groups };
 }
 
@@ -100,20 +97,19 @@ function divide(
 function writeFile(
   tools: readonly ToolPlan[],
   { info }: ServerPlan,
-  options: ReferenceOptions & { readonly label: string },
+  { reach, label }: { readonly reach: string; readonly label: string },
 ): string {
-  const { label } = options;
   return render("reference", {
     title: `Reference of ${info.name}${label === "" ? "" : `: ${label}`}`,
     note: `Functions of \`mcp:${info.name}\`, each with the name of its tool. ${
-      wayOn(info, options)
+      wayOn(info, reach)
     }`,
     contents: tools.map(contentsLine),
-    sections: tools.map((tool) => sectionOf(tool, options)),
+    sections: tools.map((tool) => sectionOf(tool)),
   });
 }
 
-function wayOn({ name }: ServerInfo, { reach }: ReferenceOptions): string {
+function wayOn({ name }: ServerInfo, reach: string): string {
   return `\`mcp-exec introspect ${name} --tool TOOL${reach}\` shows all types of a tool.`;
 }
 
@@ -122,20 +118,15 @@ function contentsLine({ functionName }: ToolPlan): string {
 }
 
 // The most that a tool can take of a file.
-function costOf(tool: ToolPlan, options: ReferenceOptions): number {
-  const count = options.estimateTokens;
+function costOf(tool: ToolPlan): number {
   const texts = ABOUT_TOKENS +
     PARAMETER_TOKENS * Math.min(tool.parameters?.length ?? 0, MAX_PARAMETERS);
-  return texts + count(`${contentsLine(tool)}\n\n`) +
-    count(sectionOf(tool, { ...options, silent: true }));
+  return texts + estimateTokens(`${contentsLine(tool)}\n\n`) +
+    estimateTokens(sectionOf(tool, { silent: true }));
 }
 
-function sectionOf(
-  tool: ToolPlan,
-  options: ReferenceOptions & { readonly silent?: boolean },
-): string {
-  const fit = (text: string, bounds: TextBounds) =>
-    options.silent ? "" : fitText(text, bounds, options.estimateTokens);
+function sectionOf(tool: ToolPlan, { silent = false } = {}): string {
+  const fit = (text: string, bounds: TextBounds) => silent ? "" : fitText(text, bounds);
   const { description, title } = tool.definition;
   const about = fit(description ?? title ?? "", { chars: ABOUT_CHARS, tokens: ABOUT_TOKENS });
   const example = exampleCall(tool);
@@ -147,7 +138,7 @@ function sectionOf(
     tool: codeSpan(tool.tool),
     about: about === "" ? "" : `: ${about}`,
     code: codeBlock(code, "ts").trimEnd(),
-    parameters: parameterLines(tool, { fit, silent: options.silent === true }),
+    parameters: parameterLines(tool, { fit, silent }),
   }).trimEnd();
 }
 
@@ -196,13 +187,13 @@ function textOf({ docs }: Parameter): string {
 }
 
 // `text` as words of Markdown within the bounds, cut at the end of a word.
-function fitText(text: string, bounds: TextBounds, count: (text: string) => number): string {
+function fitText(text: string, bounds: TextBounds): string {
   let kept = plainLine(text.slice(0, bounds.chars * 4), bounds.chars * 4);
   let limit = bounds.chars;
   for (;;) {
     const cut = firstWords(kept, limit);
     const shown = markdownText(cut);
-    const tokens = count(shown);
+    const tokens = estimateTokens(shown);
     if (tokens <= bounds.tokens || limit < 10) return tokens <= bounds.tokens ? shown : "";
     kept = cut;
     limit = Math.min(limit - 1, Math.floor(cut.length * bounds.tokens / tokens));
@@ -212,26 +203,24 @@ function fitText(text: string, bounds: TextBounds, count: (text: string) => numb
 function writeIndex(
   groups: readonly ReferenceGroup[],
   plan: ServerPlan,
-  options: ReferenceOptions,
+  reach: string,
 ): string {
-  const count = options.estimateTokens;
   const write = (lines: readonly string[], rest: number) =>
     render("reference", {
       title: `Reference of ${plan.info.name}`,
-      note: `${plan.tools.length} tools, documented by group. ${wayOn(plan.info, options)}`,
+      note: `${plan.tools.length} tools, documented by group. ${wayOn(plan.info, reach)}`,
       contents: rest === 0
         ? lines
         : [...lines, `- and ${rest} more groups: the other files of \`references/\``],
       sections: [],
     });
   const named = groups.map((group) => `- ${groupLinks(group)}: ${functionNames(group)}`);
-  if (count(write(named, 0)) <= MAX_REFERENCE_TOKENS) return write(named, 0);
+  if (estimateTokens(write(named, 0)) <= MAX_REFERENCE_TOKENS) return write(named, 0);
   const counted = groups.map((group) => `- ${groupLinks(group)}, ${group.tools.length} tools`);
   let kept = counted.length;
-  while (count(write(counted.slice(0, kept), counted.length - kept)) > MAX_REFERENCE_TOKENS) {
-    kept = Math.floor(kept * 0.9);
-  }
-  return write(counted.slice(0, kept), counted.length - kept);
+  const start = () => write(counted.slice(0, kept), counted.length - kept);
+  while (estimateTokens(start()) > MAX_REFERENCE_TOKENS) kept = Math.floor(kept * 0.9);
+  return start();
 }
 
 function functionNames({ tools }: ReferenceGroup): string {

@@ -21,7 +21,7 @@ export interface Disclosure {
 
 /** What it takes to read the definitions of `info`, or its skill instead. */
 export function disclosureOf(info: ServerInfo): Disclosure {
-  const { files } = generateSkill(info, { name: skillNameOf(info.name), estimateTokens });
+  const { files } = generateSkill(info, { name: skillNameOf(info.name) });
   const { tools } = planServer(info);
   const text = files.get("SKILL.md")!;
   const signatures = tools.reduce((sum, tool) => sum + estimateTokens(tool.signature), 0);

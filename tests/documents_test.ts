@@ -4,7 +4,6 @@ import { generateSkill, skillNameOf } from "../src/documents.ts";
 import { digestOfJson } from "../src/hash.ts";
 import { toSkillName } from "../src/names.ts";
 import type { ServerInfo } from "../src/server.ts";
-import { estimateTokens } from "../src/stats.ts";
 import { disclosureOf, overallDisclosure } from "./disclosure.ts";
 import {
   EMPTY,
@@ -22,7 +21,7 @@ import { skillProblems } from "./skill_check.ts";
 const NAME = toSkillName("demo");
 
 function skillOf(info: ServerInfo, more: Partial<Parameters<typeof generateSkill>[1]> = {}) {
-  return generateSkill(info, { name: NAME, estimateTokens, ...more });
+  return generateSkill(info, { name: NAME, ...more });
 }
 
 async function assertValid(info: ServerInfo, name = NAME): Promise<ReadonlyMap<string, string>> {

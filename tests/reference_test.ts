@@ -16,8 +16,8 @@ import {
   serverOf,
 } from "./server_fixtures.ts";
 
-function referenceOf(info: ServerInfo, count = estimateTokens) {
-  return writeReference(planServer(info), { estimateTokens: count, reach: "" });
+function referenceOf(info: ServerInfo) {
+  return writeReference(planServer(info), "");
 }
 
 function withParameters(properties: Record<string, unknown>, required: string[] = []): RawTool {

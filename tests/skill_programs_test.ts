@@ -16,7 +16,6 @@ import {
   recordedServers as toolsOfProgram,
   schemaOf,
 } from "../src/skill_programs.ts";
-import { estimateTokens } from "../src/stats.ts";
 import { ISSUE, type RawTool, recordedServers, SEARCH, serverOf } from "./server_fixtures.ts";
 import { skillProblems } from "./skill_check.ts";
 import { withPlace } from "./skill_store.ts";
@@ -165,7 +164,7 @@ Deno.test("createSkillStore keeps the skills of all recorded servers, and they o
   await withPlace(async ({ base, store }) => {
     for (const info of recordedServers()) {
       const name = skillNameOf(info.name);
-      const { files, description } = generateSkill(info, { name, estimateTokens });
+      const { files, description } = generateSkill(info, { name });
       const servers = [skillServer(info, {})];
       const folder = `${base}/${name}`;
       await store.save({ facts: { name, kind: "server", description, servers }, files }, {
