@@ -135,6 +135,7 @@ class WorkerPool implements CodeExecutor {
   readonly #most: number;
   readonly #idle: GuestWorker[] = [];
   readonly #busy = new Set<GuestWorker>();
+  readonly #running = new Set<Promise<RunReport>>();
   readonly #waiting = new Set<() => void>();
   readonly #closing = new AbortController();
   #refill: ReturnType<typeof setTimeout> | undefined;
@@ -147,16 +148,26 @@ class WorkerPool implements CodeExecutor {
     this.ready = first.ready.catch(() => {});
   }
 
-  async execute(
+  execute(
     program: Program,
     host: HostFunctions,
     options: ExecuteOptions = {},
+  ): Promise<RunReport> {
+    const running = this.#run(program, host, options).finally(() => this.#running.delete(running));
+    this.#running.add(running);
+    return running;
+  }
+
+  async #run(
+    program: Program,
+    host: HostFunctions,
+    options: ExecuteOptions,
   ): Promise<RunReport> {
     const signal = options.signal === undefined
       ? this.#closing.signal
       : AbortSignal.any([options.signal, this.#closing.signal]);
     const worker = await this.#take(signal);
-    if (worker === undefined) return notRun(new AppError("interrupted", "Run was interrupted"));
+    if (worker === undefined) return notRun(interrupted());
     try {
       return await worker.run(program, host, { ...options, signal });
     } finally {
@@ -174,7 +185,7 @@ class WorkerPool implements CodeExecutor {
   async close(): Promise<void> {
     this.#closing.abort();
     if (this.#refill !== undefined) clearTimeout(this.#refill);
-    await Promise.all([...this.#busy].map((worker) => worker.ended));
+    await Promise.allSettled(this.#running);
     for (const worker of this.#idle.splice(0)) worker.close();
   }
 
@@ -244,8 +255,6 @@ interface ActiveRun {
 }
 
 class GuestWorker {
-  /** Settles when the run at hand has ended. */
-  ended: Promise<unknown> = Promise.resolve();
   /** Whether it should be replaced before the next run. */
   isSpent = false;
   readonly #worker: Worker;
@@ -282,9 +291,9 @@ class GuestWorker {
   ): Promise<RunReport> {
     await this.ready;
     if (this.#broken !== undefined) throw this.#broken;
+    if (signal.aborted) return notRun(interrupted());
     const id = ++this.#runs;
     const done = Promise.withResolvers<GuestReport>();
-    this.ended = done.promise;
     const run: ActiveRun = {
       id,
       host,
@@ -315,8 +324,7 @@ class GuestWorker {
       program: { source, path, entry, args, files, servers, hostFolders, limits },
       flag: this.#flag,
     });
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
+    signal.addEventListener("abort", stop, { once: true });
     const found = after(limits.wallMs + MAX_CONNECTING_MS + LOST_AFTER_MS, () => {
       this.#fail(new AppError("failure", "Sandbox worker no longer answers"));
     });
@@ -343,7 +351,7 @@ class GuestWorker {
 
   close(): void {
     this.#worker.terminate();
-    this.#fail(new AppError("interrupted", "Run was interrupted"));
+    this.#fail(interrupted());
   }
 
   #post(message: ToWorker): void {
@@ -428,6 +436,10 @@ class GuestWorker {
 }
 
 const NOTHING = { fuel: 0, memory: 0, ms: 0, truncated: [], warnings: [] };
+
+function interrupted(): AppError {
+  return new AppError("interrupted", "Run was interrupted");
+}
 
 function notRun(error: AppError): RunReport {
   return { ...NOTHING, ok: false, hasValue: false, error, log: [] };
