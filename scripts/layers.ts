@@ -8,7 +8,9 @@ import ts from "typescript";
 const ROWS: readonly (readonly string[])[] = [
   words("errors limits names identifiers text hash server context version well_known"),
   [
-    ...words("log read inside jsonc disk database process expand escape stats tool_groups wire"),
+    ...words(
+      "log read inside jsonc lock disk database process expand escape stats tool_groups wire",
+    ),
     ...words("schema schema_form schema_keywords schema_reference schema_shape schema_table"),
     ...words("schema_plain schema_problems policy limiter timeouts cache waiting backoff notices"),
     ...words("type_model type_text named_types template template_generated"),
@@ -68,7 +70,7 @@ const WRITES =
 const FACTS: readonly Fact[] = [
   {
     says: "writes files",
-    allowed: ["disk", "database"],
+    allowed: ["disk", "database", "lock"],
     found: (use) =>
       WRITES.test(use) || /^(?:localStorage|caches)$/.test(use) ||
       /^import node:(?:fs|sqlite|wasi)\b/.test(use),
@@ -129,14 +131,18 @@ const FACTS: readonly Fact[] = [
     found: (use) => /^(?:eval|Function|createRequire|import \(computed\))$/.test(use),
   },
   // What is handed on whole is used where no rule above can see it.
-  { says: "hands on a namespace", allowed: ["read", "disk"], found: (use) => use === "Deno" },
+  {
+    says: "hands on a namespace",
+    allowed: ["read", "disk", "lock"],
+    found: (use) => use === "Deno",
+  },
   { says: "hands on a namespace", allowed: ["guest"], found: (use) => use === "globalThis" },
 ];
 
 /** Modules that must not reach others, by any chain of imports. */
 const UNREACHABLE = {
   from: ["sandbox", "guest", "engine", "prelude", "source"],
-  to: ["transport", "http", "stdio", "disk", "database", "process", "bridge"],
+  to: ["transport", "http", "stdio", "disk", "lock", "database", "process", "bridge"],
 };
 
 /** What one module imports and uses. */

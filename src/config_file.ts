@@ -2,9 +2,10 @@
 // would not be read afterwards is refused. The table of settings that have a name is here, too.
 
 import { parseConfig } from "./config.ts";
-import { ensureFolder, withLock, writeFileAtomic, type WriteOptions } from "./disk.ts";
+import { ensureFolder, writeFileAtomic, type WriteOptions } from "./disk.ts";
 import { AppError } from "./errors.ts";
 import { parseDocument, parsePlainJson } from "./jsonc.ts";
+import { withLock } from "./lock.ts";
 import { nearestNames } from "./names.ts";
 import { isThere, readTextFile } from "./read.ts";
 import { isObject, type JsonObject } from "./server.ts";

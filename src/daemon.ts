@@ -12,7 +12,7 @@ import {
   helloOf,
   type Welcome,
 } from "./daemon_place.ts";
-import { ensureFolder, removeFile, withLock, writeFileAtomic } from "./disk.ts";
+import { ensureFolder, removeFile, writeFileAtomic } from "./disk.ts";
 import { AppError, type ExitCode } from "./errors.ts";
 import { createFrameLink, type Frame, type FrameLink, Kind, objectIn } from "./frames.ts";
 import { digestOf, equalDigests } from "./hash.ts";
@@ -24,6 +24,7 @@ import {
   MAX_DAEMON_REQUEST_BYTES,
   MAX_DAEMON_RUNS,
 } from "./limits.ts";
+import { withLock } from "./lock.ts";
 import { guardGroups, settles } from "./process.ts";
 import { createWarm, type Warm } from "./warm.ts";
 

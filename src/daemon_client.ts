@@ -9,7 +9,6 @@ import {
   hasOwnFolder,
   type Hello,
   helloOf,
-  isTaken,
   readToken,
   settingsOf,
   type Welcome,
@@ -137,9 +136,10 @@ export async function startDaemon(
   { want, idleMs }: { readonly want: Hello["want"]; readonly idleMs?: number },
 ): Promise<Granted> {
   hasOwnFolder(place);
-  const [{ startSelf }, { ensureFolder }] = await Promise.all([
+  const [{ startSelf }, { ensureFolder }, { isLocked }] = await Promise.all([
     import("./process.ts"),
     import("./disk.ts"),
+    import("./lock.ts"),
   ]);
   // It would fail as well, and its start takes far longer.
   for (const folder of [context.paths.data!, place.folder]) await ensureFolder(folder);
@@ -165,7 +165,7 @@ export async function startDaemon(
     await passed(POLL_MS);
     if (context.signal.aborted) throw toAppError(context.signal.reason);
     // One that ended has failed, or has found another one that is about to listen.
-    const isOver = hasEnded && !isTaken(place);
+    const isOver = hasEnded && !isLocked(place.lock);
     const found = await askDaemon(context, place, want);
     if (found?.welcome.ok) return found;
     found?.link.close();

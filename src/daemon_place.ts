@@ -90,17 +90,6 @@ export function hasOwnFolder({ folder }: DaemonPlace): boolean {
   return true;
 }
 
-/** Whether somebody listens, or is about to. What one that was killed left is held by nobody. */
-export function isTaken({ lock }: DaemonPlace): boolean {
-  if (lstat(lock)?.isFile !== true) return false;
-  try {
-    using file = Deno.openSync(lock);
-    return !file.tryLockSync();
-  } catch {
-    return false; // it ended this moment
-  }
-}
-
 /** The token of the daemon that was started last; undefined where none was. */
 export function readToken({ token }: DaemonPlace): string | undefined {
   const info = lstat(token);

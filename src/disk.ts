@@ -1,16 +1,16 @@
-// With database.ts the only module that writes files. A write is whole or did not happen; it never
+// With database.ts and lock.ts the only module that writes files. A write is whole or did not happen; it never
 // follows a link at its target and never leaves the folder it was given.
 
 import { AppError } from "./errors.ts";
 import {
   formatBytes,
-  LOCK_TIMEOUT_MS,
   MAX_PATH_BYTES,
   MAX_VFS_BYTES,
   MAX_VFS_DEPTH,
   MAX_VFS_FILES,
 } from "./limits.ts";
 import { proveInside, realFolder } from "./inside.ts";
+import { withLock } from "./lock.ts";
 import { isPathSegment } from "./names.ts";
 import {
   diskError,
@@ -34,7 +34,6 @@ export type FolderFiles = ReadonlyMap<string, string | Uint8Array>;
 
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
-const LOCK_POLL_MS = 20;
 const WRITES_AT_ONCE = 8;
 
 /** Makes `path` and what is missing above it, for this user only; throws `failure` when it cannot. */
@@ -193,64 +192,6 @@ export async function whileUnchanged<T>(
   options: WriteOptions = {},
 ): Promise<T> {
   return await writeAt(path, options, run);
-}
-
-/**
- * Runs `run` while this process alone holds the lock file `path`, which is gone afterwards. The
- * system drops the lock of a process that dies. Throws a `timeout` error when it stays held.
- */
-export async function withLock<T>(
-  path: string,
-  run: () => Promise<T>,
-  options: { readonly timeoutMs?: number; readonly operations?: FileOperations } = {},
-): Promise<T> {
-  const operations = options.operations ?? Deno;
-  const timeoutMs = options.timeoutMs ?? LOCK_TIMEOUT_MS;
-  const deadline = performance.now() + timeoutMs;
-  let file: Deno.FsFile | undefined;
-  while ((file = await tryLock(path, operations)) === undefined) {
-    if (performance.now() >= deadline) {
-      throw new AppError("timeout", `Lock ${quotePath(path)} is held by another process`, {
-        limit: { name: "lock wait in ms", limit: timeoutMs },
-      });
-    }
-    await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
-  }
-  try {
-    return await run();
-  } finally {
-    // Removed while still held: who waits notices that its file is no longer the one at `path`.
-    await operations.remove(path).catch(() => {});
-    file.close();
-  }
-}
-
-async function tryLock(
-  path: string,
-  operations: FileOperations,
-): Promise<Deno.FsFile | undefined> {
-  let file: Deno.FsFile | undefined;
-  const refuseSpecial = (info: Deno.FileInfo | undefined) => {
-    if (info?.isFile !== false) return;
-    throw new AppError("denied", `Lock ${quotePath(path)} is no regular file`);
-  };
-  try {
-    refuseSpecial(await lstatIfAny(path, operations));
-    // To read as well: a pipe in its place by now would be waited on until somebody reads it.
-    const options = { read: true, write: true, create: true, mode: FILE_MODE };
-    file = await operations.open(path, options);
-    const held = file.statSync();
-    refuseSpecial(held);
-    if (await file.tryLock(true)) {
-      const current = await lstatIfAny(path, operations);
-      if (current !== undefined && identityOf(held) === identityOf(current)) return file;
-    }
-    file.close();
-    return undefined;
-  } catch (error) {
-    file?.close();
-    throw diskError("lock", path, error);
-  }
 }
 
 /** Where a write goes: the real folder, whose identity is checked again before the last step. */

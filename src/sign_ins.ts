@@ -1,10 +1,11 @@
 // Sign-ins at servers over HTTP: their tokens stand in the data folder for this user only, each for
 // one URL. Nothing here shows a token, and one process at a time renews it.
 
-import { ensureFolder, removeFile, withLock, writeFileAtomic } from "./disk.ts";
+import { ensureFolder, removeFile, writeFileAtomic } from "./disk.ts";
 import { AppError } from "./errors.ts";
 import { type Digest, digestOf } from "./hash.ts";
 import { MAX_SIGN_IN_BYTES, RENEW_BEFORE_MS } from "./limits.ts";
+import { withLock } from "./lock.ts";
 import type { SignInState } from "./oauth.ts";
 import { readTextFile } from "./read.ts";
 import { isObject } from "./server.ts";

@@ -1,8 +1,7 @@
 // Where a daemon listens, and whom it answers.
 
 import assert from "node:assert/strict";
-import { daemonPlace, helloOf, isTaken } from "../src/daemon_place.ts";
-import { withLock } from "../src/disk.ts";
+import { helloOf } from "../src/daemon_place.ts";
 import { createFrameLink, Kind, objectIn } from "../src/frames.ts";
 import {
   call,
@@ -90,26 +89,6 @@ Deno.test({
         assert.equal(warnings.length, 1, `stderr: ${stderr}`);
         assert.match(warnings[0]![1]!, told);
       }
-    });
-  },
-});
-
-Deno.test({
-  name: "isTaken tells a lock that is held from one that a killed daemon left",
-  ignore,
-  async fn() {
-    await withPlace(async (place) => {
-      const found = daemonPlace(clientOf(place).context)!;
-      assert.equal(isTaken(found), false);
-      await Deno.mkdir(place.daemon, { recursive: true, mode: 0o700 });
-      await withLock(found.lock, () => {
-        assert.equal(isTaken(found), true);
-        return Promise.resolve();
-      });
-      await Deno.writeTextFile(found.lock, "");
-      assert.equal(isTaken(found), false);
-      // Whoever looked does not hold it.
-      await withLock(found.lock, () => Promise.resolve(), { timeoutMs: 0 });
     });
   },
 });

@@ -269,7 +269,9 @@ Deno.test("checkLayers finds any chain from the sandbox to what it must not reac
     ["sandbox reaches disk"],
   );
   for (const from of ["guest", "sandbox"]) {
-    for (const to of ["transport", "http", "stdio", "disk", "database", "process", "bridge"]) {
+    for (
+      const to of ["transport", "http", "stdio", "disk", "lock", "database", "process", "bridge"]
+    ) {
       const found = faults({ [from]: `import type { X } from "./${to}.ts";`, [to]: "" });
       assert.deepEqual(found, [`${from} reaches ${to}`]);
     }

@@ -1,7 +1,8 @@
 // Skills that are written while operations fail, processes die and others write, too.
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import { removeFolder, withLock } from "../src/disk.ts";
+import { removeFolder } from "../src/disk.ts";
+import { withLock } from "../src/lock.ts";
 import type { AppError } from "../src/errors.ts";
 import type { FileOperations } from "../src/read.ts";
 import { draft, save, withPlace } from "./skill_store.ts";

@@ -1,0 +1,133 @@
+import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
+import { isLocked, withLock } from "../src/lock.ts";
+import type { FileOperations } from "../src/read.ts";
+import { fails, names, watched } from "./watched_disk.ts";
+
+async function withFolder(run: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "mcp-exec-" }));
+  try {
+    await run(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("withLock runs one at a time and leaves no file", async () => {
+  await withFolder(async (folder) => {
+    let inside = 0;
+    let most = 0;
+    const results = await Promise.all(
+      Array.from({ length: 5 }, (_, index) =>
+        withLock(`${folder}/lock`, async () => {
+          most = Math.max(most, ++inside);
+          await new Promise((resolve) => setTimeout(resolve, 1));
+          inside--;
+          return index;
+        })),
+    );
+    deepStrictEqual([results, most], [[0, 1, 2, 3, 4], 1]);
+    await rejects(
+      withLock(`${folder}/lock`, () => Promise.reject(new RangeError("own"))),
+      RangeError,
+    );
+    deepStrictEqual(await names(folder), []);
+  });
+});
+
+Deno.test("withLock is not content with a lock file that its last holder just removed", async () => {
+  await withFolder(async (folder) => {
+    const operations = watched(() => {});
+    let opened = 0;
+    const racing: FileOperations = {
+      ...operations,
+      async open(path, options) {
+        const file = await operations.open(path, options);
+        if (++opened === 1) await Deno.remove(path);
+        return file;
+      },
+    };
+    await withLock(`${folder}/lock`, async () => {
+      const second = withLock(`${folder}/lock`, () => Promise.resolve(), { timeoutMs: 1 });
+      await fails(second, "timeout", /is held/);
+    }, { operations: racing });
+    strictEqual(opened, 2);
+  });
+});
+
+Deno.test("isLocked tells a lock that is held from one that a killed process left", async () => {
+  await withFolder(async (folder) => {
+    const lock = `${folder}/lock`;
+    strictEqual(isLocked(lock), false);
+    await withLock(lock, () => Promise.resolve(strictEqual(isLocked(lock), true)));
+    await Deno.writeTextFile(lock, "");
+    strictEqual(isLocked(lock), false);
+    // Who looks does not hold it.
+    await withLock(lock, () => Promise.resolve(), { timeoutMs: 0 });
+  });
+});
+
+Deno.test({
+  name: "withLock refuses a pipe in place of its file, and does not wait for a reader of it (K5)",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await withFolder(async (folder) => {
+      await new Deno.Command("mkfifo", { args: [`${folder}/lock`] }).output();
+      const work = withLock(`${folder}/lock`, () => Promise.resolve());
+      const reader = AbortSignal.timeout(5_000);
+      // Whoever waits for a reader gets one in the end, so that the test ends.
+      reader.onabort = () => void Deno.open(`${folder}/lock`, { read: true });
+      await fails(work, "denied", /^Lock ".*" is no regular file$/);
+    });
+  },
+});
+
+Deno.test({
+  name: "withLock waits for no pipe that took the place of its file as it was opened (K5)",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await withFolder(async (folder) => {
+      const exchanging: FileOperations = {
+        ...watched(() => {}),
+        async open(path, options) {
+          await new Deno.Command("mkfifo", { args: [String(path)] }).output();
+          return await Deno.open(path, options);
+        },
+      };
+      const lock = withLock(`${folder}/lock`, () => Promise.resolve(), { operations: exchanging });
+      const late = setTimeout(() => void Deno.open(`${folder}/lock`, { read: true }), 5_000);
+      await fails(lock, "denied", /^Lock ".*" is no regular file$/);
+      clearTimeout(late);
+    });
+  },
+});
+
+Deno.test("withLock waits for a live process up to its deadline and takes over from a dead one (K9)", async () => {
+  await withFolder(async (folder) => {
+    const lock = new URL("../src/lock.ts", import.meta.url).href;
+    const code = `import { withLock } from ${JSON.stringify(lock)};
+      await withLock(Deno.args[0], async () => {
+        console.log("held");
+        await new Promise((resolve) => setTimeout(resolve, 60_000));
+      });`;
+    await Deno.writeTextFile(`${folder}/hold.ts`, code);
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", "--no-config", `${folder}/hold.ts`, `${folder}/lock`],
+      stdout: "piped",
+    }).spawn();
+    const reader = child.stdout.getReader();
+    try {
+      strictEqual(new TextDecoder().decode((await reader.read()).value), "held\n");
+      const held = withLock(`${folder}/lock`, () => Promise.resolve(), { timeoutMs: 50 });
+      const error = await fails(held, "timeout", /^Lock ".*lock" is held by another process$/);
+      strictEqual(error.exitCode, 4);
+    } finally {
+      child.kill("SIGKILL");
+      await child.status;
+      await reader.cancel();
+    }
+    strictEqual(
+      await withLock(`${folder}/lock`, () => Promise.resolve("taken over")),
+      "taken over",
+    );
+  });
+});
