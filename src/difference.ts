@@ -6,7 +6,13 @@ import { describeServer, type Manifest, type ManifestTool } from "./codegen.ts";
 import { canonicalJson } from "./hash.ts";
 import { MAX_DIFFERENCE_LINES } from "./limits.ts";
 import { planServer } from "./plan.ts";
-import { isObject, type JsonObject, type ServerInfo, type ToolDefinition } from "./server.ts";
+import {
+  areTexts,
+  isObject,
+  type JsonObject,
+  type ServerInfo,
+  type ToolDefinition,
+} from "./server.ts";
 import { cleanLine, quoteText } from "./text.ts";
 
 /** What changed from one listing of a server to another, as `compareManifests` says it. */
@@ -146,10 +152,6 @@ function isTool(value: unknown): value is ManifestTool {
 function isParameter(value: unknown): boolean {
   return isObject(value) && areTexts(value, ["name", "type"]) &&
     typeof value["required"] === "boolean";
-}
-
-function areTexts(value: Record<string, unknown>, keys: readonly string[]): boolean {
-  return keys.every((key) => typeof value[key] === "string");
 }
 
 /** How a tool changed: other words only, in a way that old calls fit, or so that they may not. */

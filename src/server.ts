@@ -14,6 +14,11 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Whether every one of `keys` holds a string. */
+export function areTexts(value: Record<string, unknown>, keys: readonly string[]): boolean {
+  return keys.every((key) => typeof value[key] === "string");
+}
+
 /** Where an entry was found: decides whether it may start without being trusted first. */
 export type Origin = "user" | "project" | "flag" | "built-in";
 

@@ -8,6 +8,7 @@ import { CHECKSUM_FILE, checksumOf } from "./integrity.ts";
 import { MAX_JSON_DEPTH, type RunLimits } from "./limits.ts";
 import { isServerName, type ServerName, type SkillName, toSkillName } from "./names.ts";
 import {
+  areTexts,
   describeSpec,
   isObject,
   type JsonObject,
@@ -201,8 +202,4 @@ function isExample(value: unknown): boolean {
   return result === undefined ||
     isObject(result) && areTexts(result, ["digest", "shape"]) &&
       typeof result["bytes"] === "number";
-}
-
-function areTexts(value: Record<string, unknown>, keys: readonly string[]): boolean {
-  return keys.every((key) => typeof value[key] === "string");
 }
