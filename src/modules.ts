@@ -276,7 +276,6 @@ function asItIs(js: string): PreparedSource {
   return {
     js,
     form: "module",
-    mode: "strip",
     imports: [],
     names: new Map(),
     original: (position) => position,

@@ -26,7 +26,6 @@ export interface PreparedSource {
   /** An ES module; for a body its default export is what the body returned. */
   readonly js: string;
   readonly form: SourceForm;
-  readonly mode: StripMode;
   /** Specifiers of static imports, re-exports and `import("literal")`, in order and each once. */
   readonly imports: readonly string[];
   /** For each of them the names that are taken from it; undefined where that may be all of them. */
@@ -82,7 +81,7 @@ function prepare(
     const { what, at } = unterminated;
     throw syntaxError(`Unterminated ${what}`, text, { path: options.path, at: placeOf(text, at) });
   }
-  const unread: Stripped = { js: text, mode: "strip", original: (position) => position };
+  const unread: Stripped = { js: text, original: (position) => position };
   let stripped = options.isPlain ? unread : strip(text, { ...options, transformable });
   const scan = scanSource(stripped.js);
   const isModule = scan.exports || !scan.returns;
@@ -97,7 +96,6 @@ function prepare(
   return {
     js: wrapped.js,
     form,
-    mode: stripped.mode,
     imports: scan.imports,
     names: scan.names,
     original: (position) => stripped.original(inside(position)),
@@ -186,7 +184,6 @@ const stripTypeScriptTypes: StripTypes = (...args) => {
 
 interface Stripped {
   readonly js: string;
-  readonly mode: StripMode;
   readonly original: (position: Position) => Position;
 }
 
@@ -197,7 +194,7 @@ function strip(
   if (mode !== "transform") {
     try {
       const js = restoreSemicolons(text, stripTypeScriptTypes(text));
-      return { js, mode: "strip", original: (position) => position };
+      return { js, original: (position) => position };
     } catch {
       // Syntax that has to be compiled, or an error: only `transform` says where that is.
     }
@@ -213,7 +210,6 @@ function strip(
   let map: ReturnType<typeof mapPositions> | undefined;
   return {
     js: output.slice(0, at),
-    mode: "transform",
     original: (position) => (map ??= readMap(output.slice(at + MAP_START.length)))(position),
   };
 }
