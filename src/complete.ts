@@ -33,7 +33,7 @@ export interface CommandTable {
 }
 
 /** Stands for the names of files, which the shell knows best. */
-export const FILES: Candidate = { value: ":files" };
+const FILES: Candidate = { value: ":files" };
 
 const ABOUT_CHARS = 60;
 // Words that no shell takes apart or expands: names come from servers, and a shell would obey some.

@@ -58,7 +58,7 @@ export interface ResultOptions {
 }
 
 /** What stands for a value that was kept. */
-export interface HandleObject {
+interface HandleObject {
   readonly handle: HandleId;
   readonly type: string;
   readonly bytes: number;

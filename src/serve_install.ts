@@ -16,7 +16,7 @@ import type { JsonObject } from "./server.ts";
 import { maskHome, quoteText } from "./text.ts";
 
 /** What the entry is called in every client. */
-export const ENTRY_NAME = "mcp-exec";
+const ENTRY_NAME = "mcp-exec";
 
 /** An entry that is to be written. */
 export interface Installation {
