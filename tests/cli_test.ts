@@ -4,13 +4,23 @@ import assert from "node:assert/strict";
 import { runCli } from "../src/cli.ts";
 import { type Context, pathsOf } from "../src/context.ts";
 import { splitCommand } from "../src/servers.ts";
-import { freshPlace, processesIn, PROGRAM, ROOT, runCase, serverCommand } from "./specs/run.ts";
+import { eventually } from "./eventually.ts";
+import {
+  endProcess,
+  freshPlace,
+  processesIn,
+  PROGRAM,
+  ROOT,
+  runCase,
+  serverCommand,
+} from "./specs/run.ts";
 
-interface Started {
+interface Started extends AsyncDisposable {
   readonly child: Deno.ChildProcess;
   readonly folder: string;
 }
 
+/** Starts the program; disposing of it ends it and removes its folder, also where a test fails. */
 async function start(args: readonly string[]): Promise<Started> {
   const { folder, env } = await freshPlace();
   const child = new Deno.Command(Deno.execPath(), {
@@ -22,30 +32,34 @@ async function start(args: readonly string[]): Promise<Started> {
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  return { child, folder };
+  return {
+    child,
+    folder,
+    async [Symbol.asyncDispose]() {
+      for (const stream of [child.stdout, child.stderr]) {
+        if (!stream.locked) await stream.cancel().catch(() => {});
+      }
+      await endProcess(child);
+      await Deno.remove(folder.replace(/\/work$/, ""), { recursive: true });
+    },
+  };
 }
 
 async function finish({ child, folder }: Started) {
-  try {
-    const [{ code }, stderr] = await Promise.all([
-      child.status,
-      new Response(child.stderr).text(),
-      child.stdin.close().catch(() => {}),
-    ]);
-    return { code, stderr, left: await processesIn(folder) };
-  } finally {
-    await Deno.remove(folder.replace(/\/work$/, ""), { recursive: true });
-  }
+  const [{ code }, stderr] = await Promise.all([
+    child.status,
+    new Response(child.stderr).text(),
+    child.stdin.close().catch(() => {}),
+  ]);
+  return { code, stderr, left: await processesIn(folder) };
 }
 
 /** Waits until a server of the program runs, so that a signal meets it in the middle of things. */
 async function serverIn(folder: string): Promise<void> {
-  for (let attempt = 0; attempt < 500; attempt++) {
+  await eventually(async () => {
     const lines = await processesIn(folder);
-    if (lines.some((line) => /tests\/servers\/|sleep/.test(line) && !/main\.ts/.test(line))) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error("no server was started");
+    return lines.some((line) => /tests\/servers\/|sleep/.test(line) && !/main\.ts/.test(line));
+  }, () => "no server was started");
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -54,7 +68,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     ignore: Deno.build.os !== "linux",
     async fn() {
       const program = "await callTool('s', 'wait', { ms: 60000 })";
-      const run = await start([
+      await using run = await start([
         "execute",
         "-e",
         program,
@@ -76,7 +90,7 @@ Deno.test({
   name: "mcp-exec ends with 130 on SIGINT while a server does not answer (A8)",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    const run = await start(["introspect", "--stdio", "sleep 60", "--format", "json"]);
+    await using run = await start(["introspect", "--stdio", "sleep 60", "--format", "json"]);
     await serverIn(run.folder);
     run.child.kill("SIGINT");
     const [stdout, { code, stderr, left }] = await Promise.all([
@@ -93,7 +107,7 @@ Deno.test({
   name: "mcp-exec ends with 130 on SIGINT while it waits for standard input (A8)",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    const run = await start(["execute", "-"]);
+    await using run = await start(["execute", "-"]);
     await catching(run.child.pid);
     run.child.kill("SIGINT");
     const ended = run.child.status;
@@ -105,17 +119,15 @@ Deno.test({
 
 /** Waits until a process handles SIGINT itself. */
 async function catching(pid: number): Promise<void> {
-  for (let attempt = 0; attempt < 500; attempt++) {
+  await eventually(async () => {
     const status = await Deno.readTextFile(`/proc/${pid}/status`);
     const caught = BigInt(`0x${/^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
-    if ((caught & 2n) !== 0n) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error("SIGINT is not handled");
+    return (caught & 2n) !== 0n;
+  }, () => "SIGINT is not handled");
 }
 
 Deno.test("mcp-exec is quiet and ends with 0 when its reader has gone (A7)", async () => {
-  const run = await start(["execute", "-e", "return 'x'.repeat(1e6)", "--quiet"]);
+  await using run = await start(["execute", "-e", "return 'x'.repeat(1e6)", "--quiet"]);
   const reader = run.child.stdout.getReader();
   await reader.read();
   await reader.cancel();
@@ -126,7 +138,7 @@ Deno.test("mcp-exec is quiet and ends with 0 when its reader has gone (A7)", asy
 
 Deno.test("mcp-exec is quiet and ends with 0 when nobody ever reads (A7)", async () => {
   for (const flag of ["--help", "--version"]) {
-    const run = await start([flag]);
+    await using run = await start([flag]);
     await run.child.stdout.cancel();
     const { code, stderr } = await finish(run);
     assert.equal(stderr, "");
@@ -159,7 +171,7 @@ Deno.test({
 });
 
 Deno.test("mcp-exec writes a large result whole to a slow reader", async () => {
-  const run = await start(["execute", "-e", "return 'é'.repeat(2e6)", "--quiet"]);
+  await using run = await start(["execute", "-e", "return 'é'.repeat(2e6)", "--quiet"]);
   let bytes = 0;
   for await (const chunk of run.child.stdout) {
     bytes += chunk.length;

@@ -3,9 +3,9 @@
 
 import assert from "node:assert/strict";
 import { eventually } from "./eventually.ts";
-import { freshPlace, processesIn, PROGRAM, serverCommand } from "./specs/run.ts";
+import { endProcess, freshPlace, processesIn, PROGRAM, serverCommand } from "./specs/run.ts";
 
-interface Started {
+interface Started extends AsyncDisposable {
   readonly child: Deno.ChildProcess;
   readonly folder: string;
   /** All that it wrote to its stderr so far. */
@@ -35,32 +35,37 @@ async function start(mode: string, code: string): Promise<Started> {
     for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) stderr += text;
   })();
   const ended = Promise.all([reading, child.stdout.cancel()]).then(() => {});
-  return { child, folder, stderr: () => stderr, ended };
+  return {
+    child,
+    folder,
+    stderr: () => stderr,
+    ended,
+    async [Symbol.asyncDispose]() {
+      await endProcess(child);
+      await ended;
+      await Deno.remove(folder.replace(/\/work$/, ""), { recursive: true });
+    },
+  };
 }
 
-/** Runs a program over a server with a tree of processes until `end` has ended it. */
+/** Lets a program run over a server with a tree of processes until `end` has ended it. */
 async function endOf(
-  mode: string,
-  { code, end }: { readonly code: string; readonly end?: (pid: number) => void },
-): Promise<{ code: number; left: () => Promise<string[]>; remove: () => Promise<void> }> {
-  const run = await start(mode, code);
+  { child, folder, stderr, ended }: Started,
+  { mode, end }: { readonly mode: string; readonly end?: (pid: number) => void },
+): Promise<{ code: number; left: () => Promise<string[]> }> {
   if (end !== undefined) {
-    await eventually(() => run.stderr().includes("[info] ready"), run.stderr);
+    await eventually(() => stderr().includes("[info] ready"), stderr);
     // The program, the shell, the server and, of a hostile one, its own child.
     const tree = mode === "" ? 3 : 4;
     await eventually(
-      async () => (await processesIn(run.folder)).length >= tree,
+      async () => (await processesIn(folder)).length >= tree,
       () => "the tree did not grow",
     );
-    end(run.child.pid);
+    end(child.pid);
   }
-  const status = await run.child.status;
-  await run.ended;
-  return {
-    code: status.code,
-    left: () => processesIn(run.folder),
-    remove: () => Deno.remove(run.folder.replace(/\/work$/, ""), { recursive: true }),
-  };
+  const { code } = await child.status;
+  await ended;
+  return { code, left: () => processesIn(folder) };
 }
 
 const WAIT = `await callTool("s", "call", {}); console.info("ready");
@@ -78,15 +83,15 @@ const ENDS = [
   })),
 ];
 
-for (const { how, exit, ...run } of ENDS) {
+for (const { how, exit, code: program, ...run } of ENDS) {
   Deno.test({
     name: `mcp-exec that ends ${how} leaves nothing of a server that will not end (A8, H3)`,
     ignore: Deno.build.os !== "linux",
     async fn() {
-      const { code, left, remove } = await endOf("immortal", run);
+      await using started = await start("immortal", program);
+      const { code, left } = await endOf(started, { mode: "immortal", ...run });
       assert.equal(code, exit);
       assert.deepEqual(await left(), []);
-      await remove();
     },
   });
 }
@@ -95,11 +100,10 @@ Deno.test({
   name: "mcp-exec that is killed leaves nothing of a server that ends with its input (A8)",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    const { left, remove } = await endOf("", {
-      code: WAIT.replace(`"call", {}`, `"add_numbers", { a: 1, b: 2 }`),
-      end: (pid) => Deno.kill(pid, "SIGKILL"),
-    });
+    const program = WAIT.replace(`"call", {}`, `"add_numbers", { a: 1, b: 2 }`);
+    await using started = await start("", program);
+    const end = (pid: number) => Deno.kill(pid, "SIGKILL");
+    const { left } = await endOf(started, { mode: "", end });
     await eventually(async () => (await left()).length === 0, () => "a process is left");
-    await remove();
   },
 });

@@ -171,7 +171,7 @@ Deno.test("SkillStore.save looks again when another one replaces the skill while
     const { promise: back, resolve } = Promise.withResolvers<void>();
     let swapping: Promise<void> | undefined;
     await place.store.save(draft("old"), { folder });
-    const saving = place.over(watched(async (count) => {
+    const disk = watched(async (count) => {
       if (count !== 4) return;
       // Between the two renames of another one's save there is no skill.
       await new Promise<void>((moved) => {
@@ -182,9 +182,9 @@ Deno.test("SkillStore.save looks again when another one replaces the skill while
           await Deno.rename(`${place.base}/moved`, folder);
         });
       });
-    })).save(draft("new"), { folder });
-    setTimeout(resolve, 50);
-    await saving;
+    });
+    // It comes back once the save has found the lock held.
+    await place.over(watchedLock(resolve, disk)).save(draft("new"), { folder });
     await swapping!;
     strictEqual((await place.store.load("notes")).files.get("references/a.md"), "new");
   });

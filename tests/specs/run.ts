@@ -70,6 +70,16 @@ export async function processesIn(folder: string): Promise<string[]> {
   return found;
 }
 
+/** Ends a child that a failed test may have left, and waits for its end. */
+export async function endProcess(child: Deno.ChildProcess): Promise<void> {
+  try {
+    child.kill("SIGKILL");
+  } catch {
+    // It has ended.
+  }
+  await child.status;
+}
+
 /** Runs a case and removes its folder. */
 export async function runCase(spec: SpecCase) {
   const { folder, env } = await freshPlace();
