@@ -5,7 +5,7 @@ import type { Command } from "@stricli/core";
 import { type Context, createContext, daemonFolder, type ProcessView } from "./context.ts";
 import type { RemoteRun } from "./daemon_client.ts";
 import { AppError, changeTexts, ExitCode, toAppError } from "./errors.ts";
-import { COMMANDS, unused, type Use } from "./command_table.ts";
+import { COMMANDS, commandsBefore, unused, type Use } from "./command_table.ts";
 import type { CommandGroup, Invocation } from "./flags.ts";
 import { configWith, GLOBAL_FLAGS, type Globals, readGlobals, withConfigured } from "./globals.ts";
 import { INTERRUPT_GRACE_MS } from "./limits.ts";
@@ -160,9 +160,12 @@ async function dispatch(parts: DispatchParts): Promise<ExitCode> {
   const { command: name, rest } = globals;
   if (name === undefined) return show(output, "help", ROOT_HELP + GLOBAL_HELP);
   if (!Object.hasOwn(COMMANDS, name)) {
+    const whole = commandsBefore(name).map((group) => `"${group} ${name}"`);
     throw unknownError(`Command ${quoteText(name)}`, name, {
       known: Object.keys(COMMANDS),
-      otherwise: "mcp-exec --help lists the commands",
+      otherwise: whole.length > 0
+        ? `did you mean ${whole.join(" or ")}?`
+        : "mcp-exec --help lists the commands",
     });
   }
   parts.drop?.(unused(name, rest[0]));

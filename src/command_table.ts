@@ -131,6 +131,13 @@ export function unused(name: string, word: string | undefined): Use[] {
   return SERVERS.filter((use) => !kept.includes(use));
 }
 
+/** The commands that `word` is known to follow, such as "server" for "add". */
+export function commandsBefore(word: string): string[] {
+  return Object.entries(COMMANDS)
+    .filter(([, { uses }]) => !isList(uses) && Object.hasOwn(uses, word))
+    .map(([name]) => name);
+}
+
 function isList(uses: CommandEntry["uses"]): uses is readonly Use[] {
   return Array.isArray(uses);
 }

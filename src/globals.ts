@@ -68,9 +68,12 @@ export function readGlobals(context: Context): Globals {
       if (attached === "" || attached?.includes("\n")) rest.push(name, attached);
       else rest.push(arg);
     } else if (arg.startsWith("-")) {
+      const begun = GLOBAL_FLAGS.filter((flag) => flag.startsWith(`-${arg}`));
       refuse(
         `Flag ${quoteText(name || arg)} is not a global one`,
-        nearestHint(name, { known: GLOBAL_FLAGS, otherwise: "write it after the command" }),
+        arg.length === 2 && begun.length > 0
+          ? `did you mean ${begun.map((flag) => `"${flag}"`).join(" or ")}?`
+          : nearestHint(name, { known: GLOBAL_FLAGS, otherwise: "write it after the command" }),
       );
       break;
     } else {
