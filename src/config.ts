@@ -221,11 +221,12 @@ export function httpSpec(
 ): HttpSpec {
   // A variable may stand for any part of the URL, so only what has none can be judged now.
   if (!url.includes("${")) {
-    if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-      throw new AppError(
-        "invalid",
-        `URL ${quoteText(maskUrl(url))} must begin with http:// or https://`,
-      );
+    const shown = quoteText(maskUrl(url));
+    if (!/^https?:/i.test(url.trim())) {
+      throw new AppError("invalid", `URL ${shown} must begin with http:// or https://`);
+    }
+    if (!URL.canParse(url)) {
+      throw new AppError("invalid", `URL ${shown} cannot be read: host or port is not valid`);
     }
   }
   const seen = new Set<string>();

@@ -165,7 +165,7 @@ export function toRunId(text: string): RunId {
   const id = text.toLowerCase();
   if (!RUN_ID.test(id)) {
     throw new AppError("usage", `Run ${quoteText(text)} is not valid: 16 letters and digits`, {
-      hint: "mcp-exec stats runs",
+      hint: "mcp-exec stats runs lists them",
     });
   }
   return id as RunId;

@@ -336,7 +336,7 @@ const MAX_MEMORY_BYTES = 2048 * MIB;
 /** `bytes` as a memory limit, rounded down to whole pages; an `invalid` error outside its range. */
 export function toMemoryLimit(bytes: number): MemoryLimit {
   if (!Number.isFinite(bytes) || bytes < MIN_MEMORY_BYTES || bytes > MAX_MEMORY_BYTES) {
-    throw new AppError("invalid", `Memory limit must be 16MiB to 2GiB, got ${bytes} bytes`);
+    throw new AppError("invalid", `Memory limit must be 16MiB to 2GiB, got ${bytes} B`);
   }
   return Math.floor(bytes / PAGE_BYTES) * PAGE_BYTES as MemoryLimit;
 }

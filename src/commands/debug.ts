@@ -124,12 +124,16 @@ EXAMPLES
     positional: {
       kind: "array",
       parameter: argument("Server, tool, parameters", "tool"),
-      minimum: 1,
     },
   },
   async func({ args, ...flags }, name, tool, ...words) {
-    const servers = await openServers(this, flags, [name!]);
-    const spec = findServer(servers, name!);
+    if (name === undefined) {
+      throw new AppError("usage", "No server is named", {
+        hint: "mcp-exec debug policy SERVER judges its tools",
+      });
+    }
+    const servers = await openServers(this, flags, [name]);
+    const spec = findServer(servers, name);
     requireServers(servers.policy, [...servers.specs.keys(), ...servers.unusable.keys()]);
     const saved = await readIndex(this.context, { spec, warn: (text) => this.log.warn(text) });
     const tools = saved?.info.tools ?? [];

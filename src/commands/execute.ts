@@ -147,7 +147,7 @@ EXAMPLES
 
 // A slash or an ending makes it a file.
 function isSkillName(text: string): boolean {
-  return text !== "-" && !/[/\\]|\.[A-Za-z]+$/.test(text);
+  return !["-", ""].includes(text) && !/[/\\]|\.[A-Za-z]+$/.test(text);
 }
 
 async function executeSkill(
@@ -190,7 +190,7 @@ async function readProgram(
   code: string | undefined,
   file: string | undefined,
 ): Promise<ProgramText> {
-  if ((code === undefined) === (file === undefined)) {
+  if ((code === undefined) === (file === undefined) || file === "") {
     throw new AppError("usage", "Give one program: a file, - for standard input, or -e CODE");
   }
   if (code !== undefined) return { source: code, path: "code.ts" };

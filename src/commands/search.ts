@@ -71,12 +71,18 @@ EXAMPLES
     positional: { kind: "array", parameter: argument("Words to look for", "words"), minimum: 1 },
   },
   async func(flags, ...words) {
+    const query = words.join(" ").trim();
+    if (query === "") {
+      throw new AppError("usage", "There are no words to look for", {
+        hint: "mcp-exec introspect SERVER lists all tools of a server",
+      });
+    }
     const servers = await openServers(this, flags, flags.server);
     const names = chooseServers(servers, flags.server);
     const specs = names.map((name) => servers.specs.get(name)!);
     const { limit = DEFAULT_LIMIT, cursor: offset = 0 } = flags;
     const { tools, modules, refused, hasMore } = await findTools(this, { servers, specs }, {
-      query: words.join(" "),
+      query,
       limit,
       offset,
       withModules: flags.detail === "full",
@@ -103,7 +109,7 @@ EXAMPLES
         `No ${offset > 0 ? "more " : ""}tool of ${
           names.length === 1 ? `"${names[0]}"` : "these servers"
         } ` +
-          `has ${quoteText(words.join(" "))} in its name or summary`,
+          `has ${quoteText(query)} in its name or summary`,
       );
     }
     for (const [at, { server, tool, summary, signature }] of tools.entries()) {

@@ -393,7 +393,7 @@ function showRun({ output }: Invocation, view: View, id: string): void {
   const run = journalOf(view).run(id === "last" ? "last" : toRunId(id));
   if (run === undefined) {
     throw new AppError("invalid", `There is no run ${quoteText(id)} in the journal`, {
-      hint: "mcp-exec stats runs",
+      hint: "mcp-exec stats runs lists them",
     });
   }
   if (output.format === "json") output.document({ ok: true, run: entryDocument(run, output.mask) });
