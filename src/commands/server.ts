@@ -430,6 +430,10 @@ EXAMPLES
     const { importServers, planImport } = await import("../server_changes.ts");
     const takeovers = await planImport(file, { name, servers, move: move === true });
     const diff = takeovers.flatMap((takeover) => takeover.diff);
+    // Those of a project are named whenever its files are read.
+    for (const { problem, file } of name === undefined ? servers.found : []) {
+      if (problem !== undefined && file.scope === "user") this.log.warn(problem.message);
+    }
     if (move && !dryRun && !yes && diff.length > 0) {
       if (context.confirm === undefined) {
         throw new AppError("usage", "Nothing was changed: nobody can be asked", {
