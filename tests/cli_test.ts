@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { runCli } from "../src/cli.ts";
 import { type Context, pathsOf } from "../src/context.ts";
+import { AppError } from "../src/errors.ts";
 import { splitCommand } from "../src/servers.ts";
 import { eventually } from "./eventually.ts";
 import {
@@ -221,21 +222,30 @@ function testContext(args: readonly string[], written: string[], signal?: AbortS
   };
 }
 
+/** A command that waits for its input, which never comes, and when it has come to that. */
+function waitingCommand(written: string[], signal?: AbortSignal) {
+  const { promise: reading, resolve } = Promise.withResolvers<void>();
+  const readInput = () => {
+    resolve();
+    return new Promise<never>(() => {});
+  };
+  return { context: { ...testContext(["execute", "-"], written, signal), readInput }, reading };
+}
+
 Deno.test("runCli reports a failure that nobody waited for and ends", async () => {
   const written: string[] = [];
-  const { AppError } = await import("../src/errors.ts");
-  const stray = Promise.resolve(new AppError("connect", "Server is gone"));
-  const code = await runCli(testContext(["execute", "-"], written), { stray });
-  assert.equal(code, 3);
+  const { context, reading } = waitingCommand(written);
+  const stray = reading.then(() => new AppError("connect", "Server is gone"));
+  assert.equal(await runCli(context, { stray }), 3);
   assert.deepEqual(written, ["error: Server is gone\n"]);
 });
 
 Deno.test("runCli does not wait for ever for a command that does not heed an interrupt", async () => {
   const written: string[] = [];
   const controller = new AbortController();
-  const context = testContext(["execute", "-"], written, controller.signal);
+  const { context, reading } = waitingCommand(written, controller.signal);
   const running = runCli(context, { graceMs: 1 });
-  const { AppError } = await import("../src/errors.ts");
+  await reading;
   controller.abort(new AppError("interrupted", "Interrupted"));
   assert.equal(await running, 130);
   assert.deepEqual(written, ["error: Interrupted\n"]);
