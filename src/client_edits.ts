@@ -1,12 +1,14 @@
 // Takes an entry of another client over: reads it whole, and switches it off in the client's own
-// text. A change that does anything else than that is refused; nothing is written here.
+// text. A change that does anything else than that is refused; a copy is kept of what is replaced.
 
 import { type ClientFile, entriesOf, objectAt } from "./clients.ts";
 import { type FoundEntry, parseClientText } from "./discovery.ts";
+import { writeFileAtomic } from "./disk.ts";
 import { AppError } from "./errors.ts";
 import { digestOfJson } from "./hash.ts";
 import { setInJson } from "./jsonc.ts";
 import { MAX_CLIENT_FILE_BYTES } from "./limits.ts";
+import { withLock } from "./lock.ts";
 import { readTextFile } from "./read.ts";
 import type { JsonObject } from "./server.ts";
 import { quoteText } from "./text.ts";
@@ -37,6 +39,44 @@ export async function readFoundEntry(
   });
   const entry = Object.fromEntries(kept.map((key) => [key, whole[key]]));
   return { text, entry: url === undefined ? entry : { url, ...entry } };
+}
+
+/**
+ * Replaces the text of the client's file at `path` by what `change` makes of it, one process at a
+ * time, and gives the path of a copy of it, whose name has `mark` in it. Throws `failure` when the
+ * file holds something else than `before`: its client may write it at any moment.
+ */
+export async function replaceClientText(
+  path: string,
+  { mark, change }: {
+    readonly mark: string;
+    readonly change: () => Promise<{ readonly before: string; readonly after: string }>;
+  },
+): Promise<string> {
+  // A person may keep such files elsewhere and link to them.
+  const real = await Deno.realPath(path);
+  const cut = Math.max(real.lastIndexOf("/"), real.lastIndexOf("\\")) + 1;
+  return await withLock(`${real.slice(0, cut)}.${real.slice(cut)}.edit`, async () => {
+    const { before, after } = await change();
+    const checkUnchanged = async () => {
+      if (await readTextFile(real, { maxBytes: MAX_CLIENT_FILE_BYTES }) !== before) {
+        throw changedMeanwhile();
+      }
+    };
+    await checkUnchanged();
+    const mode = ((await Deno.stat(real)).mode ?? 0o600) & 0o777;
+    const copy = `${real}.${mark}.bak`;
+    await writeFileAtomic(copy, before, { mode });
+    // The copy took its time on the disk.
+    await checkUnchanged();
+    await writeFileAtomic(real, after, { mode });
+    return copy;
+  });
+}
+
+/** The error for a client's file that is not any more what it was. */
+export function changedMeanwhile(): AppError {
+  return new AppError("failure", "File of the client was changed meanwhile: nothing was written");
 }
 
 /** `text` of the entry's file with the entry switched off, or taken out, and nothing else changed. */

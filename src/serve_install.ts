@@ -1,7 +1,7 @@
 // Puts this program into the file of a client: shows what would be written, asks, keeps a copy of
 // what was there. The command it writes is the name the program goes by, never where it was unpacked.
 
-import { putEntry } from "./client_edits.ts";
+import { changedMeanwhile, putEntry, replaceClientText } from "./client_edits.ts";
 import { type ClientFile, clientFiles, entriesOf, type Program } from "./clients.ts";
 import type { Context } from "./context.ts";
 import { parseClientText, readFound } from "./discovery.ts";
@@ -108,21 +108,17 @@ export async function install(
   { file, before, after }: Installation,
 ): Promise<string | undefined> {
   if (before === undefined) {
+    // The client may have been started while its person was asked.
+    if (await readIfThere(file) !== undefined) throw changedMeanwhile();
     await ensureFolder(file.path.replace(/[/\\][^/\\]*$/, ""));
     await writeFileAtomic(file.path, after);
     return undefined;
   }
-  // A person may keep such files elsewhere and link to them.
-  const path = await Deno.realPath(file.path);
-  if (await readTextFile(path, { maxBytes: MAX_CLIENT_FILE_BYTES }) !== before) {
-    throw new AppError("failure", "File of the client was changed meanwhile: nothing was written");
-  }
-  const mode = ((await Deno.stat(path)).mode ?? 0o600) & 0o777;
   const stamp = new Date(now()).toISOString().replace(/[-:]|\.\d+/g, "");
-  const backup = `${path}.${stamp}-${ENTRY_NAME}.bak`;
-  await writeFileAtomic(backup, before, { mode });
-  await writeFileAtomic(path, after, { mode });
-  return backup;
+  return await replaceClientText(file.path, {
+    mark: `${stamp}-${ENTRY_NAME}`,
+    change: () => Promise.resolve({ before, after }),
+  });
 }
 
 async function readIfThere({ path }: ClientFile): Promise<string | undefined> {

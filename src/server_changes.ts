@@ -1,12 +1,11 @@
 // Changes which servers our own configuration has: adds, removes, and takes entries of other clients
 // over. Shows what it changes with every secret masked, and asks before it touches a client's file.
 
-import { readFoundEntry, switchOff } from "./client_edits.ts";
+import { readFoundEntry, replaceClientText, switchOff } from "./client_edits.ts";
 import { readEntry } from "./config.ts";
 import { type ConfigFile, editConfig } from "./config_file.ts";
 import type { Context } from "./context.ts";
 import type { NamedEntry } from "./discovery.ts";
-import { writeFileAtomic } from "./disk.ts";
 import { AppError } from "./errors.ts";
 import { setInJson } from "./jsonc.ts";
 import { DEMO_SERVER, type ServerName } from "./names.ts";
@@ -49,6 +48,7 @@ export async function removeServer(
       ...(other !== undefined && {
         hint: `it stands in ${quoteText(other.shownPath)} of ${other.file.title}`,
       }),
+      ...(name === DEMO_SERVER && { hint: "it is built in" }),
     });
   }
   await editConfig(file, (text) => setInJson(text, ["mcpServers", name], undefined));
@@ -142,16 +142,16 @@ export async function importServers(
   for (const { name, added, moved } of takeovers) {
     if (added !== undefined) await addServer(file, { name, entry: added, force: false });
     for (const found of moved) {
-      const { text } = await readFoundEntry(found);
-      const changed = await switchOff(text, found);
-      // A person may keep such files elsewhere and link to them.
-      const path = await Deno.realPath(found.file.path);
-      const mode = ((await Deno.stat(path)).mode ?? 0o600) & 0o777;
       const stamp = new Date(context.now()).toISOString().replace(/[-:]|\.\d+/g, "");
-      const backup = `${path}.${stamp}-${name}.bak`;
-      await writeFileAtomic(backup, text, { mode });
-      backups.push(backup);
-      await writeFileAtomic(path, changed, { mode });
+      backups.push(
+        await replaceClientText(found.file.path, {
+          mark: `${stamp}-${name}`,
+          async change() {
+            const { text } = await readFoundEntry(found);
+            return { before: text, after: await switchOff(text, found) };
+          },
+        }),
+      );
     }
   }
   return backups;

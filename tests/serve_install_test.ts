@@ -146,6 +146,12 @@ Deno.test("install writes nothing over a broken file, or over one that changed m
     await Deno.writeTextFile(path, `{"a": 1}`);
     await assert.rejects(install({ now: Date.now }, plan), /changed meanwhile/);
     assert.equal(await Deno.readTextFile(path), `{"a": 1}`);
+    // Made since then: its client was started.
+    await Deno.remove(path);
+    const first = await planInstallation(place, { client: "cursor", program: PROGRAM });
+    await Deno.writeTextFile(path, `{"b": 1}`);
+    await assert.rejects(install({ now: Date.now }, first), /changed meanwhile/);
+    assert.equal(await Deno.readTextFile(path), `{"b": 1}`);
     await assert.rejects(
       planInstallation(place, { client: "curser", program: PROGRAM }),
       (error: AppError) => /did you mean "cursor"/.test(error.hint ?? ""),

@@ -155,6 +155,28 @@ Deno.test("importServers leaves a client's file alone that changed meanwhile", a
   });
 });
 
+Deno.test("importServers of several processes at once switches off what each of them takes", async () => {
+  const names = ["a", "b", "c", "d"];
+  const mcpServers = Object.fromEntries(names.map((name) => [name, { command: name }]));
+  const text = JSON.stringify({ mcpServers }, null, 2);
+  await withHome({ ".cursor/mcp.json": text }, async (context, home) => {
+    const file = { path: `${home}/own/config.json`, shownPath: "config.json" };
+    const servers = await load(context);
+    // Taken over before and left switched on: then nothing but the client's file is written.
+    for (const name of names) {
+      const takeovers = await planImport(file, { name, servers, move: false });
+      await importServers(context, { file, takeovers });
+    }
+    const again = await load(context);
+    await Promise.all(names.map(async (name) => {
+      const takeovers = await planImport(file, { name, servers: again, move: true });
+      await importServers(context, { file, takeovers });
+    }));
+    const left = JSON.parse(await Deno.readTextFile(`${home}/.cursor/mcp.json`));
+    assert.deepEqual(left, { mcpServers: {} });
+  });
+});
+
 Deno.test("planImport takes all servers of a person's clients, none of a project", async () => {
   await withHome({
     ".cursor/mcp.json": SHARED,
