@@ -1,5 +1,6 @@
 // Sign-ins at servers over HTTP: their tokens stand in the data folder for this user only, each for
-// one URL. Nothing here shows a token, and one process at a time renews it.
+// one URL. Nothing here shows a token, one process at a time renews it, and what a person does
+// meanwhile holds.
 
 import { ensureFolder, removeFile, writeFileAtomic } from "./disk.ts";
 import { AppError } from "./errors.ts";
@@ -7,7 +8,7 @@ import { type Digest, digestOf } from "./hash.ts";
 import { MAX_SIGN_IN_BYTES, RENEW_BEFORE_MS } from "./limits.ts";
 import { withLock } from "./lock.ts";
 import type { SignInState } from "./oauth.ts";
-import { readTextFile } from "./read.ts";
+import { isThere, readTextFile } from "./read.ts";
 import { isObject } from "./server.ts";
 import { Secret } from "./text.ts";
 
@@ -54,8 +55,12 @@ export function createSignIns(
   async function read(url: string): Promise<SignInState | undefined> {
     if (folder === undefined) return undefined;
     const path = fileOf(url);
-    if (!await Deno.lstat(path).then(() => true, () => false)) return undefined;
-    const text = await readTextFile(path, { maxBytes: MAX_SIGN_IN_BYTES });
+    if (!isThere(path)) return undefined;
+    const text = await readTextFile(path, { maxBytes: MAX_SIGN_IN_BYTES }).catch((error) => {
+      // Removed this moment.
+      if (!isThere(path)) return "";
+      throw error;
+    });
     try {
       const { version, ...state } = JSON.parse(text);
       if (version === VERSION && isObject(state.tokens)) return state as SignInState;
@@ -71,9 +76,14 @@ export function createSignIns(
         hint: "set MCP_EXEC_DATA_DIR",
       });
     }
-    await ensureFolder(folder);
     const text = JSON.stringify({ version: VERSION, ...state });
     await writeFileAtomic(fileOf(url), text, { mode: 0o600 });
+  }
+
+  // For no longer than a write takes: a person who signs in or out waits for no server.
+  async function whileAlone<T>(url: string, run: () => Promise<T>): Promise<T> {
+    if (folder !== undefined) await ensureFolder(folder);
+    return await (folder === undefined ? run() : withLock(`${fileOf(url)}.edit`, run));
   }
 
   async function renewed(url: string, used: string): Promise<Secret | undefined> {
@@ -84,15 +94,20 @@ export function createSignIns(
       // Somebody else was first.
       if (token !== undefined && token !== used) return new Secret(token);
       if (state?.tokens?.["refresh_token"] === undefined) return undefined;
-      try {
-        const next = await renew(url, state);
-        await write(url, next);
-        return new Secret(accessOf(next)!);
-      } catch (error) {
+      const next = await renew(url, state).catch((error) => {
         if (!(error instanceof AppError) || error.kind !== "sign-in") throw error;
-        await removeFile(fileOf(url));
         return undefined;
-      }
+      });
+      return await whileAlone(url, async () => {
+        const current = await read(url);
+        if (JSON.stringify(current) === JSON.stringify(state)) {
+          await (next === undefined ? removeFile(fileOf(url)) : write(url, next));
+          return next && new Secret(accessOf(next)!);
+        }
+        // Its person has signed in anew, or out.
+        const token = accessOf(current);
+        return token === undefined ? undefined : new Secret(token);
+      });
     });
   }
 
@@ -114,13 +129,14 @@ export function createSignIns(
         },
       };
     },
-    save: (secret, state) => write(addressOf(secret), state),
+    async save(secret, state) {
+      const url = addressOf(secret);
+      await whileAlone(url, () => write(url, state));
+    },
     async remove(secret) {
       const url = addressOf(secret);
-      if (folder === undefined) return false;
-      const isThere = await Deno.lstat(fileOf(url)).then(() => true, () => false);
-      if (isThere) await removeFile(fileOf(url));
-      return isThere;
+      if (folder === undefined || !isThere(fileOf(url))) return false;
+      return await whileAlone(url, () => removeFile(fileOf(url)));
     },
   };
 }

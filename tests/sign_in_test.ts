@@ -2,6 +2,7 @@
 // program as a process that a person uses.
 
 import assert from "node:assert/strict";
+import { AppError } from "../src/errors.ts";
 import { createSignIns } from "../src/sign_ins.ts";
 import { Secret } from "../src/text.ts";
 import { freshPlace, PROGRAM } from "./specs/run.ts";
@@ -441,6 +442,43 @@ Deno.test("createSignIns keeps nothing where there is no data folder, and takes 
     const [file] = await Array.fromAsync(Deno.readDir(folder));
     await Deno.writeTextFile(`${folder}/${file!.name}`, "{");
     assert.equal(await store.of(url).token(), undefined);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("createSignIns lets stand what a person does while a token is renewed", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const url = new Secret("https://a.example/mcp");
+    const stateOf = (token: string) => ({
+      redirectUrl: "",
+      tokens: { access_token: token, refresh_token: token },
+    });
+    const renewals: {
+      readonly gives: string | undefined;
+      readonly meanwhile: string | undefined;
+    }[] = [
+      { gives: "renewed", meanwhile: undefined },
+      { gives: "renewed", meanwhile: "new" },
+      { gives: undefined, meanwhile: "new" },
+    ];
+    for (const { gives, meanwhile } of renewals) {
+      const person = createSignIns({ folder, now: () => 0 });
+      const store = createSignIns({
+        folder,
+        now: () => 0,
+        async renew() {
+          if (meanwhile === undefined) await person.remove(url);
+          else await person.save(url, stateOf(meanwhile));
+          if (gives === undefined) throw new AppError("sign-in", "Ended");
+          return stateOf(gives);
+        },
+      });
+      await person.save(url, stateOf("old"));
+      assert.equal((await store.of(url).renewed(new Secret("old")))?.reveal(), meanwhile);
+      assert.equal((await person.of(url).token())?.reveal(), meanwhile);
+    }
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
