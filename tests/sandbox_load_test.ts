@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { DEFAULT_RUN_LIMITS, type RunLimits } from "../src/limits.ts";
 import { type CodeExecutor, createExecutor, type HostFunctions } from "../src/sandbox.ts";
-
-const MIB = 2 ** 20;
+import { heldAfter } from "./heavy_runs.ts";
 
 const echo: HostFunctions = { call: (_name, argsJson) => Promise.resolve(argsJson) };
 
@@ -47,24 +46,9 @@ Deno.test("execute spends the same fuel in 1,000 fresh runs, E-D1", async () => 
 });
 
 Deno.test("execute gives back what many heavy runs took, and leaks no worker, timer or promise, E-M5", async () => {
-  const before = Deno.memoryUsage().rss;
-  const executor = createExecutor({ concurrency: 2 });
-  const heavy = `const kept = [];
-    for (let i = 0; i < 10; i++) kept.push(new Uint8Array(20 << 20).fill(1));
-    export default kept.length;`;
-  try {
-    for (let round = 0; round < 16; round++) assert.equal((await run(executor, heavy)).value, 10);
-    // The system takes it back when the ended workers are gone, which is soon but not at once.
-    let left = Infinity;
-    for (let wait = 0; wait < 200 && left > 200 * MIB; wait++) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      await run(executor, "export default 1");
-      left = Deno.memoryUsage().rss - before;
-    }
-    assert.ok(left < 200 * MIB, `${Math.round(left / MIB)} MiB are kept`);
-  } finally {
-    await executor.close();
-  }
+  // A worker or timer that is left would keep the process.
+  const { atLast } = await heldAfter(16);
+  assert.ok(atLast < 200, `${atLast} MiB are kept`);
 });
 
 Deno.test("execute keeps 16 runs at once apart, and one that never ends holds up none (C3)", async () => {
