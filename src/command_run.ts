@@ -123,7 +123,11 @@ function argumentError(
   }
   if (error instanceof UnexpectedPositionalError) {
     // It may be half of a header or variable that was not quoted: its text is not repeated.
-    return usage(`Too many arguments for "mcp-exec ${name}"`);
+    const message = `Too many arguments for "mcp-exec ${name}"`;
+    if (!args.some((arg) => /^(?:(?!-)\p{Pd}|--?\P{ASCII})/u.test(arg))) return usage(message);
+    return new AppError("usage", message, {
+      hint: 'a flag is "-" or "--" and plain letters: no longer dash begins one',
+    });
   }
   return toAppError(error);
 }
