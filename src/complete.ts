@@ -61,7 +61,7 @@ export async function printCandidates(context: Context, table: CommandTable): Pr
     const kept = Math.max(0, ...breaks.map((char) => last.lastIndexOf(char) + 1));
     context.writeOut(
       fitting.map(({ value, about }) => {
-        if (shell === "bash") return value === FILES.value ? "" : `${value.slice(kept)}\n`;
+        if (shell === "bash") return `${value === FILES.value ? value : value.slice(kept)}\n`;
         return about === undefined ? `${value}\n` : `${value}\t${about}\n`;
       }).join(""),
     );

@@ -243,7 +243,7 @@ Deno.test("__complete takes a whole line for bash and PowerShell", async () => {
     assert.equal(await ask("bash", "mcp-exec gen", "=:"), "generate\n");
     assert.equal(await ask("bash", "mcp-exec --format=j", "=:"), "json\n");
     assert.equal(await ask("bash", "mcp-exec --format=j", " "), "--format=json\n");
-    assert.equal(await ask("bash", "mcp-exec execute ", "=:"), "");
+    assert.equal(await ask("bash", "mcp-exec execute ", "=:"), ":files\n");
     assert.equal(await ask("bash", "mcp-exec call alpha read_page order=d", "=:"), "desc\n");
     assert.match(await ask("powershell", "mcp-exec call alpha "), /^read_page\tDoes read_page/);
     assert.match(await ask("powershell", "mcp-exec 'call' \"al"), /^alpha\t/);
@@ -267,6 +267,24 @@ const RAN = [
   "[call][alpha][read_page][order=desc]",
   "[execute][plan.ts]",
 ];
+
+Deno.test("completions offer files beside skills in bash", async () => {
+  await withPlace(async (place) => {
+    const skill = `${place.folder}/.claude/skills/plan-week`;
+    await Deno.mkdir(skill, { recursive: true });
+    await Deno.writeTextFile(`${skill}/SKILL.md`, "---\nname: plan-week\ndescription: A\n---\n");
+    const ask = async (word: string) => {
+      const script = `eval "$(mcp-exec completions bash)"; COMP_LINE='mcp-exec execute ${word}'; ` +
+        `COMP_POINT=\${#COMP_LINE}; COMP_WORDS=(mcp-exec execute '${word}'); COMP_CWORD=2; ` +
+        `_mcp_exec; printf '%s\\n' "\${COMPREPLY[@]}"`;
+      const { stdout } = await run(place, ["bash", "--norc", "--noprofile", "-c", script]);
+      return stdout.trimEnd().split("\n");
+    };
+    assert.deepEqual(await ask("pl"), ["plan-week", "plan.ts"]);
+    // Bash offers files itself where there is nothing else.
+    assert.deepEqual(await ask("plan."), [""]);
+  });
+});
 
 Deno.test("completions work in a live bash", async () => {
   await withPlace(async (place) => {

@@ -10,11 +10,20 @@ import { quoteText } from "../text.ts";
 
 const BASH = `# bash completion for mcp-exec
 _mcp_exec() {
-  local line
+  local line files=
   COMPREPLY=()
-  while IFS= read -r line; do COMPREPLY+=("$line"); done < <(
+  while IFS= read -r line; do
+    if [[ $line == :files ]]; then files=1; else COMPREPLY+=("$line"); fi
+  done < <(
     mcp-exec ${COMPLETE_WORD} bash "\${COMP_LINE:0:COMP_POINT}" "$COMP_WORDBREAKS" 2>/dev/null
   )
+  # Alone they are bash's default.
+  if [[ $files && \${#COMPREPLY[@]} -gt 0 ]]; then
+    while IFS= read -r line; do COMPREPLY+=("$line"); done < <(
+      compgen -f -- "\${COMP_WORDS[COMP_CWORD]}"
+    )
+    compopt -o filenames 2>/dev/null
+  fi
   if [[ \${COMPREPLY[0]} == *= ]]; then compopt -o nospace 2>/dev/null; fi
 }
 complete -o default -F _mcp_exec mcp-exec
