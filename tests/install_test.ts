@@ -286,7 +286,7 @@ Deno.test({
   },
 });
 
-Deno.test("release writes an installer for PowerShell that knows the sums of the archives", async () => {
+Deno.test("release writes an installer for PowerShell that knows the sums of the archives", async (t) => {
   const { out, sums } = await makeRelease();
   const script = await Deno.readTextFile(`${out}/install.ps1`);
   assert.doesNotMatch(script, /@[A-Z]+@/);
@@ -305,9 +305,13 @@ Deno.test("release writes an installer for PowerShell that knows the sums of the
   const depth = (open: string, close: string) =>
     script.split(open).length - script.split(close).length;
   assert.deepEqual([depth("{", "}"), depth("(", ")")], [0, 0]);
-  if (await hasTool("pwsh")) {
-    const parse = `$errors = $null; [void][Management.Automation.Language.Parser]::ParseFile(` +
-      `'${out}/install.ps1', [ref]$null, [ref]$errors); exit $errors.Count`;
-    assert.equal((await run(["pwsh", "-NoProfile", "-Command", parse])).code, 0);
-  }
+  await t.step({
+    name: "it is read by PowerShell without a complaint",
+    ignore: !await hasTool("pwsh"),
+    async fn() {
+      const parse = `$errors = $null; [void][Management.Automation.Language.Parser]::ParseFile(` +
+        `'${out}/install.ps1', [ref]$null, [ref]$errors); exit $errors.Count`;
+      assert.equal((await run(["pwsh", "-NoProfile", "-Command", parse])).code, 0);
+    },
+  });
 });

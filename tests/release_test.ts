@@ -205,7 +205,7 @@ Deno.test("release writes a bill of materials as CycloneDX 1.6 has it, of every 
   }
 });
 
-Deno.test("release writes a formula whose class, URLs and sums are those of the archives", async () => {
+Deno.test("release writes a formula whose class, URLs and sums are those of the archives", async (t) => {
   const { out, sums } = await makeRelease();
   const formula = await Deno.readTextFile(`${out}/mcp-exec.rb`);
   assert.match(formula, /^class McpExec < Formula\n/);
@@ -235,10 +235,14 @@ Deno.test("release writes a formula whose class, URLs and sums are those of the 
     installed.sort(),
     [...INSIDE.filter((name) => name.startsWith("completions")), "mcp-exec", "mcp-exec.1"].sort(),
   );
-  if (await hasTool("ruby")) {
-    const { code, out: said, error } = await run(["ruby", "-wc", `${out}/mcp-exec.rb`]);
-    assert.equal(`${code} ${said.trim()}${error}`, "0 Syntax OK");
-  }
+  await t.step({
+    name: "it is read by Ruby without a warning",
+    ignore: !await hasTool("ruby"),
+    async fn() {
+      const { code, out: said, error } = await run(["ruby", "-wc", `${out}/mcp-exec.rb`]);
+      assert.equal(`${code} ${said.trim()}${error}`, "0 Syntax OK");
+    },
+  });
 });
 
 /** Unpacks the archive of this system below `folder` and gives an environment with it on PATH. */
