@@ -7,6 +7,7 @@ import type { ServerName } from "../src/names.ts";
 import { planServer } from "../src/plan.ts";
 import type { JsonObject, ServerInfo } from "../src/server.ts";
 import { inFolder, problemsOf, STRICT } from "./compile_check.ts";
+import { assertProportional } from "./growth.ts";
 import {
   EMPTY,
   HAS_CORPUS,
@@ -463,18 +464,7 @@ Deno.test({
 Deno.test("generateTypescript takes time in proportion to the number of tools (G10)", () => {
   const sized = (count: number) =>
     serverOf(Array.from({ length: count }, (_, n) => ({ ...ISSUE, name: `tool_${n}` })));
-  const sizes = [sized(100), sized(2_000)] as const;
-  const least = [Infinity, Infinity];
-  // The least of many interleaved rounds is what the work takes; the rest is what else went on.
-  for (let round = 0; round < 20; round++) {
-    for (const [index, info] of sizes.entries()) {
-      const start = performance.now();
-      generateTypescript(info);
-      least[index] = Math.min(least[index]!, performance.now() - start);
-    }
-  }
-  const exponent = Math.log(least[1]! / least[0]!) / Math.log(20);
-  assert.ok(exponent < 1.6, `grows with exponent ${exponent}`);
+  assertProportional([100, 2_000], sized, generateTypescript);
 });
 
 Deno.test("generateTypescript gives the types of just what the sandbox offers", () => {

@@ -5,6 +5,7 @@ import { digestOfJson } from "../src/hash.ts";
 import { toSkillName } from "../src/names.ts";
 import type { ServerInfo } from "../src/server.ts";
 import { disclosureOf, overallDisclosure } from "./disclosure.ts";
+import { assertProportional } from "./growth.ts";
 import {
   EMPTY,
   HAS_CORPUS,
@@ -226,19 +227,7 @@ Deno.test("generateSkill moves only the files of a tool whose description change
 });
 
 Deno.test("generateSkill takes time in proportion to the number of tools (G10)", () => {
-  const best = (info: ServerInfo) => {
-    let least = Infinity;
-    for (let round = 0; round < 3; round++) {
-      const start = performance.now();
-      skillOf(info);
-      least = Math.min(least, performance.now() - start);
-    }
-    return least;
-  };
-  const small = manyTools(150);
-  for (let round = 0; round < 10; round++) skillOf(small);
-  const exponent = Math.log(best(manyTools(3_000)) / best(small)) / Math.log(20);
-  assert.ok(exponent < 1.6, `grows with exponent ${exponent}`);
+  assertProportional([150, 3_000], manyTools, skillOf);
 });
 
 Deno.test({

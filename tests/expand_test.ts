@@ -4,6 +4,7 @@ import { expandSpec, missingVariables } from "../src/expand.ts";
 import type { ServerName } from "../src/names.ts";
 import type { EmbeddedSpec, HttpSpec, Origin, StdioSpec } from "../src/server.ts";
 import { Secret } from "../src/text.ts";
+import { assertProportional } from "./growth.ts";
 
 const NAME = "files" as ServerName;
 
@@ -109,15 +110,5 @@ Deno.test("expandSpec leaves servers from flags and built-in ones as they are", 
 });
 
 Deno.test("expandSpec of a long text without an end takes time in proportion to it", () => {
-  const time = (length: number) => {
-    const text = "${A:-".repeat(length);
-    const start = performance.now();
-    expand(text);
-    return performance.now() - start;
-  };
-  const [small, large] = [2_000, 16_000].map((length) =>
-    Math.max(0.05, Math.min(time(length), time(length), time(length)))
-  );
-  const exponent = Math.log(large! / small!) / Math.log(8);
-  assert.ok(exponent < 1.6, `growth exponent ${exponent}`);
+  assertProportional([2_000, 16_000], (length) => "${A:-".repeat(length), expand);
 });

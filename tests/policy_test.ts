@@ -15,6 +15,7 @@ import {
   refusalOfServer,
   toPattern,
 } from "../src/policy.ts";
+import { assertProportional } from "./growth.ts";
 
 type Place = Parameters<typeof parsePolicy>[1]["name"];
 
@@ -357,18 +358,9 @@ Deno.test("fits takes a star for any characters and everything else as it is", (
 
 Deno.test("fits takes time in proportion to the text", () => {
   const pattern = toPattern(`${"*a".repeat(100)}b*`);
-  const time = (length: number) => {
-    const text = "a".repeat(length);
-    const rounds = Array.from({ length: 5 }, () => {
-      const start = performance.now();
-      assert.equal(fits(pattern, text), false);
-      return performance.now() - start;
-    });
-    return Math.min(...rounds);
-  };
-  time(1_000);
-  const sizes = [50_000, 800_000];
-  const [small, large] = sizes.map(time) as [number, number];
-  const exponent = Math.log(large / small) / Math.log(sizes[1]! / sizes[0]!);
-  assert.ok(exponent < 1.6, `growth exponent ${exponent.toFixed(2)}`);
+  assertProportional(
+    [50_000, 800_000],
+    (length) => "a".repeat(length),
+    (text) => assert.equal(fits(pattern, text), false),
+  );
 });

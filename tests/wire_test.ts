@@ -10,25 +10,12 @@ import {
   readFrame,
   REFUSED_CODE,
 } from "../src/wire.ts";
+import { assertProportional } from "./growth.ts";
 
 const MIB = 1 << 20;
 
 function frame(json: string) {
   return readFrame(`{"jsonrpc":"2.0",${json}}`);
-}
-
-/** The exponent of the growth of `work` over inputs that double in size; the least of three. */
-function growthOf(work: (size: number) => void, sizes: readonly number[]): number {
-  const timeOf = (size: number) => {
-    const started = performance.now();
-    work(size);
-    return performance.now() - started;
-  };
-  work(sizes[0]!);
-  const growths = [1, 2, 3].map(() =>
-    Math.log(timeOf(sizes[1]!) / timeOf(sizes[0]!)) / Math.log(sizes[1]! / sizes[0]!)
-  );
-  return Math.min(...growths);
 }
 
 Deno.test("readFrame reads the four kinds of messages", () => {
@@ -111,8 +98,7 @@ Deno.test("readFrame takes time in proportion to the text", () => {
     (size) => `"id":1,"result":{"a":${"[".repeat(size)}`,
   ];
   for (const text of texts) {
-    const growth = growthOf((size) => void frame(text(size)), [200_000, 1_600_000]);
-    assert.ok(growth < 1.6, `grows with the power ${growth}`);
+    assertProportional([200_000, 1_600_000], text, frame);
   }
 });
 
@@ -153,12 +139,11 @@ Deno.test("createLineSplitter skips a line over its bound and goes on behind it"
 });
 
 Deno.test("createServerSplitter takes time in proportion to a line's chunks", () => {
-  const growth = growthOf((size) => {
+  assertProportional([20_000, 160_000], (size) => size, (size) => {
     const split = createServerSplitter({ name: "x" });
     for (let at = 0; at < size; at++) split(new Uint8Array(16).fill(65));
     split(new Uint8Array([10]));
-  }, [20_000, 160_000]);
-  assert.ok(growth < 1.6, `grows with the power ${growth}`);
+  });
 });
 
 Deno.test("createLineSplitter keeps little more of a line than its bytes", () => {
