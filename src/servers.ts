@@ -359,12 +359,18 @@ function commandName(words: readonly string[]): string {
 
 /** The variables of `--env`; a `usage` error that repeats no value. */
 export function readVariables(flags: readonly string[]): Record<string, string> {
-  return Object.fromEntries(flags.map((text) => {
+  const variables = new Map<string, string>();
+  for (const text of flags) {
     const cut = text.indexOf("=");
     // The value may be a secret whose name was forgotten: it is not repeated.
     if (cut < 1) throw new AppError("usage", "--env needs NAME=value");
-    return [text.slice(0, cut), text.slice(cut + 1)];
-  }));
+    const name = text.slice(0, cut);
+    if (variables.has(name)) {
+      throw new AppError("usage", `Variable ${quoteText(name)} is given twice`);
+    }
+    variables.set(name, text.slice(cut + 1));
+  }
+  return Object.fromEntries(variables);
 }
 
 /** The headers of `--header`; a `usage` error that repeats no value. */
