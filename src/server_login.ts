@@ -53,7 +53,11 @@ export async function logIn(
 /** Forgets the tokens for the server of `spec`. */
 export async function logOut(invocation: Invocation, spec: ServerSpec): Promise<void> {
   const { output } = invocation;
-  const server = httpServer(invocation, spec);
+  // Headers are not sent: their variables need not be set.
+  const server = httpServer(
+    invocation,
+    spec.transport === "http" ? { ...spec, headers: {} } : spec,
+  );
   const was = await storeOf(invocation).remove(server.url);
   if (output.format === "json") {
     return output.document({ ok: true, server: spec.name, signedIn: false, was });
