@@ -4,13 +4,27 @@ import assert from "node:assert/strict";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StreamTransport } from "../src/serve_stdio.ts";
 import { eventually } from "./eventually.ts";
-import { connectedTo, startServe } from "./serve_fixture.ts";
-import { freshPlace, processesIn, PROGRAM, serverCommand } from "./specs/run.ts";
+import { connectedTo, type ServeProcess, startServe } from "./serve_fixture.ts";
+import { endProcess, freshPlace, processesIn, PROGRAM, serverCommand } from "./specs/run.ts";
 
-async function inPlace(
-  work: (place: { folder: string; env: Record<string, string> }) => Promise<void>,
-): Promise<void> {
-  const place = await freshPlace();
+/** A folder of its own, where nothing is left running. */
+interface Place {
+  readonly folder: string;
+  readonly env: Record<string, string>;
+  serve(args: readonly string[]): ServeProcess;
+}
+
+async function inPlace(work: (place: Place) => Promise<void>): Promise<void> {
+  const fresh = await freshPlace();
+  const children: Deno.ChildProcess[] = [];
+  const place: Place = {
+    ...fresh,
+    serve(args) {
+      const served = startServe(args, fresh);
+      children.push(served.child);
+      return served;
+    },
+  };
   const [command, ...args] = serverCommand("honest").split(" ");
   await Deno.mkdir(`${place.env["XDG_CONFIG_HOME"]}/mcp-exec`, { recursive: true });
   await Deno.writeTextFile(
@@ -21,6 +35,7 @@ async function inPlace(
     await work(place);
     assert.deepEqual(await processesIn(place.folder), []);
   } finally {
+    for (const child of children) await endProcess(child);
     await Deno.remove(place.folder.replace(/\/work$/, ""), { recursive: true });
   }
 }
@@ -45,7 +60,7 @@ async function readMessages(stream: ReadableStream<Uint8Array>, count: number) {
 
 Deno.test("serve on stdio answers what was asked before its input ended", async () => {
   await inPlace(async (place) => {
-    const served = startServe([], place);
+    const served = place.serve([]);
     const reading = new Response(served.child.stdout).text();
     const writer = served.child.stdin.getWriter();
     const requests = [
@@ -72,7 +87,7 @@ Deno.test("serve on stdio answers what was asked before its input ended", async 
 
 Deno.test("serve on stdio answers what is no message and goes on (N1)", async () => {
   await inPlace(async (place) => {
-    const served = startServe([], place);
+    const served = place.serve([]);
     const writer = served.child.stdin.getWriter();
     const send = (text: string) => writer.write(new TextEncoder().encode(text));
     const pings = Array.from(
@@ -103,7 +118,7 @@ Deno.test("serve on stdio answers what is no message and goes on (N1)", async ()
 
 Deno.test("serve on stdio ends with its input and leaves no server behind (N5)", async () => {
   await inPlace(async (place) => {
-    const served = startServe([], place);
+    const served = place.serve([]);
     const client = new Client({ name: "test", version: "1" });
     await client.connect(
       new StreamTransport({ input: served.child.stdout, output: served.child.stdin }),
@@ -123,7 +138,7 @@ Deno.test("serve on stdio ends with its input and leaves no server behind (N5)",
 
 Deno.test("serve on stdio ends without an error when nobody reads what it says (N5)", async () => {
   await inPlace(async (place) => {
-    const served = startServe([], place);
+    const served = place.serve([]);
     const writer = served.child.stdin.getWriter();
     const errors = new Response(served.child.stderr).text();
     const params = {
@@ -150,7 +165,7 @@ Deno.test("serve that is its own server ends at the depth limit and leaves nothi
       `${place.env["XDG_CONFIG_HOME"]}/mcp-exec/config.json`,
       JSON.stringify({ mcpServers: { self } }),
     );
-    const served = startServe([], place);
+    const served = place.serve([]);
     const client = new Client({ name: "test", version: "1" });
     await client.connect(
       new StreamTransport({ input: served.child.stdout, output: served.child.stdin }),
@@ -177,7 +192,7 @@ Deno.test("serve on stdio goes on in the project that the client names as its ro
     const [command, ...args] = serverCommand("honest").split(" ");
     const entry = { mcpServers: { inproject: { command, args } } };
     await Deno.writeTextFile(`${project}/.mcp.json`, JSON.stringify(entry));
-    const served = startServe(["--trust"], place);
+    const served = place.serve(["--trust"]);
     const client = new Client({ name: "test", version: "1" }, { capabilities: { roots: {} } });
     const uri = `file://${encodeURI(project)}`;
     client.setRequestHandler("roots/list", () => ({ roots: [{ uri, name: "a" }] }));
@@ -213,7 +228,7 @@ Deno.test("serve offers accepted skills as resources and runs them", async () =>
     await skill("add-up", "export default ({ a, b }: { a: number; b: number }) => a + b;");
     const changed = await skill("was-changed", "export default 1;");
     await Deno.writeTextFile(`${changed}/program.ts`, "export default 2;");
-    const served = startServe([], place);
+    const served = place.serve([]);
     const client = new Client({ name: "test", version: "1" });
     await client.connect(
       new StreamTransport({ input: served.child.stdout, output: served.child.stdin }),
@@ -254,7 +269,7 @@ Deno.test("serve --http names the address that is in use", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;
   await inPlace(async (place) => {
-    const served = startServe(["--http", `127.0.0.1:${port}`], place);
+    const served = place.serve(["--http", `127.0.0.1:${port}`]);
     const { code, stderr } = await served.end();
     assert.ok(stderr.startsWith(`error: Address "127.0.0.1:${port}" is in use\n`), stderr);
     assert.equal(code, 1);
@@ -263,7 +278,7 @@ Deno.test("serve --http names the address that is in use", async () => {
 
 Deno.test("serve --http serves both revisions to processes and ends on a signal (N3, N5)", async () => {
   await inPlace(async (place) => {
-    const served = startServe(["--http", "127.0.0.1:0"], place);
+    const served = place.serve(["--http", "127.0.0.1:0"]);
     const errors = served.child.stderr.getReader();
     const { value } = await errors.read();
     const url = /http:\S+/.exec(new TextDecoder().decode(value))![0];
