@@ -88,10 +88,13 @@ Deno.test("callTool shows in its trace what the server told, cleaned and bounded
         },
       ]),
     );
+    const began = performance.now();
     await tell(5_000, { notices: true });
+    // The seconds that were begun: a slow machine takes more of them, and more is let through.
+    const seconds = Math.ceil((performance.now() - began) / 1000) + 1;
     const { notices, noticesDropped } = traces[2]!;
     assert.equal(notices!.length, MAX_CALL_NOTICES);
-    assert.ok(noticesDropped! > 0 && noticesDropped! <= 2 * MAX_NOTIFICATIONS_PER_SECOND);
+    assert.ok(noticesDropped! > 0 && noticesDropped! <= seconds * MAX_NOTIFICATIONS_PER_SECOND);
     assert.deepEqual(warnings.length, 1);
   }, {
     warn,

@@ -6,6 +6,7 @@ import { toServerName } from "../src/names.ts";
 import { createNotices } from "../src/notices.ts";
 import type { JsonObject, ServerSpec } from "../src/server.ts";
 import { connect, type Connection, type ConnectOptions } from "../src/transport.ts";
+import { eventually } from "./eventually.ts";
 import { ENVIRONMENT, httpSpec, isRunning, listen, stdioSpec } from "./servers/start.ts";
 import { startWeb } from "./servers/web.ts";
 
@@ -306,11 +307,7 @@ Deno.test("connect speaks Streamable HTTP, with bodies and with event streams", 
       const slow = call(connection, "wait", { ms: 60_000 }, { timeoutMs: 100 });
       await failure(slow, "timeout");
       // The withdrawal travels beside the next request, not before it.
-      let cancelled = "0";
-      for (let tries = 0; tries < 100 && cancelled === "0"; tries++) {
-        cancelled = textOf(await call(connection, "cancelled"));
-      }
-      assert.equal(cancelled, "1");
+      await eventually(async () => textOf(await call(connection, "cancelled")) === "1");
       assert.deepEqual(connection.stderrTail(), []);
     });
   }
@@ -339,9 +336,7 @@ Deno.test("Connection.request withdraws a call over HTTP and closes its stream (
       await connection.request("tools/list", {}, { timeoutMs: TIMEOUT_MS });
       const told = () => web.heard.filter(({ method }) => method === "notifications/cancelled");
       if (era === "modern") return assert.deepEqual(told(), []);
-      for (let tries = 0; tries < 100 && told().length === 0; tries++) {
-        await connection.request("tools/list", {}, { timeoutMs: TIMEOUT_MS });
-      }
+      await eventually(() => told().length > 0);
       assert.deepEqual(told().map(({ params }) => params), [{ requestId: id }]);
     });
   }
