@@ -181,8 +181,9 @@ function readSmall(path: string, maxBytes: number): string | undefined {
 /** What tells a folder from another one that took its path; undefined where there is none. */
 export function identityOf(path: string): string | undefined {
   try {
-    const { dev, ino } = Deno.lstatSync(path);
-    return `${dev}:${ino}`;
+    const { dev, ino, birthtime, mtime } = Deno.lstatSync(path);
+    // A disk gives the number of what was removed to what is made next.
+    return [dev, ino, birthtime?.getTime(), mtime?.getTime()].join(":");
   } catch {
     return undefined;
   }

@@ -213,6 +213,26 @@ Deno.test("SkillStore lets one of several saves win as a whole, whoever loads me
   });
 });
 
+Deno.test("SkillStore.load gives one skill as a whole whenever it is removed and saved anew (K8)", async () => {
+  await withPlace(async (place) => {
+    let isOver = false;
+    for (let at = 1; !isOver; at++) {
+      const { folder } = await save(place, "old");
+      isOver = true;
+      const exchanged = place.over(watched(async (count) => {
+        if (count !== at) return;
+        isOver = false;
+        // A disk gives the numbers of what was removed to what is made next.
+        await place.store.remove({ folder });
+        await save(place, "new");
+      }));
+      const { files } = await exchanged.load("notes");
+      strictEqual(files.get("references/a.md"), isOver ? "old" : "new", `step ${at}`);
+      await place.store.remove({ folder });
+    }
+  });
+});
+
 Deno.test("SkillStore.load during remove gives the whole skill or none (K8)", async () => {
   await withPlace(async (place) => {
     for (let round = 0; round < 20; round++) {
