@@ -37,9 +37,25 @@ async function drawn(written: readonly string[]): Promise<string> {
   return written.at(-1)!;
 }
 
-Deno.test("createProgress shows the last that began and how many more there are", async () => {
+/** A test whose lines are closed at its end, also where it fails: they would meet the next one. */
+function test(name: string, body: (create: typeof createProgress) => void | Promise<void>): void {
+  Deno.test(name, async () => {
+    const lines: { close(): void }[] = [];
+    try {
+      await body((...given) => {
+        const made = createProgress(...given);
+        lines.push(made.progress);
+        return made;
+      });
+    } finally {
+      for (const line of lines) line.close();
+    }
+  });
+}
+
+test("createProgress shows the last that began and how many more there are", async (create) => {
   const { context, written } = terminal();
-  const { progress } = createProgress(context, PLAIN);
+  const { progress } = create(context, PLAIN);
   const one = progress.begin('Connecting to "one"');
   assert.match(await drawn(written), /^\r\x1b\[K\S Connecting to "one"( \(\d+ s\))?$/);
   const two = progress.begin('Connecting to "two"');
@@ -53,9 +69,9 @@ Deno.test("createProgress shows the last that began and how many more there are"
   assert.equal(written.at(-1), "\r\x1b[K");
 });
 
-Deno.test("createProgress does not count what the others are a part of", async () => {
+test("createProgress does not count what the others are a part of", async (create) => {
   const { context, written } = terminal();
-  const { progress } = createProgress(context, PLAIN);
+  const { progress } = create(context, PLAIN);
   progress.begin("Running code.ts", { isWhole: true });
   assert.match(await drawn(written), /\S Running code\.ts( \(\d+ s\))?$/);
   const one = progress.begin('Connecting to "one"');
@@ -68,25 +84,25 @@ Deno.test("createProgress does not count what the others are a part of", async (
   progress.close();
 });
 
-Deno.test("createProgress writes nothing before the delay, nor for what ends before it", async () => {
+test("createProgress writes nothing before the delay, nor for what ends before it", async (create) => {
   const [patient, ended, shown] = [terminal(), terminal(), terminal()];
-  const { progress } = createProgress(patient.context, { ...PLAIN, delayMs: 60_000 });
+  const { progress } = create(patient.context, { ...PLAIN, delayMs: 60_000 });
   progress.begin("Not yet");
-  const { progress: second } = createProgress(ended.context, PLAIN);
+  const { progress: second } = create(ended.context, PLAIN);
   for (let count = 0; count < 3; count++) second.begin("Soon done").end();
   second.begin("Left open");
   second.close();
   // Of timers that are due the earliest goes first: once this one went, all that were have gone.
-  const { progress: last } = createProgress(shown.context, PLAIN);
+  const { progress: last } = create(shown.context, PLAIN);
   last.begin("Shown");
   await drawn(shown.written);
   for (const each of [progress, last]) each.close();
   assert.deepEqual([patient.written, ended.written], [[], []]);
 });
 
-Deno.test("createProgress erases its line before anything else is written", async () => {
+test("createProgress erases its line before anything else is written", async (create) => {
   const { context: plain, written } = terminal();
-  const { progress, context } = createProgress(plain, PLAIN);
+  const { progress, context } = create(plain, PLAIN);
   progress.begin("Working");
   for (const write of ["writeOut", "writeError"] as const) {
     await drawn(written);
@@ -106,9 +122,9 @@ Deno.test("createProgress erases its line before anything else is written", asyn
   assert.equal(written.at(-1), "\r\x1b[K");
 });
 
-Deno.test("createProgress leaves stdout alone where that is no terminal", async () => {
+test("createProgress leaves stdout alone where that is no terminal", async (create) => {
   const { context: plain, written } = terminal({}, { in: true, out: false, error: true });
-  const { progress, context } = createProgress(plain, PLAIN);
+  const { progress, context } = create(plain, PLAIN);
   progress.begin("Working");
   await drawn(written);
   context.writeOut("text\n");
@@ -117,21 +133,21 @@ Deno.test("createProgress leaves stdout alone where that is no terminal", async 
   progress.close();
 });
 
-Deno.test("createProgress is nothing in a pipe, with CI, on a dumb terminal and with --quiet", () => {
+test("createProgress is nothing in a pipe, with CI, on a dumb terminal and with --quiet", (create) => {
   const pipe = terminal({}, { in: true, out: true, error: false }).context;
   const cases = [
-    createProgress(pipe, PLAIN),
-    createProgress(terminal({ CI: "1" }).context, PLAIN),
-    createProgress(terminal({ TERM: "dumb" }).context, PLAIN),
-    createProgress(terminal().context, { ...PLAIN, quiet: true }),
+    create(pipe, PLAIN),
+    create(terminal({ CI: "1" }).context, PLAIN),
+    create(terminal({ TERM: "dumb" }).context, PLAIN),
+    create(terminal().context, { ...PLAIN, quiet: true }),
   ];
   for (const { progress } of cases) assert.equal(progress, NO_PROGRESS);
-  assert.equal(createProgress(pipe, PLAIN).context, pipe);
+  assert.equal(create(pipe, PLAIN).context, pipe);
 });
 
-Deno.test("createProgress keeps to one line and obeys no text it shows (H22)", async () => {
+test("createProgress keeps to one line and obeys no text it shows (H22)", async (create) => {
   const { context, written } = terminal();
-  const { progress } = createProgress(context, { ...PLAIN, color: true });
+  const { progress } = create(context, { ...PLAIN, color: true });
   progress.begin("\x1b[2J" + "界".repeat(50));
   const line = (await drawn(written)).replace("\r\x1b[K", "").replace(/\x1b\[2?2m/g, "");
   assert.ok(!line.includes("\x1b"), JSON.stringify(line));
