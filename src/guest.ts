@@ -29,7 +29,6 @@ scope.onmessage = ({ data }) => {
       builtIns: BUILT_INS,
       image: data.image && decodeImage(data.image),
     });
-    lastMemory = data.memory;
     return warmUp();
   }
   if (data.type === "run") {
@@ -56,17 +55,13 @@ function post(message: FromWorker): void {
 
 // The next run's engine is made while nobody waits for it.
 function prepareNext(): void {
-  if (spare === undefined) makeSpare(lastMemory);
-}
-
-let lastMemory = 0;
-
-function makeSpare(memory: number): void {
-  lastMemory = memory;
-  const engine = engines!.start(memory);
+  if (spare !== undefined) return;
+  const engine = engines!.start(lastMemory);
   engine.catch(() => {});
-  spare = { memory, engine };
+  spare = { memory: lastMemory, engine };
 }
+
+let lastMemory: number = DEFAULT_RUN_LIMITS.memory;
 
 // The engine's functions are compiled when they are called first: better now than in a run that
 // somebody waits for.

@@ -44,7 +44,6 @@ export type ToWorker =
   | {
     readonly type: "engine";
     readonly module: WebAssembly.Module;
-    readonly memory: number;
     /** The engine's image as a file, where a build made one. */
     readonly image: Uint8Array | undefined;
   }

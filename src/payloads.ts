@@ -40,7 +40,7 @@ export function checkParams(
   { maxBytes = MAX_PARAMS_BYTES }: { readonly maxBytes?: number | undefined } = {},
 ): SentParams {
   const called = `Call of "${server}/${cleanLine(tool, 80)}"`;
-  if (typeof params !== "object" || params === null || Array.isArray(params)) {
+  if (!isObject(params)) {
     throw new AppError("invalid", `${called} needs an object as parameters`);
   }
   if (depthOf(params) > MAX_JSON_DEPTH) {
@@ -67,23 +67,22 @@ function sentParams(params: object, json: string): SentParams {
 /** A server's answer to `tools/call` as a result; it must have content and fit the bound. */
 export function checkResult(server: ServerName, tool: ToolName, raw: unknown): ToolResult {
   const called = `Tool "${server}/${cleanLine(tool, 80)}"`;
-  if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
+  if (!isObject(raw)) {
     throw new AppError("protocol", `${called} answered without a result object`);
   }
-  const answer = raw as JsonObject;
-  const content = answer["content"] ?? [];
+  const content = raw["content"] ?? [];
   if (!Array.isArray(content) || !content.every((item) => typeof item === "object" && item)) {
     throw new AppError("protocol", `${called} answered with content that is not a list of blocks`);
   }
-  if (answer["isError"] === true) {
+  if (raw["isError"] === true) {
     const words = content.map((block) => typeof block.text === "string" ? block.text : "");
     const text = cleanLine(words.join("\n"), 2000);
     throw new ToolError(`${called} failed: ${text === "" ? "no reason given" : text}`, { content });
   }
-  const value = toolValue(answer);
+  const value = toolValue(raw);
   const json = JSON.stringify(value) ?? "null";
   const bytes = byteLength(json);
-  if (bytes <= MAX_HANDLE_BYTES) return { value, json, raw: answer };
+  if (bytes <= MAX_HANDLE_BYTES) return { value, json, raw };
   throw new AppError(
     "limit",
     `${called} answered with ${formatBytes(bytes)}, over the limit of ${

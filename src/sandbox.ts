@@ -14,7 +14,6 @@ import type {
   ToWorker,
 } from "./messages.ts";
 import {
-  DEFAULT_RUN_LIMITS,
   formatBytes,
   MAX_CALLS_IN_FLIGHT,
   MAX_CONNECTING_MS,
@@ -278,9 +277,7 @@ class GuestWorker {
       event.preventDefault();
       this.#fail(new AppError("failure", `Sandbox worker failed: ${cleanLine(event.message)}`));
     };
-    this.ready = engine.then((files) =>
-      this.#post({ type: "engine", ...files, memory: DEFAULT_RUN_LIMITS.memory })
-    );
+    this.ready = engine.then((files) => this.#post({ type: "engine", ...files }));
     this.ready.catch(() => {});
   }
 
