@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { type Context, pathsOf } from "../src/context.ts";
 import { createProgress, NO_PROGRESS } from "../src/progress.ts";
+import { eventually } from "./eventually.ts";
 
 /** A context on a terminal, and everything that was written to it in order. */
 function terminal(
@@ -33,7 +34,7 @@ const PLAIN = { quiet: false, color: false, delayMs: 0 };
 /** Waits until the line was drawn once more. */
 async function drawn(written: readonly string[]): Promise<string> {
   const before = written.length;
-  while (written.length === before) await new Promise((resolve) => setTimeout(resolve, 5));
+  await eventually(() => written.length > before);
   return written.at(-1)!;
 }
 

@@ -11,6 +11,7 @@ import {
   type Program,
   type RunReport,
 } from "../src/sandbox.ts";
+import { eventually } from "./eventually.ts";
 import { heldAfter } from "./heavy_runs.ts";
 
 const FILES = new Map([
@@ -553,8 +554,8 @@ test("execute gives the log in order, as it comes", async (executor) => {
 test("execute shows a line of the log before the program has ended", async (executor) => {
   let shown = 0;
   const source = 'console.log("first"); await callTool("a", "b"); export default 1;';
-  const call = async () => {
-    while (shown === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  const call = async (_name: string, _json: string, { signal }: HostCall) => {
+    await eventually(() => shown > 0 || signal.aborted);
     return "1";
   };
   assert.equal(await valueOf(executor, source, { call, onLog: () => shown++ }), 1);

@@ -347,11 +347,11 @@ Deno.test("connect refuses a server's own requests over HTTP, all but a ping (H2
   for (const era of ["legacy", "modern"] as const) {
     await using web = startWeb({
       era,
-      async call({ send }) {
+      async call({ send, signal }) {
         for (const [at, method] of methods.entries()) send({ id: `ask-${at}`, method, params: {} });
         // In the modern era nobody answers: it has no such requests.
         const isDone = () => era === "modern" || web.heard.filter(({ id }) => id).length >= 4;
-        while (!isDone()) await new Promise((resolve) => setTimeout(resolve, 5));
+        await eventually(() => isDone() || signal.aborted);
         return { content: [] };
       },
     });
