@@ -136,10 +136,9 @@ export async function startDaemon(
   { want, idleMs }: { readonly want: Hello["want"]; readonly idleMs?: number },
 ): Promise<Granted> {
   hasOwnFolder(place);
-  const [{ startSelf }, { ensureFolder }, { isLocked }] = await Promise.all([
+  const [{ startSelf }, { ensureFolder, isLocked }] = await Promise.all([
     import("./process.ts"),
     import("./disk.ts"),
-    import("./lock.ts"),
   ]);
   // It would fail as well, and its start takes far longer.
   for (const folder of [context.paths.data!, place.folder]) await ensureFolder(folder);

@@ -1,5 +1,5 @@
-// With database.ts and lock.ts the only module that writes files. A write is whole or did not happen; it never
-// follows a link at its target and never leaves the folder it was given.
+// With database.ts and lock.ts the only module that writes files. A write is whole or did not
+// happen; it never follows a link at its target and never leaves the folder it was given.
 
 import { AppError } from "./errors.ts";
 import {
@@ -21,6 +21,9 @@ import {
   readFolder,
   settled,
 } from "./read.ts";
+
+// One file in a bundle: what is imported by itself is loaded by itself.
+export { isLocked } from "./lock.ts";
 
 /** How a write is confined. */
 export interface WriteOptions {
