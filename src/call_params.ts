@@ -6,7 +6,7 @@ import { parseJsonText } from "./jsonc.ts";
 import { MAX_PARAMS_BYTES } from "./limits.ts";
 import { readTextFile } from "./read.ts";
 import type { JsonObject } from "./server.ts";
-import { quoteText, shownValue } from "./text.ts";
+import { maskArguments, quoteText } from "./text.ts";
 
 const PARAMETER = /^([^=]+?)(:=|=@|=)(.*)$/s;
 
@@ -78,7 +78,7 @@ function typedText(
   throw new AppError(
     "invalid",
     `Parameter ${quoteText(key)} takes ${[...types].map(nounOf).join(" or ")}, got ${
-      shownValue(key, text) ?? "another text"
+      isShowable(key, text) ? quoteText(text) : "another text"
     }`,
     types.has("object") || types.has("array") ? { hint: `write it as JSON: ${key}:='...'` } : {},
   );
@@ -94,6 +94,14 @@ const NOUNS: Readonly<Record<string, string>> = {
 
 function nounOf(type: string): string {
   return Object.hasOwn(NOUNS, type) ? NOUNS[type]! : quoteText(type);
+}
+
+const MAX_SHOWN_CHARS = 20;
+
+// A text may be a secret, which its name or its looks tell where anything does.
+function isShowable(key: string, text: string): boolean {
+  const flag = `--${key.replace(/[^\w.-]/g, "_")}=${text}`;
+  return text.length <= MAX_SHOWN_CHARS && maskArguments([flag])[0] === flag;
 }
 
 // The JSON types a schema takes, as far as it says so plainly; undefined where it may be any.

@@ -1,5 +1,5 @@
-// What a validator found, in words for whoever wrote the call: where, what was wanted, what came.
-// Of a result no value is repeated: it is a server's text.
+// What a validator found, in words for whoever wrote the call: where, what was wanted, what kind of
+// value came. Values are never repeated, only names of members.
 
 import type { ErrorObject } from "ajv";
 import { nearestNames } from "./names.ts";
@@ -7,7 +7,7 @@ import { toTypeModel } from "./schema.ts";
 import type { PlainSchema } from "./schema_plain.ts";
 import { pointerParts } from "./schema_reference.ts";
 import type { JsonObject } from "./server.ts";
-import { cleanLine, quoteText, shownValue } from "./text.ts";
+import { cleanLine, quoteText } from "./text.ts";
 import { printType } from "./type_text.ts";
 
 /** What problems are described with. */
@@ -110,21 +110,17 @@ function complaint(error: ErrorObject, context: ProblemContext): string {
   const { keyword, params, parentSchema } = error;
   const value = at(context.value, pointerParts(error.instancePath));
   const size = `got ${sizeOf(value)}`;
-  const shown = context.subject === undefined
-    ? undefined
-    : shownValue(pointerParts(error.instancePath).join("."), value);
-  const got = shown === undefined ? "" : `, got ${shown}`;
   const wanted = (schema: JsonObject, isAnother = false) => {
     const type = typeText(schema, context);
     const fault = type === "unknown" ? "fits none of its alternatives" : `must be ${type}`;
-    return `${fault}, got ${shown ?? kindOf(value, isAnother ? "another" : "a")}`;
+    return `${fault}, got ${kindOf(value, isAnother ? "another" : "a")}`;
   };
   const only = (key: string, values: readonly unknown[] = []) =>
     wanted({ [key]: parentSchema?.[key] }, values.some((item) => typeof item === typeof value));
   switch (keyword) {
     case "type":
       return typeof value === "number" && [params["type"]].flat().includes("integer")
-        ? `must be a whole number${got}`
+        ? "must be a whole number"
         : wanted(parentSchema ?? {});
     case "enum": {
       const values: readonly unknown[] = params["allowedValues"];
@@ -148,9 +144,9 @@ function complaint(error: ErrorObject, context: ProblemContext): string {
     case "maximum":
     case "exclusiveMinimum":
     case "exclusiveMaximum":
-      return `must be ${params["comparison"]} ${params["limit"]}${got}`;
+      return `must be ${params["comparison"]} ${params["limit"]}`;
     case "multipleOf":
-      return `must be a multiple of ${params["multipleOf"]}${got}`;
+      return `must be a multiple of ${params["multipleOf"]}`;
     case "minLength":
       return `must have at least ${params["limit"]} characters, ${size}`;
     case "maxLength":

@@ -148,20 +148,6 @@ export function maskArguments(args: readonly string[]): string[] {
   });
 }
 
-const MAX_SHOWN_CHARS = 20;
-
-/**
- * The `value` of a parameter as a message may repeat it: a number, a boolean or a short text, quoted.
- * Undefined for anything else, and where its name or its looks tell of a secret.
- */
-export function shownValue(name: string, value: unknown): SafeText | undefined {
-  if (!["string", "number", "boolean"].includes(typeof value)) return undefined;
-  const text = String(value);
-  const flag = `--${name.replace(/[^\w.-]/g, "_")}=${text}`;
-  if (text.length > MAX_SHOWN_CHARS || maskArguments([flag])[0] !== flag) return undefined;
-  return typeof value === "string" ? quoteText(value) : text;
-}
-
 /** `text` with the home folder written as `~` wherever a path in it begins with it. */
 export function maskHome(text: string, home: string | undefined): string {
   const folder = home?.replace(/[\\/]+$/, "") ?? "";

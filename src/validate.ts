@@ -1,6 +1,6 @@
 // Checks what goes into a tool and what comes out against the tool's own schemas. No regular
 // expression of a server runs, work is counted, and what cannot be checked passes with a warning:
-// the server has the last word. No message repeats a value that may be a secret.
+// the server has the last word. Values are never repeated in messages, they may be secrets.
 
 import type { ErrorObject, ValidateFunction } from "ajv";
 import type { Ajv2020 } from "ajv/dist/2020.js";

@@ -157,7 +157,7 @@ Deno.test("callTool checks parameters before anything is sent, and says what to 
     assert.equal(wrong.kind, "invalid");
     assert.equal(
       wrong.message,
-      `Call of "honest/add_numbers" is not valid: parameter "a" must be number, got "2"`,
+      `Call of "honest/add_numbers" is not valid: parameter "a" must be number, got a string`,
     );
     assert.equal(wrong.hint, "it is addNumbers(params: { a: number; b: number })");
     assert.match(

@@ -64,14 +64,14 @@ Deno.test("checkArguments lets through what fits", async () => {
 Deno.test("checkArguments says which parameter is wrong, what was wanted and what came", async () => {
   const first = async (params: object) => (await problemsOf(ISSUE, { title: "abc", ...params }))[0];
   assert.deepEqual(await problemsOf(ISSUE, {}), [`parameter "title" (string) is missing`]);
-  assert.equal(await first({ title: 5 }), `parameter "title" must be string, got 5`);
+  assert.equal(await first({ title: 5 }), `parameter "title" must be string, got a number`);
   assert.equal(
     await first({ title: "ab" }),
     `parameter "title" must have at least 3 characters, got 2`,
   );
   assert.equal(
     await first({ labels: ["a", 1] }),
-    `parameter "labels[1]" must be string, got 1`,
+    `parameter "labels[1]" must be string, got a number`,
   );
   assert.equal(
     await first({ labels: ["a", "b", "c"] }),
@@ -79,12 +79,12 @@ Deno.test("checkArguments says which parameter is wrong, what was wanted and wha
   );
   assert.equal(
     await first({ labels: "bug" }),
-    `parameter "labels" must be string[], got "bug"`,
+    `parameter "labels" must be string[], got a string`,
   );
-  assert.equal(await first({ owner: 1 }), `parameter "owner" must be string | null, got 1`);
-  assert.equal(await first({ count: 0 }), `parameter "count" must be >= 1, got 0`);
-  assert.equal(await first({ count: 3 }), `parameter "count" must be a multiple of 2, got 3`);
-  assert.equal(await first({ count: 1.5 }), `parameter "count" must be a whole number, got 1.5`);
+  assert.equal(await first({ owner: 1 }), `parameter "owner" must be string | null, got a number`);
+  assert.equal(await first({ count: 0 }), `parameter "count" must be >= 1`);
+  assert.equal(await first({ count: 3 }), `parameter "count" must be a multiple of 2`);
+  assert.equal(await first({ count: 1.5 }), `parameter "count" must be a whole number`);
   assert.equal(await first({ place: {} }), `parameter "place.line" (number) is missing`);
   assert.equal(
     await first({ place: [] }),
@@ -100,7 +100,7 @@ Deno.test("checkArguments gives the nearest valid name for a misspelt one", asyn
     `parameter "lables" is not known, did you mean "labels"?`,
   ]);
   assert.deepEqual(await problemsOf(ISSUE, { title: "abc", state: "opne" }), [
-    `parameter "state" must be "open" | "closed", got "opne", did you mean "open"?`,
+    `parameter "state" must be "open" | "closed", got another string, did you mean "open"?`,
   ]);
   assert.match(
     (await problemsOf(ISSUE, { title: "abc", zzz: 1 }))[0]!,
@@ -120,8 +120,8 @@ Deno.test("checkArguments names several problems at once, and shows the signatur
     (error) => {
       assert.ok(error instanceof AppError);
       assert.deepEqual(error.detail, [
-        `parameter "state" must be "open" | "closed", got 1`,
-        `parameter "count" must be number, got "2"`,
+        `parameter "state" must be "open" | "closed", got a number`,
+        `parameter "count" must be number, got a string`,
       ]);
       assert.match(error.hint!, /^it is makeIssue\(params: \{ title: string; .* \}\)$/);
       return true;
@@ -146,34 +146,12 @@ Deno.test("checkArguments counts problems beyond the first few without a look at
   assert.equal(problems[5], "and 495 more");
   const choice = object({ a: { type: "array", items: { anyOf: [{ type: "string" }] } } });
   const unfit = await problemsOf(choice, { a: Array(3_000).fill(true) });
-  assert.equal(unfit[4], 'parameter "a[4]" must be string, got true');
+  assert.equal(unfit[4], 'parameter "a[4]" must be string, got a boolean');
   assert.equal(unfit[5], "and 2995 more");
 });
 
-Deno.test("checkArguments repeats a short text that is wrong, cleaned", async () => {
-  const problem = async (schema: JsonObject, a: unknown) =>
-    (await problemsOf(object({ a: schema }), { a }))[0];
-  assert.equal(
-    await problem({ const: "x" }, "\u001b[2J"),
-    String.raw`parameter "a" must be "x", got "\u{1b}[2J"`,
-  );
-  assert.equal(await problem({ type: "number" }, ""), `parameter "a" must be number, got ""`);
-});
-
-Deno.test("checkArguments repeats no value that is long or may be a secret (X1)", async () => {
-  const canary = "ghp_canary-5309";
-  const named = object({ api_key: { type: "boolean" }, auth: object({ code: { enum: ["x"] } }) });
-  for (const value of ["canary-5309", 5309]) {
-    assert.deepEqual(await problemsOf(named, { api_key: value, auth: { code: value } }), [
-      `parameter "api_key" must be boolean, got a ${typeof value}`,
-      `parameter "auth.code" must be "x", got ${
-        typeof value === "string" ? "another" : "a"
-      } ${typeof value}`,
-    ]);
-  }
-  assert.deepEqual(await problemsOf(object({ a: { type: "number" } }), { a: "x".repeat(21) }), [
-    'parameter "a" must be number, got a string',
-  ]);
+Deno.test("checkArguments repeats no value: it may be a secret", async () => {
+  const canary = "canary-5309";
   const schema = object({
     a: { type: "number" },
     b: { enum: ["x"] },
