@@ -430,9 +430,9 @@ function tokensOf(
   },
 ): RunTokens {
   const { value, error } = report;
-  // A program that failed made no use of what it only imported.
+  // Definitions were of no use to a call that failed, nor to a failed program that only imported.
   const used = new Set<string>([
-    ...calls.map((call) => call.server),
+    ...calls.filter(({ ok }) => ok).map((call) => call.server),
     ...error === undefined ? servers.map((info) => info.name) : [],
   ]);
   const known = [...used].flatMap((name) => specs.get(name as ServerName) ?? []);

@@ -5,7 +5,7 @@ import { withServing } from "./serve_fixture.ts";
 
 const IMPORT = `import { listUsers } from "mcp:demo";`;
 
-Deno.test("run counts definitions of servers that it called, or imported and ran to its end", async () => {
+Deno.test("run counts definitions of servers that answered it, or that it imported and ran to its end", async () => {
   await withServing(async ({ serving: { session } }) => {
     const definitionsOf = async (source: string) => {
       const { run } = await session.run({ source, path: "main.ts", command: "execute" });
@@ -15,6 +15,7 @@ Deno.test("run counts definitions of servers that it called, or imported and ran
     assert.ok(all > 0);
     assert.equal(await definitionsOf(`await callTool("demo", "list_users"); throw 1;`), all);
     assert.equal(await definitionsOf(`${IMPORT} throw 1;`), 0);
+    assert.equal(await definitionsOf(`await callTool("demo", "list_users", { team: 1 });`), 0);
     assert.equal(await definitionsOf("export default 1;"), 0);
   });
 });

@@ -146,7 +146,8 @@ async function callOnce(
       ms: performance.now() - started,
       tokens: {
         tokenizer: TOKENIZER,
-        definitions: session.catalog.tokens(session.specs.get(server)!) ?? 0,
+        // Those of a call that failed were of no use.
+        definitions: trace?.ok ? session.catalog.tokens(session.specs.get(server)!) ?? 0 : 0,
         arguments: sentTokens,
         results: receivedTokens,
         // Whoever wrote the command wrote its parameters.

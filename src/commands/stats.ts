@@ -282,8 +282,8 @@ function showTokens({ output, log }: Invocation, view: View): void {
     ], "lr"),
     "",
     KEPT_FORMULA,
-    "definitions are those of the servers that a run called, or imported and did not fail, once for",
-    "each run; what was read before a program was written is not known and not counted",
+    "definitions are those of the servers that answered a run, or that it imported and did not fail,",
+    "once for each run; what was read before a program was written is not known and not counted",
     "",
     ...tableLines([
       ["run", "kept", "definitions", "arguments", "results", "program", "answer"],
@@ -392,9 +392,13 @@ function showRuns({ output, log }: Invocation, view: View): void {
 function showRun({ output }: Invocation, view: View, id: string): void {
   const run = journalOf(view).run(id === "last" ? "last" : toRunId(id));
   if (run === undefined) {
-    throw new AppError("invalid", `There is no run ${quoteText(id)} in the journal`, {
-      hint: "mcp-exec stats runs lists them",
-    });
+    throw id === "last"
+      ? new AppError("invalid", "No run is in the journal yet", {
+        hint: '"mcp-exec demo" makes the first',
+      })
+      : new AppError("invalid", `There is no run ${quoteText(id)} in the journal`, {
+        hint: "mcp-exec stats runs lists them",
+      });
   }
   if (output.format === "json") output.document({ ok: true, run: entryDocument(run, output.mask) });
   else output.print(entryText(run, output));
