@@ -5,7 +5,7 @@ import { withServing } from "./serve_fixture.ts";
 
 const IMPORT = `import { listUsers } from "mcp:demo";`;
 
-Deno.test("run counts definitions of servers that answered it, or that it imported and ran to its end", async () => {
+Deno.test("run counts definitions of servers of which a call succeeded, or that it imported and ran to its end", async () => {
   await withServing(async ({ serving: { session } }) => {
     const definitionsOf = async (source: string) => {
       const { run } = await session.run({ source, path: "main.ts", command: "execute" });

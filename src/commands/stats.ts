@@ -282,8 +282,8 @@ function showTokens({ output, log }: Invocation, view: View): void {
     ], "lr"),
     "",
     KEPT_FORMULA,
-    "definitions are those of the servers that answered a run, or that it imported and did not fail,",
-    "once for each run; what was read before a program was written is not known and not counted",
+    "definitions are those of servers of which a run made a call that succeeded, or which it imported",
+    "and did not fail, once for each run; what was read before a program was written is not counted",
     "",
     ...tableLines([
       ["run", "kept", "definitions", "arguments", "results", "program", "answer"],
