@@ -25,7 +25,7 @@ const ROWS: readonly (readonly string[])[] = [
   ],
   [
     ...words(
-      "channel stdio http secrets transport introspect catalog asking bridge call_report listings payloads pool validate journal config skill_code",
+      "channel stdio http secrets transport introspect fingerprints catalog asking bridge call_report listings payloads pool validate journal config skill_code",
     ),
     ...words("sign_ins oauth sign_in_listener daemon_client"),
     ...words(

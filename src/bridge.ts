@@ -16,6 +16,7 @@ import type { Catalog } from "./catalog.ts";
 import type { Environment } from "./context.ts";
 import { AppError, toAppError } from "./errors.ts";
 import { expandSpec } from "./expand.ts";
+import { fingerprintOf } from "./fingerprints.ts";
 import type { Digest } from "./hash.ts";
 import type { Journal } from "./journal.ts";
 import { bucketKey, createLimiter, type Limiter, rateOf, type RateRule } from "./limiter.ts";
@@ -32,13 +33,7 @@ import {
 import { decide, decisionText, type PolicyLayer, refusal, refusalOfServer } from "./policy.ts";
 import { createPool, type OpenOptions, type PoolBounds, type ServerConnections } from "./pool.ts";
 import { credentialsOf } from "./secrets.ts";
-import {
-  fingerprintOf,
-  type JsonObject,
-  type ServerInfo,
-  type ServerSpec,
-  type ToolDefinition,
-} from "./server.ts";
+import type { JsonObject, ServerInfo, ServerSpec, ToolDefinition } from "./server.ts";
 import { cleanLine, quoteText } from "./text.ts";
 import { timeoutOf, type TimeoutRule } from "./timeouts.ts";
 import type { Connection } from "./transport.ts";

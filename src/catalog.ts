@@ -2,8 +2,9 @@
 // name and fingerprint. Answers without connecting; never the reason a command fails.
 
 import type { Database } from "./database.ts";
+import { fingerprintOf } from "./fingerprints.ts";
 import { MAX_INDEX_ENTRY_BYTES, MAX_INDEX_SERVERS } from "./limits.ts";
-import { fingerprintOf, type ProtocolEra, type ServerInfo, type ServerSpec } from "./server.ts";
+import type { ProtocolEra, ServerInfo, ServerSpec } from "./server.ts";
 import { countTokens } from "./stats.ts";
 
 /** The index of servers. A server reached in another way than before counts as another one. */

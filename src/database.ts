@@ -116,6 +116,7 @@ const MIGRATIONS: readonly string[] = [
      (select kept from handles where handles.id = handle_sessions.id), 0
    );
    create index handle_sessions_kept on handle_sessions (kept);`,
+  `create table known_places (hash text primary key, fingerprints text not null) without rowid;`,
 ];
 
 /** The version of the schema this program writes; a file with a higher one is left alone. */

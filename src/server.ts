@@ -1,10 +1,9 @@
 // What a server is: how it is named on the command line, how it is reached, and what it told us.
 // Values that may be secret are wrapped; nothing here connects.
 
-import { type Digest, digestOfJson } from "./hash.ts";
+import type { Digest } from "./hash.ts";
 import type { ServerName, ToolName } from "./names.ts";
 import { maskArguments, type Secret } from "./text.ts";
-import { VERSION } from "./version.ts";
 
 /** A JSON object as it came off the wire. */
 export type JsonObject = { readonly [key: string]: unknown };
@@ -96,39 +95,6 @@ export interface ServerInfo {
   readonly tools: readonly ToolDefinition[];
   /** One line each, already safe to show: what was left out and why. */
   readonly warnings: readonly string[];
-}
-
-/**
- * Names the place a server is reached at without holding any secret value: same command,
- * arguments, names of variables and headers, and masked URL give the same fingerprint.
- */
-export function fingerprintOf(spec: ServerSpec): Digest {
-  const known = fingerprints.get(spec);
-  if (known !== undefined) return known;
-  const digest = digestOfPlace(spec);
-  fingerprints.set(spec, digest);
-  return digest;
-}
-
-// A search of many servers asks for each of them more than once.
-const fingerprints = new WeakMap<ServerSpec, Digest>();
-
-function digestOfPlace(spec: ServerSpec): Digest {
-  switch (spec.transport) {
-    case "stdio":
-      return digestOfJson([
-        "stdio",
-        spec.command,
-        spec.args,
-        spec.cwd ?? null,
-        Object.keys(spec.env).sort(),
-      ]);
-    case "http":
-      return digestOfJson(["http", spec.shownUrl, Object.keys(spec.headers).sort()]);
-    case "embedded":
-      // It changes with the program.
-      return digestOfJson(["embedded", spec.name, VERSION]);
-  }
 }
 
 /** One line that says how a server is reached, secrets masked; untrusted parts are not cleaned. */

@@ -3,9 +3,10 @@
 
 import type { Catalog } from "./catalog.ts";
 import type { Database } from "./database.ts";
+import { fingerprintOf, recallFingerprints } from "./fingerprints.ts";
 import { MAX_RANKED_TOOLS } from "./limits.ts";
 import { NAME_WEIGHT, queryWords, rankTools, type SearchableTool, wordsOf } from "./search.ts";
-import { fingerprintOf, type ServerSpec } from "./server.ts";
+import type { ServerSpec } from "./server.ts";
 
 /** A tool of the index. */
 export interface IndexedTool extends SearchableTool {
@@ -28,6 +29,7 @@ export async function fillToolIndex(
   specs: readonly ServerSpec[],
   catalog: Catalog,
 ): Promise<ServerSpec[]> {
+  await recallFingerprints(specs, database);
   const states = new Map(
     database.all<Place & { indexed: number | null }>(
       "select name as server, fingerprint, indexed from servers",

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { AppError } from "../src/errors.ts";
+import { fingerprintOf } from "../src/fingerprints.ts";
 import { bucketKey, createLimiter, parseRates, type Rate, rateOf } from "../src/limiter.ts";
 import type { ServerName } from "../src/names.ts";
-import { fingerprintOf, type ServerSpec } from "../src/server.ts";
+import type { ServerSpec } from "../src/server.ts";
 import { httpSpec, stdioSpec } from "./servers/start.ts";
 
 const RATE: Rate = { perSecond: 10, burst: 5 };
