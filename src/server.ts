@@ -3,7 +3,7 @@
 
 import type { Digest } from "./hash.ts";
 import type { ServerName, ToolName } from "./names.ts";
-import { maskArguments, type Secret } from "./text.ts";
+import { maskArguments, maskUrlTemplate, type Secret } from "./text.ts";
 
 /** A JSON object as it came off the wire. */
 export type JsonObject = { readonly [key: string]: unknown };
@@ -103,7 +103,7 @@ export function describeSpec(spec: ServerSpec): string {
     case "stdio":
       return [spec.command, ...maskArguments(spec.args)].join(" ");
     case "http":
-      return spec.shownUrl;
+      return maskUrlTemplate(spec.shownUrl);
     case "embedded":
       return "built in";
   }
