@@ -16,12 +16,13 @@ import { quoteText } from "./text.ts";
 const KEPT = ["command", "args", "env", "cwd", "headers", "timeout", "inheritEnv"];
 
 /**
- * The client's file and the entry in our shape, as they are now. The entry holds secrets: it goes
- * into our own file and nowhere else. Throws an `invalid` error when the entry is gone or changed.
+ * The client's file, the entry in our shape, and where in the file it stands, the last being what
+ * holds. The entry holds secrets: it goes into our own file and nowhere else. Throws an `invalid`
+ * error when the entry is gone or changed.
  */
 export async function readFoundEntry(
   found: FoundEntry,
-): Promise<{ text: string; entry: JsonObject }> {
+): Promise<{ text: string; entry: JsonObject; places: readonly (readonly string[])[] }> {
   const { file, rawName, shownPath } = found;
   const text = await readTextFile(file.path, { maxBytes: MAX_CLIENT_FILE_BYTES });
   const document = await parseClientText(text, file.syntax, shownPath);
@@ -38,7 +39,20 @@ export async function readFoundEntry(
     return value !== undefined && !isEmpty && !(url !== undefined && /^(?:env|args)$/.test(key));
   });
   const entry = Object.fromEntries(kept.map((key) => [key, whole[key]]));
-  return { text, entry: url === undefined ? entry : { url, ...entry } };
+  return {
+    text,
+    entry: url === undefined ? entry : { url, ...entry },
+    places: placesWith(document, found),
+  };
+}
+
+function placesWith(
+  document: JsonObject,
+  { file, rawName }: FoundEntry,
+): readonly (readonly string[])[] {
+  return file.placesOf(document).filter((place) =>
+    Object.hasOwn(objectAt(document, place), rawName)
+  );
 }
 
 /**
@@ -89,22 +103,26 @@ export async function switchOff(text: string, found: FoundEntry): Promise<string
       hint: `change ${quoteText(shownPath)} by hand`,
     });
   };
+  const places = placesWith(before, found);
   let changed = text;
   if (syntax === "json") {
-    for (const place of file.placesOf(before)) {
-      if (!Object.hasOwn(objectAt(before, place), rawName)) continue;
-      changed = file.off === undefined
+    for (const place of places) {
+      const off = file.off(place);
+      changed = off === undefined
         ? await setInJson(changed, [...place, rawName], undefined)
-        : await setInJson(changed, [...place, rawName, file.off[0]], file.off[1]);
+        : await setInJson(changed, [...place, rawName, off[0]], off[1]);
     }
   } else {
     changed = syntax === "toml" ? offInToml(text, found) : offInYaml(text, found);
   }
   const after = await parseClientText(changed, syntax, shownPath).catch(refuse);
   const rest = (document: JsonObject) => digestOfJson(without(document, found));
-  const entry = entriesOf(file, after!)[rawName] as JsonObject | undefined;
-  const isOff = entry === undefined ||
-    (file.off !== undefined && entry[file.off[0]] === file.off[1]);
+  const isOff = places.every((place) => {
+    const off = file.off(place);
+    return off === undefined
+      ? !Object.hasOwn(objectAt(after!, place), rawName)
+      : objectAt(after!, [...place, rawName])[off[0]] === off[1];
+  });
   if (changed === text || !isOff || rest(before) !== rest(after!)) refuse();
   return changed;
 }

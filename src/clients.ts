@@ -4,7 +4,7 @@
 import type { Context, Environment } from "./context.ts";
 import { AppError } from "./errors.ts";
 import { isObject, type JsonObject } from "./server.ts";
-import { quoteText } from "./text.ts";
+import { maskHome, quoteText } from "./text.ts";
 
 /** A file in which a client may keep servers. */
 export interface ClientFile {
@@ -19,8 +19,10 @@ export interface ClientFile {
   readonly syntax: "json" | "toml" | "yaml";
   /** Where in `document` the client has entries by name; of two with one name the later holds. */
   placesOf(document: JsonObject): readonly (readonly string[])[];
-  /** What switches an entry off; undefined where a client knows only entries that are there. */
-  readonly off: readonly [key: string, value: boolean] | undefined;
+  /** What switches off an entry at `keys`; undefined where a client knows only what is there. */
+  off(keys: readonly string[]): readonly [key: string, value: boolean] | undefined;
+  /** The folder, as it is shown, in which alone an entry at `keys` holds. */
+  folderOf(keys: readonly string[]): string | undefined;
   /**
    * An entry in our shape; undefined for what is no server of its own, such as an extension of the
    * client. Throws an `invalid` error for what only the client can start.
@@ -58,6 +60,8 @@ interface Client {
   readonly syntax?: ClientFile["syntax"];
   readonly places: (cwd: string, document: JsonObject) => readonly (readonly string[])[];
   readonly off?: ClientFile["off"];
+  /** Whether an entry at `keys` of the person's own file holds in `cwd` alone. */
+  readonly isOfFolder?: (keys: readonly string[]) => boolean;
   readonly toEntry: ClientFile["toEntry"];
   /** Where an entry is not just command and arguments. */
   readonly newEntry?: ClientFile["newEntry"];
@@ -83,6 +87,7 @@ const CLIENTS: readonly Client[] = [
       ["projects", cwd.replaceAll("\\", "/"), "mcpServers"],
       ["projects", cwd, "mcpServers"],
     ],
+    isOfFolder: ([first]) => first === "projects",
     toEntry: (entry) => withMilliseconds(entry),
   },
   {
@@ -116,7 +121,7 @@ const CLIENTS: readonly Client[] = [
     user: ({ home }) => [`${home}/.codeium/windsurf/mcp_config.json`],
     project: [],
     places: () => [["mcpServers"]],
-    off: ["disabled", true],
+    off: () => ["disabled", true],
     toEntry: (entry) => withMilliseconds(entry),
   },
   {
@@ -126,7 +131,7 @@ const CLIENTS: readonly Client[] = [
     project: [".codex/config.toml"],
     syntax: "toml",
     places: () => [["mcp_servers"]],
-    off: ["enabled", false],
+    off: () => ["enabled", false],
     toEntry: fromCodex,
   },
   {
@@ -149,7 +154,7 @@ const CLIENTS: readonly Client[] = [
     ],
     project: [".zed/settings.json"],
     places: () => [["context_servers"]],
-    off: ["enabled", false],
+    off: () => ["enabled", false],
     toEntry: fromZed,
     newEntry: ({ command, args }) => ({ source: "custom", command, args, env: {} }),
   },
@@ -161,12 +166,13 @@ const CLIENTS: readonly Client[] = [
         `${isWindows ? `${home}/.config` : config}/opencode/${name}`
       ),
     project: ["opencode.json", "opencode.jsonc", ".opencode/opencode.json"],
-    // Its second version moved the servers one level down.
+    // Its second version moved the servers one level down, and turned the switch round.
     places: (_, document) => {
       const servers = objectAt(document, ["mcp", "servers"]);
       const isEntry = "type" in servers || Object.keys(servers).length === 0;
       return [isEntry ? ["mcp"] : ["mcp", "servers"]];
     },
+    off: (keys) => keys.length > 1 ? ["disabled", true] : ["enabled", false],
     toEntry: fromOpenCode,
     newEntry: ({ command, args }) => ({
       type: "local",
@@ -185,7 +191,7 @@ const CLIENTS: readonly Client[] = [
     project: [],
     syntax: "yaml",
     places: () => [["extensions"]],
-    off: ["enabled", false],
+    off: () => ["enabled", false],
     toEntry: fromGoose,
     newEntry: ({ command, args }) => ({
       name: "mcp-exec",
@@ -227,7 +233,11 @@ export function clientFiles(place: ClientPlace): ClientFile[] {
         path,
         syntax: client.syntax ?? "json",
         placesOf: (document) => client.places(place.cwd, document),
-        off: client.off,
+        off: client.off ?? (() => undefined),
+        folderOf: (keys) =>
+          scope === "project" || client.isOfFolder?.(keys)
+            ? maskHome(place.cwd, place.paths.home)
+            : undefined,
         toEntry: (entry) => client.toEntry(withPlaces(entry, place)),
         newEntry: client.newEntry ?? (({ command, args }) => ({ command, args })),
       }));

@@ -109,25 +109,36 @@ export async function planImport(
     if (isOwn(wanted) && !move) {
       throw new AppError("usage", `Server "${wanted}" is in ${quoteText(file.shownPath)} already`);
     }
-    const added = isOwn(wanted) ? undefined : (await readFoundEntry(first)).entry;
+    const taken = isOwn(wanted) ? undefined : await readFoundEntry(first);
+    const folder = taken && first.file.folderOf(taken.places.at(-1)!);
     takeovers.push({
       name: wanted,
       moved,
-      ...(added !== undefined && { added }),
+      ...(taken !== undefined && { added: taken.entry }),
       diff: [
-        ...(added === undefined
+        ...(taken === undefined
           ? []
-          : [file.shownPath, `  + ${JSON.stringify(wanted)}: ${maskedEntry(added)}`]),
-        ...moved.flatMap(({ shownPath, rawName, file: { off } }) => [
-          shownPath,
-          off === undefined
-            ? `  - ${quoteText(rawName)}, taken out`
-            : `  ~ ${quoteText(rawName)}: ${off[0]} = ${off[1]}`,
-        ]),
+          : [file.shownPath, `  + ${JSON.stringify(wanted)}: ${maskedEntry(taken.entry)}`]),
+        ...(folder === undefined
+          ? []
+          : [`    so far in ${quoteText(folder)} alone, from now on in every folder`]),
+        ...(await Promise.all(moved.map(linesOfSwitch))).flat(),
       ],
     });
   }
   return takeovers;
+}
+
+/** What switching an entry off changes in its client's file. */
+async function linesOfSwitch(found: NamedEntry): Promise<string[]> {
+  const { file, rawName, shownPath } = found;
+  const off = file.off((await readFoundEntry(found)).places.at(-1)!);
+  return [
+    shownPath,
+    off === undefined
+      ? `  - ${quoteText(rawName)}, taken out`
+      : `  ~ ${quoteText(rawName)}: ${off[0]} = ${off[1]}`,
+  ];
 }
 
 /**

@@ -65,6 +65,16 @@ Deno.test("switchOff changes one entry of a text and nothing else", async () => 
       '{\n  "mcpServers": {\n    "x": {\n      "command": "a",\n      "disabled": true\n    }\n  }\n}\n',
     ],
     [
+      ".config/opencode/opencode.json",
+      '{\n  "mcp": {\n    "x": { "type": "local", "command": ["a"], "enabled": true }\n  }\n}\n',
+      '{\n  "mcp": {\n    "x": { "type": "local", "command": ["a"], "enabled": false }\n  }\n}\n',
+    ],
+    [
+      ".config/opencode/opencode.jsonc",
+      '{\n  "mcp": {\n    "servers": {\n      "x": {\n        "type": "remote",\n        "url": "https://x.example"\n      }\n    }\n  }\n}\n',
+      '{\n  "mcp": {\n    "servers": {\n      "x": {\n        "type": "remote",\n        "url": "https://x.example",\n        "disabled": true\n      }\n    }\n  }\n}\n',
+    ],
+    [
       ".codex/config.toml",
       '# mine\n[mcp_servers."x"] # one\ncommand = "a"\nenabled = true\n[mcp_servers.y]\ncommand = "b"\n',
       '# mine\n[mcp_servers."x"] # one\nenabled = false\ncommand = "a"\n[mcp_servers.y]\ncommand = "b"\n',
@@ -140,6 +150,36 @@ Deno.test("importServers moves one server out of every client, with copies kept"
   });
 });
 
+Deno.test("planImport says that what one folder alone had is had everywhere from then on", async () => {
+  const of = (name: string) => ({ mcpServers: { [name]: { command: name } } });
+  await withHome({}, async (context, home) => {
+    const projects = { [`${home}/work`]: of("here"), "/other": of("there") };
+    const text = JSON.stringify({ ...of("everywhere"), projects });
+    await Deno.writeTextFile(`${home}/.claude.json`, text);
+    const file = { path: `${home}/own/config.json`, shownPath: "config.json" };
+    for (const move of [false, true]) {
+      const plan = { name: undefined, servers: await load(context), move };
+      const diffs = (await planImport(file, plan)).map(({ name, diff }) => [name, ...diff]);
+      const out = (name: string) => move ? ["~/.claude.json", `  - "${name}", taken out`] : [];
+      assert.deepEqual(diffs, [
+        [
+          "everywhere",
+          "config.json",
+          '  + "everywhere": {"command":"everywhere"}',
+          ...out("everywhere"),
+        ],
+        [
+          "here",
+          "config.json",
+          '  + "here": {"command":"here"}',
+          '    so far in "~/work" alone, from now on in every folder',
+          ...out("here"),
+        ],
+      ]);
+    }
+  });
+});
+
 Deno.test("importServers leaves a client's file alone that changed meanwhile", async () => {
   await withHome({ ".cursor/mcp.json": SHARED }, async (context, home) => {
     const file = { path: `${home}/own/config.json`, shownPath: "config.json" };
@@ -204,7 +244,13 @@ Deno.test("clientFiles says for each client how its entries are switched off", (
     env: context,
     paths: { home: "/h", config: "/c", data: undefined },
   });
-  for (const { off } of files) {
-    assert.ok(off === undefined || /^(?:enabled=false|disabled=true)$/.test(off.join("=")));
-  }
+  const known = (keys: string[]) =>
+    Object.fromEntries(
+      files.map(({ client, off }) => [client, off(keys)]).filter(([, off]) => off),
+    );
+  const enabled = { codex: ["enabled", false], zed: ["enabled", false], goose: ["enabled", false] };
+  const windsurf = ["disabled", true];
+  assert.deepEqual(known(["mcp"]), { ...enabled, windsurf, opencode: ["enabled", false] });
+  // The second version of OpenCode.
+  assert.deepEqual(known(["mcp", "servers"]), { ...enabled, windsurf, opencode: windsurf });
 });

@@ -406,7 +406,8 @@ const takeOver = buildCommand<ImportFlags, [server?: string], Invocation>({
       `Copies an entry, or all of your clients' entries, into your configuration file.
 With --move the client's own entry is switched off, or taken out where it knows no switch, so that
 the client no longer loads all its tools: the changes are shown and you are asked, and a copy of the
-client's file is kept beside it. A project's file is never changed.
+client's file is kept beside it. A project's file is never changed. What a client has in one folder
+alone you have in every folder then: the changes say so.
 
 EXAMPLES
   mcp-exec server import github
