@@ -117,10 +117,21 @@ export function maskUrl(url: string): SafeText {
 
 /** `url` as `maskUrl` shows it; one with `${VARIABLES}` as it is written, without user and query. */
 export function maskUrlTemplate(url: string): SafeText {
-  // It cannot be parsed: whatever may be user info or query goes.
   if (!url.includes("${")) return maskUrl(url);
-  return cleanLine(url.replace(/[?#].*$/s, "").replace(/\/\/[^/]*@/, `//${MASK}@`));
+  // It cannot be parsed: whatever may be user info or query goes, also where a parser would pass
+  // over white space, or take `\\` or nothing for the slashes. A variable's default may be either.
+  const shown = url.replace(/[\t\r\n]/g, "").replace(/\$\{[^{}]*\}/g, (variable) => {
+    const cut = variable.indexOf(":-");
+    return cut !== -1 && /[?#@]/.test(variable.slice(cut))
+      ? `${variable.slice(0, cut)}:-${MASK}}`
+      : variable;
+  }).replace(/[?#].*$/s, "");
+  return cleanLine(shown.replace(USER_INFO, `$1${MASK}@`));
 }
+
+// Behind a scheme or two slashes, up to the last "@" before the next slash.
+const USER_INFO =
+  /(^\s*(?:[\w+.-]|\$\{[^{}]*\})*:[\\/]?|[\\/][\\/])(?:[^\\/$]|\$\{[^{}]*\}|\$(?!\{))*@/;
 
 const SECRET_WORD = /key|token|secret|pass|pwd|auth|credential|bearer|cookie/i;
 const TOKEN_SHAPE = /^(?:sk|pk|rk|gh[a-z]|github_pat|glpat|xox[a-z])[-_]|^(?:AKIA|eyJ)/;

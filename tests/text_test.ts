@@ -6,6 +6,7 @@ import {
   maskArguments,
   maskHome,
   maskUrl,
+  maskUrlTemplate,
   quoteText,
   Secret,
 } from "../src/text.ts";
@@ -86,6 +87,24 @@ Deno.test("maskUrl hides user info, query values and fragment (X3, X4)", () => {
   strictEqual(maskUrl("canary:canary@host"), "canary:***");
   strictEqual(maskUrl("//canary@host"), "***");
   strictEqual(maskUrl("data:text/plain,canary"), "data:***");
+});
+
+Deno.test("maskUrlTemplate hides user info and query where a URL with variables cannot be parsed", () => {
+  for (
+    const [url, shown] of [
+      ["https://canary:canary@host/${X}?key=canary#canary", "https://***@host/${X}"],
+      ["${SCHEME}://canary@host/x", "${SCHEME}://***@host/x"],
+      ["https:canary:canary@host/${X}", "https:***@host/${X}"],
+      ["https:/canary:canary@host/${X}", "https:/***@host/${X}"],
+      ["https:\\\\canary:canary@host/${X}", "https:\\\\***@host/${X}"],
+      ["https:/\t/canary:canary@host/${X}", "https://***@host/${X}"],
+      ["https://${U:-can/ary}:${P}@host/", "https://***@host/"],
+      ["https://${U:-can?ary}:${P}@host/", "https://***@host/"],
+      ["${BASE:-https://canary@host/}x", "${BASE:-***}x"],
+      ["https://${HOST:-localhost:80}/@scope/${X}", "https://${HOST:-localhost:80}/@scope/${X}"],
+      ["https://host/mcp?key=canary", "https://host/mcp?key=***"],
+    ] as const
+  ) strictEqual(maskUrlTemplate(url), shown);
 });
 
 Deno.test("maskArguments hides what sounds or looks like a secret (X5)", () => {
