@@ -44,10 +44,14 @@ export async function recallFingerprints(
     return;
   }
   const text = specs.map(fingerprintOf).join("\n");
-  database.transaction(() => {
-    database.run("delete from known_places");
-    database.run("insert into known_places (hash, fingerprints) values (?, ?)", hash, text);
-  });
+  try {
+    database.transaction(() => {
+      database.run("delete from known_places");
+      database.run("insert into known_places (hash, fingerprints) values (?, ?)", hash, text);
+    });
+  } catch {
+    // They are made anew next time: a search that only reads does not fail for that.
+  }
 }
 
 // What makes up a place.

@@ -117,3 +117,13 @@ Deno.test("recallFingerprints writes nothing down of a place but its hash (X5)",
     }
   });
 });
+
+Deno.test("recallFingerprints does without keeping them where nothing can be written", async () => {
+  await withDatabase(async (database) => {
+    database.run("pragma query_only = on");
+    const specs = specsOf(20);
+    await recallFingerprints(specs, database);
+    strictEqual(fingerprintOf(specs[3]!), fingerprintOf({ ...specs[3]! }));
+    strictEqual(database.all("select * from known_places").length, 0);
+  });
+});
