@@ -243,6 +243,12 @@ class ModelBuilder {
       types.push(type);
       if (optional) types.push(PLAIN.undefined);
     }
+    // Before it is taken apart: nested, each level would double what is below it.
+    for (const type of types) {
+      if (type.kind !== "reference") continue;
+      const inner = inPlace(type);
+      if (inner.kind === "union" && !inner.types.every(isShort)) this.#name(type.to as Draft);
+    }
     const union = unionOf(types);
     for (const type of union.kind === "union" ? union.types : [union]) {
       if (type.kind === "reference") this.#name(type.to as Draft);

@@ -104,7 +104,8 @@ function prefixOf(pattern: string): string | undefined {
     } else if ("^$.*+?()[]{}|".includes(char)) return undefined;
     prefix += char;
   }
-  return prefix;
+  // A lone half of a character is no prefix of a whole one.
+  return prefix.isWellFormed() ? prefix : undefined;
 }
 
 // `propertyNames` and `maxProperties: 0`: which keys there may be at all.
@@ -150,8 +151,10 @@ export function arrayForm(node: SchemaNode, table: SchemaTable): ArrayShape | un
   const rest = following === undefined ? ANYTHING : table.meetOf(following, scope);
   const matching = new Set<Meet>();
   if (schema["contains"] !== undefined) {
-    const least = countOf(schema["minContains"]) ?? 1;
-    const most = countOf(schema["maxContains"]) ?? Infinity;
+    // In draft-07 `contains` stands alone.
+    const isCounted = scope.dialect === "2020-12";
+    const least = isCounted ? countOf(schema["minContains"]) ?? 1 : 1;
+    const most = isCounted ? countOf(schema["maxContains"]) ?? Infinity : Infinity;
     const contained = table.meetOf(schema["contains"], scope);
     const isNever = contained === NOTHING || table.isNever(contained);
     if (least > 0 && isNever || least > most) return undefined;

@@ -153,7 +153,10 @@ function refusedBy(node: SchemaNode, table: SchemaTable): ValueSet {
 
 function typeSet(schema: JsonObject, table: SchemaTable): ValueSet {
   const sets: ValueSet[] = [];
-  for (const name of [schema["type"]].flat()) {
+  const names = [schema["type"]].flat();
+  // Without a name, too, it is no `type`.
+  if (names.length === 0) return ALL_VALUES;
+  for (const name of names) {
     const set = TYPES.get(name);
     if (set === undefined) return ALL_VALUES;
     sets.push(set);
@@ -335,6 +338,9 @@ function condition(node: SchemaNode, table: SchemaTable): ValueSet {
   const { then, else: otherwise } = node.schema;
   const isIdle = then === undefined && otherwise === undefined && !table.tracksSeen;
   if (isIdle) return ALL_VALUES;
+  // What is no schema decides nothing.
+  const { if: condition } = node.schema;
+  if (typeof condition !== "boolean" && !isObject(condition)) return WIDENED_VALUES;
   const test = meetAt(node, "if", table);
   const met = table.setOf(test);
   const unmet = unseen(table.setOf(table.not(test)));

@@ -109,7 +109,7 @@ export class References {
         const hint = path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf(":")) + 1);
         resources.set(scope.base, { schema: value, scope, hint });
       }
-      for (const key of Object.keys(value)) {
+      for (const key of Object.keys(value).sort()) {
         const child = value[key];
         if (typeof child === "object" && child !== null) {
           if (!VALUE_KEYWORDS.has(key)) stack.push({ value: child as JsonObject, scope });

@@ -38,6 +38,7 @@ Deno.test("toTypeModel writes each kind, and unknown when nothing is asked", () 
     [{ type: "array" }, "unknown[]"],
     [{ type: "object" }, "{ [key: string]: unknown }"],
     [{ type: "any" }, "unknown"],
+    [{ type: [] }, "unknown"],
     [{ minLength: 1 }, "unknown"],
     [
       { properties: { a: STRING } },
@@ -117,6 +118,8 @@ Deno.test("toTypeModel takes plain prefixes of keys as signatures and no other p
       "{ [key: string]: string }",
     ],
     [{ type: "object", patternProperties: { "": NUMBER } }, "{ [key: string]: number }"],
+    // Half of a character is not where a whole one begins.
+    [{ type: "object", patternProperties: { "^\ud83d": NUMBER } }, "{ [key: string]: unknown }"],
   ]);
 });
 
@@ -140,6 +143,12 @@ Deno.test("toTypeModel writes arrays and tuples of 2020-12 and draft-07", () => 
     [{ $schema: DRAFT_07, type: "array", prefixItems: items }, "unknown[]"],
     [{ type: "array", minItems: 3, maxItems: 2 }, "never"],
     [{ type: "array", contains: false }, "never"],
+    [{ type: "array", contains: {}, minContains: 2, maxContains: 1 }, "never"],
+    [{ $schema: DRAFT_07, type: "array", contains: {}, maxContains: 0 }, "unknown[]"],
+    [
+      { $schema: DRAFT_07, type: "array", contains: {}, minContains: 2, maxContains: 1 },
+      "unknown[]",
+    ],
   ]);
 });
 
@@ -213,6 +222,7 @@ Deno.test("toTypeModel takes away what not, if and dependencies exclude", () => 
       '{ kind: "a"; x: unknown } | { kind: "b"; y: unknown }',
     ],
     [{ if: true, then: STRING, else: NUMBER }, "string"],
+    [{ if: "", then: STRING, else: NUMBER }, "unknown"],
     [
       { type: "object", dependentRequired: { a: ["b"] } },
       "{ a?: never } | { a: unknown; b: unknown }",
@@ -331,7 +341,10 @@ Deno.test("toTypeModel gives the same text whatever the order of keys", () => {
     properties: { b: { $ref: "#/$defs/s" }, a: { anyOf: [{ $ref: "#/$defs/t" }, STRING] } },
     patternProperties: { "^y": NUMBER, "^x": STRING },
     dependentRequired: { b: ["a"], c: ["d"] },
+    additionalProperties: { $ref: "#twice" },
     $defs: {
+      u: { $anchor: "twice", type: "null" },
+      v: { $anchor: "twice", type: "array" },
       s: { type: "object", properties: { z: STRING, y: { default: { q: 1, p: 2 } } } },
       t: { type: "object", properties: { s: { $ref: "#/$defs/s" } } },
     },
@@ -618,6 +631,19 @@ Deno.test("toTypeModel takes work and text in proportion to the schema, and no m
   assert.deepEqual(warnings, [
     "Schema has more than 20000 parts: the rest is typed as unknown",
   ]);
+});
+
+Deno.test("toTypeModel writes nested objects once, beside an index signature too (H17)", () => {
+  const nested = (depth: number, type: unknown) =>
+    line(nest(depth, (a) => ({ type, properties: { a }, additionalProperties: STRING })));
+  assert.equal(
+    nested(2, ["object", "null"]),
+    "{ a?: TA; [key: string]: string | TA | undefined } | null; " +
+      "TA = { a?: string; [key: string]: string | undefined } | null",
+  );
+  for (const type of [["object", "null"], ["object", "array"], undefined]) {
+    assert.ok(nested(12, type).length <= 3 * nested(6, type).length);
+  }
 });
 
 // What was seen is noted once: repeated, it would be more than memory holds.
