@@ -120,14 +120,19 @@ const LINES: ReadonlyMap<string, Line> = new Map<string, Line>([
   ["brew install --formula ./mcp-exec.rb", { check: () => checkReleased("mcp-exec.rb") }],
   // Takes a registry: the integration tests run the package with npx.
   ["npx mcp-exec introspect demo", { instead: "mcp-exec introspect demo" }],
-  ["mcp-exec serve --install claude", { instead: "mcp-exec serve --install claude --yes" }],
+  ["mcp-exec serve --install claude-code", {
+    instead: "mcp-exec serve --install claude-code --yes",
+  }],
   [
     "mcp-exec server import --move",
     { instead: "mcp-exec server import --move --yes", prepare: giveServers },
   ],
   [
-    "openssl rand -hex 32 > token",
-    { instead: "command -v openssl || exit 0; openssl rand -hex 32 > token" },
+    "(umask 077 && openssl rand -hex 32 > token)",
+    {
+      instead: "command -v openssl || exit 0; (umask 077 && openssl rand -hex 32 > token) && " +
+        'test "$(find token -perm 600)" = token',
+    },
   ],
   ["mcp-exec serve --http 127.0.0.1:7337", {
     serves: true,
@@ -354,9 +359,9 @@ Deno.test("README: it names every client that serve --install writes for", async
   const [, list] = /after showing what changes: ([^.]+)\./.exec(help)!;
   const clients = list!.split(/, | or /);
   assert.ok(clients.length >= 10);
-  const [, said] = /--install claude [^]*?```\n\n([^]*?)\s+go, too;/.exec(TEXT)!;
+  const [, said] = /--install claude-code\n```\n\n([^]*?)\s+go, too;/.exec(TEXT)!;
   const named = [...said!.matchAll(/`([a-z-]+)`/g)].map(([, name]) => name);
-  assert.deepEqual(["claude", ...named].sort(), clients.sort());
+  assert.deepEqual(["claude-code", ...named].sort(), clients.sort());
 });
 
 Deno.test("README: every figure has its command and date, and none is made up", () => {

@@ -60,12 +60,12 @@ search_tools, read_tool_files, execute_code, read_result, run_skill; with --plai
 Speaks the protocol on standard input and output, or over HTTP with --http. On another address than
 this machine's own it asks for a token, from --token-file or MCP_EXEC_SERVE_TOKEN.
 
-With --install it writes itself into the file of a client, after showing what changes: claude,
-claude-desktop, cursor, vscode, windsurf, codex, gemini, zed, opencode or goose.
+With --install it writes itself into the file of a client, after showing what changes:
+claude-code, claude-desktop, cursor, vscode, windsurf, codex, gemini, zed, opencode or goose.
 
 EXAMPLES
   mcp-exec serve
-  mcp-exec serve --install claude
+  mcp-exec serve --install claude-code
   mcp-exec serve --http
   mcp-exec serve --http 0.0.0.0:8080 --token-file token --allow-host tools.example.com`,
   },
