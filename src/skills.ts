@@ -320,7 +320,16 @@ export function createSkillStore(options: SkillStoreOptions): SkillStore {
         // Asked while the folder is locked: another one may have taken its place meanwhile.
         async isOurs() {
           const now = identityOf(folder) === before?.identity ? before : await readBefore(folder);
-          return now?.metadata !== undefined && mayReplace(now.metadata, facts);
+          if (now?.metadata !== undefined) return mayReplace(now.metadata, facts);
+          if (now?.writtenAt === undefined) return false;
+          throw new AppError(
+            "usage",
+            `Skill ${quoteText(facts.name)} is there already and is not as it was written`,
+            {
+              hint: `mcp-exec skill verify ${facts.name} says what was changed; ` +
+                "choose another name, or replace it with --force",
+            },
+          );
         },
       });
     }

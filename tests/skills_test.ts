@@ -87,7 +87,11 @@ Deno.test("SkillStore replaces its own skill of a server, and nothing else witho
       /^Skill "notes" at this place is of the server "notes"$/,
     );
     await Deno.writeTextFile(`${folder}/SKILL.md`, "edited");
-    await fails(place.store.save(draft("four"), options), "usage", /exists and was not made/);
+    await fails(
+      place.store.save(draft("four"), options),
+      "usage",
+      /^Skill "notes" is there already and is not as it was written$/,
+    );
     strictEqual(await Deno.readTextFile(`${folder}/SKILL.md`), "edited");
     await place.store.save(draft("four"), { folder, force: true });
     strictEqual((await place.store.load("notes")).files.get("references/a.md"), "four");
