@@ -84,14 +84,19 @@ export async function parseJsonText(text: string, what: string): Promise<unknown
 /**
  * JSON text with the value at `path` put in, replaced, or taken out (`undefined`); comments stay. One
  * that is put in takes the place of the line `insteadOf`, a comment, where its object has it; one that
- * is taken out from below the line `explainedBy` leaves that comment there again. Throws an `invalid`
- * error where no value can be put, or where another one would still hold.
+ * is taken out from below the line `explainedBy` leaves that comment there again, and `withGroup` its
+ * object goes along when nothing is left in that. Throws an `invalid` error where no value can be put,
+ * or where another one would still hold.
  */
 export async function setInJson(
   text: string,
   path: readonly string[],
   value: unknown,
-  { insteadOf, explainedBy }: { readonly insteadOf?: string; readonly explainedBy?: string } = {},
+  { insteadOf, explainedBy, withGroup }: {
+    readonly insteadOf?: string;
+    readonly explainedBy?: string;
+    readonly withGroup?: boolean;
+  } = {},
 ): Promise<string> {
   const { parse } = await import("jsonc-parser");
   const holds = (changed: string) => {
@@ -104,9 +109,12 @@ export async function setInJson(
     // The line may stand within a longer comment, where nothing is read.
     if (changed !== undefined && holds(changed)) return changed;
   }
-  const changed = value === undefined
+  let changed = value === undefined
     ? await takeOutOfJson(text, path, { insteadOf, explainedBy })
     : await putIntoJson(text, path, value);
+  if (withGroup && await isBare(changed, path.slice(0, -1))) {
+    changed = await takeOutOfJson(changed, path.slice(0, -1), {});
+  }
   // The first of two members of one name is changed, the last one is read.
   if (holds(changed)) return changed;
   throw new AppError(
@@ -178,11 +186,23 @@ async function commaAfter(text: string, from: number): Promise<number | undefine
   return text[found] === "," ? found : undefined;
 }
 
+/** Whether nothing is in the object at `path`, not even a comment; never of the document itself. */
+async function isBare(text: string, path: readonly string[]): Promise<boolean> {
+  const { findNodeAtLocation, parseTree } = await import("jsonc-parser");
+  const tree = parseTree(text, [], { allowTrailingComma: true });
+  const group = path.length === 0 ? undefined : tree && findNodeAtLocation(tree, [...path]);
+  return group !== undefined &&
+    /^\{\s*\}$/.test(text.slice(group.offset, group.offset + group.length));
+}
+
 // The library's own removal takes the white space around along, or puts its neighbours in order.
 async function takeOutOfJson(
   text: string,
   path: readonly string[],
-  { insteadOf, explainedBy }: { insteadOf: string | undefined; explainedBy: string | undefined },
+  { insteadOf, explainedBy }: {
+    readonly insteadOf?: string | undefined;
+    readonly explainedBy?: string | undefined;
+  },
 ): Promise<string> {
   const { findNodeAtLocation, parseTree } = await import("jsonc-parser");
   const tree = parseTree(text, [], { allowTrailingComma: true });

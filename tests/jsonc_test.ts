@@ -67,6 +67,20 @@ Deno.test("setInJson leaves the comment that stands for a member below the one t
   }
 });
 
+Deno.test("setInJson takes an object out with the last that was in it, where it is told to", async () => {
+  const cases: readonly (readonly [before: string, after: string])[] = [
+    ['{\n  // mine\n  "a": {\n    "x": 5\n  }\n}\n', "{\n  // mine\n}\n"],
+    ['{\n  "b": 1,\n  "a": {"x": 5}\n}', '{\n  "b": 1\n}'],
+    ['{"a": {"x": 5}, "b": 1}', '{"b": 1}'],
+    ['{"a": {"x": 5, "y": 6}}', '{"a": {"y": 6}}'],
+    ['{"a": {\n  // about\n  "x": 5\n}}', '{"a": {\n  // about\n}}'],
+  ];
+  for (const [before, after] of cases) {
+    assert.equal(await setInJson(before, ["a", "x"], undefined, { withGroup: true }), after);
+  }
+  assert.equal(await setInJson('{"x": 5}', ["x"], undefined, { withGroup: true }), "{}");
+});
+
 Deno.test("setInJson refuses what a later member of the same name would undo", async () => {
   for (const value of [1, undefined]) {
     for (const text of ['{"a": {"x": 2}, "a": {"x": 3}}', '{"a": {"x": 2, "x": 3}}']) {

@@ -148,7 +148,8 @@ EXAMPLES
       const explainedBy = explainedSetting(setting);
       await editConfig(
         file,
-        (before) => setInJson(before, key.split("."), undefined, { insteadOf, explainedBy }),
+        (before) =>
+          setInJson(before, key.split("."), undefined, { insteadOf, explainedBy, withGroup: true }),
       );
     }
     const value = setting.fallback;
