@@ -8,7 +8,7 @@ console.log("\\u001b[31m");
 export default "canary-" + JSON.stringify(users).length;`;
 
 Deno.test("stats shows what was run: code, calls, decisions, tokens, in text and as an audit trail", async () => {
-  const [ran, text, list, json, overview, tokens, calls, other, reset, after, kept] =
+  const [ran, text, list, json, overview, tokens, calls, other, reset, after, kept, said, fit] =
     await runInOnePlace([
       ["execute", "-e", PROGRAM_TEXT, "--session", "s1"],
       ["stats", "runs", "last"],
@@ -21,6 +21,8 @@ Deno.test("stats shows what was run: code, calls, decisions, tokens, in text and
       ["stats", "--reset"],
       ["stats", "--format", "json"],
       ["stats", "runs", "--format", "json"],
+      ["stats"],
+      ["stats", "--session", "s1"],
     ]);
   assert.equal(ran!.code, 0, ran!.stderr);
   const [id] = /(?<=^run )\w{16}/m.exec(ran!.stderr)!;
@@ -59,6 +61,8 @@ Deno.test("stats shows what was run: code, calls, decisions, tokens, in text and
   assert.equal(reset!.code, 0);
   assert.equal(JSON.parse(after!.stdout).runs.count, 0);
   assert.equal(JSON.parse(kept!.stdout).runs.length, 1);
+  assert.match(said!.stderr, /^No runs since the figures were reset, 20\S+Z: .*stats runs/);
+  assert.equal(fit!.stderr, "No runs fit\n");
   for (const { stdout } of [text!, list!, overview!, calls!]) {
     assert.ok(!stdout.includes("\u001b"));
   }

@@ -223,9 +223,21 @@ function showOverview({ output, log }: Invocation, view: View): void {
   ].join("\n"));
 }
 
-function sayNothing(log: Invocation["log"], { filter }: View): void {
-  const narrowed = filter.sinceMs > 0 || filter.session !== undefined;
-  log.info(narrowed ? "No runs fit" : 'No runs yet: "mcp-exec demo" makes the first');
+function sayNothing(
+  log: Invocation["log"],
+  { database, filter }: View,
+  what: "runs" | "calls" = "runs",
+): void {
+  const { session, sinceMs } = filter;
+  log.info(
+    session === undefined && sinceMs === 0
+      ? `No ${what} yet: "mcp-exec demo" makes the first`
+      : session === undefined && sinceMs === readReset(database)
+      ? `No ${what} since the figures were reset, ${
+        iso(sinceMs)
+      }: "mcp-exec stats runs" has those before`
+      : `No ${what} fit`,
+  );
 }
 
 function outcomesText({ count, outcomes }: RunFigures): string {
@@ -314,7 +326,7 @@ function showCalls({ output, log }: Invocation, view: View): void {
   const tools = toolFigures(database, { ...filter, limit });
   const all = callFigures(database, filter);
   if (isJson) return output.document({ ok: true, ...scopeOf(view), calls: all, tools });
-  if (all.calls === 0) return void log.info("No calls fit");
+  if (all.calls === 0) return sayNothing(log, view, "calls");
   const most = tools[0]!.calls;
   const time = (spread: Spread | undefined, key: keyof Spread) =>
     spread === undefined ? "-" : formatMs(spread[key]);
