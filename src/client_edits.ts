@@ -85,7 +85,7 @@ export async function replaceClientText(
     await checkUnchanged();
     await writeFileAtomic(real, after, { mode });
     return copy;
-  });
+  }, { guarded: real });
 }
 
 /** The error for a client's file that is not any more what it was. */

@@ -250,5 +250,5 @@ export async function editConfig(
     if (exists && changed === text) return false;
     await writeFileAtomic(file.path, changed, options);
     return true;
-  }, options);
+  }, { ...options, guarded: file.path });
 }

@@ -224,7 +224,7 @@ async function writeAt<T>(
     return await withLock(`${folder}/.${name}.lock`, async () => {
       await sweep(place);
       return await run(place);
-    }, { operations });
+    }, { operations, guarded: path });
   } catch (error) {
     throw diskError("write", path, error);
   }

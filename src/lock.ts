@@ -10,18 +10,23 @@ const LOCK_POLL_MS = 20;
 
 /**
  * Runs `run` while this process alone holds the lock file `path`, which is gone afterwards. The
- * system drops the lock of a process that dies. Throws a `timeout` error when it stays held.
+ * system drops the lock of a process that dies. Throws a `timeout` error when it stays held, and a
+ * `failure` that names what is written, `guarded`, where no file can be made beside it.
  */
 export async function withLock<T>(
   path: string,
   run: () => Promise<T>,
-  options: { readonly timeoutMs?: number; readonly operations?: FileOperations } = {},
+  options: {
+    readonly timeoutMs?: number;
+    readonly operations?: FileOperations;
+    readonly guarded?: string;
+  } = {},
 ): Promise<T> {
   const operations = options.operations ?? Deno;
   const timeoutMs = options.timeoutMs ?? LOCK_TIMEOUT_MS;
   const deadline = performance.now() + timeoutMs;
   let file: Deno.FsFile | undefined;
-  while ((file = await tryLock(path, operations)) === undefined) {
+  while ((file = await tryLock(path, { operations, guarded: options.guarded })) === undefined) {
     if (performance.now() >= deadline) {
       throw new AppError("timeout", `Lock ${quotePath(path)} is held by another process`, {
         limit: { name: "lock wait in ms", limit: timeoutMs },
@@ -51,7 +56,10 @@ export function isLocked(path: string): boolean {
 
 async function tryLock(
   path: string,
-  operations: FileOperations,
+  { operations, guarded }: {
+    readonly operations: FileOperations;
+    readonly guarded: string | undefined;
+  },
 ): Promise<Deno.FsFile | undefined> {
   let file: Deno.FsFile | undefined;
   const refuseSpecial = (info: Deno.FileInfo | undefined) => {
@@ -73,6 +81,8 @@ async function tryLock(
     return undefined;
   } catch (error) {
     file?.close();
-    throw diskError("lock", path, error);
+    const isOfLock = guarded === undefined || file !== undefined ||
+      await lstatIfAny(path, operations).catch(() => undefined) !== undefined;
+    throw isOfLock ? diskError("lock", path, error) : diskError("write", guarded, error);
   }
 }

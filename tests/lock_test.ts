@@ -54,6 +54,21 @@ Deno.test("withLock is not content with a lock file that its last holder just re
   });
 });
 
+Deno.test("withLock names what is written where no lock can be made beside it", async () => {
+  await withFolder(async (folder) => {
+    const guarded = `${folder}/none/notes.json`;
+    const lock = withLock(`${folder}/none/lock`, () => Promise.resolve(), { guarded });
+    await fails(lock, "failure", /^Cannot write "[^"]*notes\.json": /);
+    const operations: FileOperations = {
+      ...Deno,
+      open: () => Promise.reject(new Deno.errors.PermissionDenied()),
+    };
+    await Deno.writeTextFile(`${folder}/lock`, "");
+    const kept = withLock(`${folder}/lock`, () => Promise.resolve(), { guarded, operations });
+    await fails(kept, "failure", /^Cannot lock "[^"]*\/lock": permission denied$/);
+  });
+});
+
 Deno.test("isLocked tells a lock that is held from one that a killed process left", async () => {
   await withFolder(async (folder) => {
     const lock = `${folder}/lock`;

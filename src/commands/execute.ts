@@ -147,7 +147,7 @@ EXAMPLES
 
 // A slash or an ending makes it a file.
 function isSkillName(text: string): boolean {
-  return !["-", ""].includes(text) && !/[/\\]|\.[A-Za-z]+$/.test(text);
+  return !["-", "", ".", ".."].includes(text) && !/[/\\]|\.[A-Za-z]+$/.test(text);
 }
 
 async function executeSkill(
