@@ -389,19 +389,19 @@ function resultTypes(
   calls: readonly CallTrace[],
   { specs, catalog }: RunParts,
 ): string | undefined {
-  const given = new Map(
-    calls.filter(({ ok }) => ok).map((call) => [`${call.server} --tool ${call.tool}`, call]),
-  );
-  const typed = [...given].filter(([, { server, tool }]) => {
+  const made = Map.groupBy(calls.filter(({ ok }) => ok), ({ server }) => server);
+  const typed = [...made].flatMap(([server, traces]) => {
     const spec = specs.get(server as ServerName);
     // A server that a flag gave has no name in another command.
-    if (spec === undefined || spec.origin === "flag") return false;
-    const tools = catalog.load(spec)?.info.tools ?? [];
-    return tools.some(({ name, outputSchema }) => name === tool && outputSchema !== undefined);
+    if (spec === undefined || spec.origin === "flag") return [];
+    const called = new Set(traces.map(({ tool }) => tool));
+    return (catalog.load(spec)?.info.tools ?? [])
+      .filter(({ name, outputSchema }) => outputSchema !== undefined && called.has(name))
+      .map(({ name }) => `${server} --tool ${name}`);
   });
-  if (typed.length === 0) return undefined;
-  const [[only]] = typed as [[string, CallTrace]];
-  return typed.length === 1 && /^[\w.-]+ --tool [\w./-]+$/.test(only)
+  const [only] = typed;
+  if (only === undefined) return undefined;
+  return typed.every((one) => one === only) && /^[\w.-]+ --tool \w[\w./-]*$/.test(only)
     ? `mcp-exec introspect ${only} shows the type of its result`
     : "mcp-exec introspect SERVER --tool NAME shows the type of a tool's result";
 }

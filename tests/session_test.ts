@@ -180,13 +180,14 @@ Deno.test("run gives a program typed modules, calls, state and search", async ()
   });
 });
 
+const DEMO: ServerSpec = {
+  transport: "embedded",
+  name: "demo" as ServerName,
+  origin: "built-in",
+  open: openDemoServer,
+};
+
 Deno.test("run answers the demo's task on the built-in server, the same each time", async () => {
-  const demo: ServerSpec = {
-    transport: "embedded",
-    name: "demo" as ServerName,
-    origin: "built-in",
-    open: openDemoServer,
-  };
   const values: unknown[] = [];
   for (let count = 0; count < 2; count++) {
     await withSession(async ({ session, run }) => {
@@ -196,7 +197,7 @@ Deno.test("run answers the demo's task on the built-in server, the same each tim
       assert.ok(outcome.calls.length > 10);
       assert.ok(outcome.calls.every(({ ok, server }) => ok && server === "demo"));
       assert.equal(session.journal.run(outcome.run)!.calls.length, outcome.calls.length);
-    }, { servers: { specs: new Map([[demo.name, demo]]) } });
+    }, { servers: { specs: new Map([[DEMO.name, DEMO]]) } });
   }
   assert.equal((values[0] as { projects: string[] }).projects.length, 3);
   assert.deepEqual(values[0], values[1]);
@@ -243,6 +244,26 @@ Deno.test("run says as it goes on which call it has come to", async () => {
       "Running main.ts: call 2",
     ]);
   }, { progress: { begin, close() {} } });
+});
+
+Deno.test("run reads a listing once to tell which results have a type, whatever was called", async () => {
+  await withSession(async ({ run }) => {
+    const parse = JSON.parse;
+    const readsIn = async (calls: string) => {
+      let reads = 0;
+      JSON.parse = (text, ...more) => {
+        if (text.includes('"outputSchema"')) reads++;
+        return parse(text, ...more);
+      };
+      const { error } = await run(`${calls} (1)();`).finally(() => JSON.parse = parse);
+      assert.match(error?.hint ?? "", /^mcp-exec introspect /);
+      return reads;
+    };
+    const projects = 'await callTool("demo", "list_projects", {});';
+    const workspace = 'await callTool("demo", "get_workspace", {});';
+    await readsIn(projects);
+    assert.equal(await readsIn(projects + workspace), await readsIn(projects));
+  }, { servers: { specs: new Map([[DEMO.name, DEMO]]) } });
 });
 
 Deno.test("run lets a program catch the failure of a tool and go on", async () => {
