@@ -9,7 +9,7 @@ import { digestOfJson } from "./hash.ts";
 import { setInJson } from "./jsonc.ts";
 import { MAX_CLIENT_FILE_BYTES } from "./limits.ts";
 import { withLock } from "./lock.ts";
-import { readTextFile } from "./read.ts";
+import { quotePath, readTextFile } from "./read.ts";
 import type { JsonObject } from "./server.ts";
 import { quoteText } from "./text.ts";
 
@@ -74,7 +74,7 @@ export async function replaceClientText(
     const { before, after } = await change();
     const checkUnchanged = async () => {
       if (await readTextFile(real, { maxBytes: MAX_CLIENT_FILE_BYTES }) !== before) {
-        throw changedMeanwhile();
+        throw changedMeanwhile(path);
       }
     };
     await checkUnchanged();
@@ -88,9 +88,12 @@ export async function replaceClientText(
   }, { guarded: real });
 }
 
-/** The error for a client's file that is not any more what it was. */
-export function changedMeanwhile(): AppError {
-  return new AppError("failure", "File of the client was changed meanwhile: nothing was written");
+/** The error for the client's file at `path` that is not any more what it was. */
+export function changedMeanwhile(path: string): AppError {
+  return new AppError(
+    "failure",
+    `File ${quotePath(path)} of the client was changed meanwhile, and is left as it is`,
+  );
 }
 
 /** `text` of the entry's file with the entry switched off, or taken out, and nothing else changed. */

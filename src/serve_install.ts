@@ -109,7 +109,7 @@ export async function install(
 ): Promise<string | undefined> {
   if (before === undefined) {
     // The client may have been started while its person was asked.
-    if (await readIfThere(file) !== undefined) throw changedMeanwhile();
+    if (await readIfThere(file) !== undefined) throw changedMeanwhile(file.path);
     await ensureFolder(file.path.replace(/[/\\][^/\\]*$/, ""));
     await writeFileAtomic(file.path, after);
     return undefined;
