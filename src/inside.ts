@@ -20,6 +20,8 @@ interface Step {
 // At any moment one of n facts is wrong, which a question misses by 1 - 1/n: all of them by e^-20.
 const QUESTIONS_PER_FACT = 20;
 const LISTINGS = 3;
+// A real path has what its system puts between names.
+const SEPARATOR = Deno.build.os === "windows" ? /[\\/]/ : "/";
 
 /** A folder by its real path, as seen from `from`: what is below it can be checked against that. */
 export async function realFolder(path: string, from?: string): Promise<string> {
@@ -109,7 +111,7 @@ export function proveInside(root: string, relative: string, expected?: Deno.File
 function wayTo(root: string, relative: string): Step[] {
   const way: Step[] = [];
   let path = root;
-  for (const part of relative === "" ? [] : relative.split("/")) {
+  for (const part of relative === "" ? [] : relative.split(SEPARATOR)) {
     if (way.at(-1)?.info.isDirectory === false) throw new Deno.errors.NotFound();
     path = `${path}/${part}`;
     const info = Deno.lstatSync(path);
