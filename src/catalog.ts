@@ -5,7 +5,7 @@ import type { Database } from "./database.ts";
 import { fingerprintOf } from "./fingerprints.ts";
 import { MAX_INDEX_ENTRY_BYTES, MAX_INDEX_SERVERS } from "./limits.ts";
 import type { ProtocolEra, ServerInfo, ServerSpec } from "./server.ts";
-import { countTokens } from "./stats.ts";
+import { definitionTokens } from "./stats.ts";
 
 /** The index of servers. A server reached in another way than before counts as another one. */
 export interface Catalog {
@@ -20,8 +20,8 @@ export interface Catalog {
   rememberEra(spec: ServerSpec, era: ProtocolEra): void;
 }
 
-// Of the form of `info`: entries of another one count as absent.
-const INFO_VERSION = 1;
+// Of the form of `info` and of what its tokens count: entries of another one count as absent.
+const INFO_VERSION = 2;
 
 /** The index in `database`; failures to read or write it are told to `warn`. */
 export function createCatalog(
@@ -137,9 +137,4 @@ export function createCatalog(
   }
 
   return { save, load, tokens, era, rememberEra };
-}
-
-/** What a client that loads every tool puts into a model's context. */
-function definitionTokens(info: ServerInfo): number {
-  return countTokens(JSON.stringify(info.tools.map(({ digest: _, ...tool }) => tool)));
 }

@@ -8,9 +8,10 @@ import { introspect } from "./introspect.ts";
 import type { ServerName, ToolName } from "./names.ts";
 import { openConnection } from "./pool.ts";
 import type { Progress } from "./progress.ts";
-import { definitionTokens, type Finding, lintServer, toolTokens } from "./server_lint.ts";
+import { type Finding, lintServer } from "./server_lint.ts";
 import type { ProtocolEra, ServerInfo, ServerSpec } from "./server.ts";
 import { createSignIns, type SignIns } from "./sign_ins.ts";
+import { definitionTokens, toolTokens } from "./stats.ts";
 
 /** What a look at one server gave; times in milliseconds. */
 export interface ServerCheck {

@@ -5,7 +5,7 @@ import type { Config } from "./config.ts";
 import { AppError } from "./errors.ts";
 import { isObject, type ServerInfo, type ServerSpec, type ToolDefinition } from "./server.ts";
 import { LINT_BOUNDS } from "./limits.ts";
-import { estimateTokens } from "./stats.ts";
+import { definitionTokens, toolTokens } from "./stats.ts";
 import { cleanLine, cleanText, quoteText } from "./text.ts";
 
 /** How much a finding matters: `info` counts only when strictness is asked for. */
@@ -292,16 +292,6 @@ export function lintServer(subject: Subject, ignored: ReadonlySet<string>): Find
     findings.push({ rule: id, severity, message: `${count}, ${says}: ${shown}${more}`, tools });
   }
   return findings;
-}
-
-/** About how many tokens a client pays in each session for a server's definitions. */
-export function definitionTokens(info: Pick<ServerInfo, "tools">): number {
-  return info.tools.reduce((sum, tool) => sum + toolTokens(tool), 0);
-}
-
-/** About how many tokens a client pays in each session for one tool's definition. */
-export function toolTokens({ name, description, inputSchema }: ToolDefinition): number {
-  return estimateTokens(JSON.stringify({ name, description, inputSchema }));
 }
 
 function toolsWhere(holds: (tool: ToolDefinition) => boolean): LintRule["find"] {

@@ -1,6 +1,8 @@
 // Tokens: an estimate that needs no vocabulary, and the ledger of what never entered a model's
 // context. The figures are estimates and have to be shown as such; nothing here measures a model.
 
+import type { ServerInfo, ToolDefinition } from "./server.ts";
+
 /** What the estimate stands for. */
 export const TOKENIZER = "o200k_base, estimated";
 
@@ -86,6 +88,19 @@ const SAMPLE_CHARS = 256 * 1024;
 export function countTokens(text: string): number {
   if (text.length <= SAMPLE_CHARS) return estimateTokens(text);
   return Math.round(estimateTokens(text.slice(0, SAMPLE_CHARS)) * text.length / SAMPLE_CHARS);
+}
+
+/**
+ * About how many tokens a client that loads every tool of a server puts into a model's context in
+ * each session: what `toolTokens` counts, of all tools.
+ */
+export function definitionTokens({ tools }: Pick<ServerInfo, "tools">): number {
+  return tools.reduce((sum, tool) => sum + toolTokens(tool), 0);
+}
+
+/** About how many tokens a tool's definition is as a model gets it: name, description and input. */
+export function toolTokens({ name, description, inputSchema }: ToolDefinition): number {
+  return countTokens(JSON.stringify({ name, description, inputSchema }));
 }
 
 function kindOf(code: number): number {

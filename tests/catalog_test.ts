@@ -141,12 +141,16 @@ Deno.test("Catalog.tokens tells what the definitions of a server's tools cost a 
     const database = open();
     const catalog = createCatalog(database, { now: () => 1 });
     strictEqual(catalog.tokens(specOf("a")), undefined);
-    const info = infoOf("a", ["add", "sub"]);
-    catalog.save(specOf("a"), info);
-    const text = JSON.stringify(info.tools.map(({ name, inputSchema }) => ({ name, inputSchema })));
-    strictEqual(catalog.tokens(specOf("a")), estimateTokens(text));
+    const { tools, ...info } = infoOf("a", ["add", "sub"]);
+    // Clients hand no model what a tool answers with.
+    const outputSchema = { type: "object", description: "what it answers with ".repeat(50) };
+    catalog.save(specOf("a"), { ...info, tools: tools.map((tool) => ({ ...tool, outputSchema })) });
+    const tokens = tools.map(({ name, inputSchema }) =>
+      estimateTokens(JSON.stringify({ name, inputSchema }))
+    ).reduce((sum, each) => sum + each);
+    strictEqual(catalog.tokens(specOf("a")), tokens);
     strictEqual(catalog.tokens(specOf("a", "other")), undefined);
     database.run("update servers set tokens = null");
-    strictEqual(catalog.tokens(specOf("a")), estimateTokens(text));
+    strictEqual(catalog.tokens(specOf("a")), tokens);
   });
 });

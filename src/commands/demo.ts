@@ -89,7 +89,7 @@ async function runLoop({ note }: Invocation, session: Session): Promise<Demo> {
   const called = new Set(outcome.calls.map((call) => call.tool));
   const listing = serverText(info, views, { detailed: false });
   const ledger = stats.tokenLedger({
-    definitions: JSON.stringify(info.tools.map(({ digest: _, ...tool }) => tool)),
+    definitions: stats.definitionTokens(info),
     // The list of all tools, and whole those that the program uses.
     read: [
       listing,
@@ -144,7 +144,7 @@ function demoText(demo: Demo, { style }: Output): string {
     toJson(outcome.value, 2),
     "",
     `${style.bold("tokens")} (${demo.tokenizer}; the same calls both ways)`,
-    `  tool by tool  ${count(direct.definitions)} schemas + ${count(direct.calls)} calls + ${
+    `  tool by tool  ${count(direct.definitions)} definitions + ${count(direct.calls)} calls + ${
       count(direct.results)
     } results = ${count(direct.total)}`,
     `  one program   ${count(spent.read)} to read + ${count(spent.source)} program + ${

@@ -122,7 +122,7 @@ async function tellCosts(
   for (const info of infos) {
     const entry = found.find(({ name, state }) => name === info.name && state === "used");
     if (entry?.file.scope !== "user") continue;
-    const { definitionTokens } = await import("../server_lint.ts");
+    const { definitionTokens } = await import("../stats.ts");
     const tokens = definitionTokens(info).toLocaleString("en-US");
     log.info(
       `${entry.file.title} still loads the ${
