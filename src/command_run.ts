@@ -126,7 +126,7 @@ function argumentError(
     const message = `Too many arguments for "mcp-exec ${name}"`;
     if (!args.some((arg) => /^(?:(?!-)\p{Pd}|--?\P{ASCII})/u.test(arg))) return usage(message);
     return new AppError("usage", message, {
-      hint: 'a flag is "-" or "--" and plain letters: no longer dash begins one',
+      hint: 'a flag is "-" or "--" and plain letters, never a longer dash',
     });
   }
   return toAppError(error);

@@ -194,7 +194,7 @@ export function commentedSetting({ key, fallback, example }: Setting): string {
   return `    // ${JSON.stringify(lastPart(key))}: ${JSON.stringify(example ?? fallback)}`;
 }
 
-/** The line above it, which says what it is for. */
+/** The comment above a setting's line, which says what it is for. */
 export function explainedSetting({ brief, values }: Setting): string {
   return `    // ${brief}${values === undefined ? "" : `: ${values.join(", ")}`}`;
 }
