@@ -20,6 +20,7 @@ import {
   type Definition,
   type IndexSignature,
   inPlace,
+  type LiteralType,
   type Member,
   type PlainType,
   type TypeModel,
@@ -89,8 +90,9 @@ const EMPTY_OBJECT_TYPE: TypeNode = {
   index: [{ prefix: undefined, type: PLAIN.never }],
 };
 
-// Longer unions of literals get a name once they are used twice.
+// Longer literals and unions of them get a name once they are used twice.
 const MAX_INLINE_LITERALS = 8;
+const MAX_INLINE_CHARS = 256;
 
 const LEAST_CHARS = 16;
 const CHARS_PER_STEP = 128;
@@ -109,7 +111,8 @@ class ModelBuilder {
   readonly #built = new Map<Meet, TypeNode>();
   readonly #named: Draft[] = [];
   readonly #localNames = new Map<string, string>();
-  readonly #taken = new Set<string>();
+  // Names in lower case, with the number that the last one of each got.
+  readonly #taken = new Map<string, number>();
   readonly #queue: { readonly meet: Meet; readonly draft: Draft }[] = [];
 
   constructor(root: JsonObject, prefix: string, tracksSeen: boolean) {
@@ -170,7 +173,9 @@ class ModelBuilder {
   #structure(meet: Meet, depth: number, hint: string): TypeNode {
     const node = this.table.nodeOf(meet);
     if (node?.alternatives !== undefined && !node.isCircular) {
-      return unionOf(node.alternatives.map((one) => this.#type(one, depth + 1, hint)));
+      const union = unionOf(node.alternatives.map((one) => this.#type(one, depth + 1, hint)));
+      this.#spendInline([union]);
+      return union;
     }
     const set = this.table.setOf(meet);
     if (!this.table.spend(charsOf(set) / CHARS_PER_STEP)) return PLAIN.unknown;
@@ -187,6 +192,7 @@ class ModelBuilder {
     const rest = this.#type(shape.rest, depth, `${hint} item`);
     if (shape.items.length === 0) return { kind: "array", items: rest };
     const items = shape.items.map((item) => this.#type(item, depth, `${hint} item`));
+    this.#spendInline([...items, rest]);
     // TypeScript takes an array inside an optional or rest element that leads back for a circle.
     for (const type of [...items, rest]) {
       if (type.kind === "reference" && type.to.type.kind !== "object") this.#name(type.to as Draft);
@@ -209,6 +215,7 @@ class ModelBuilder {
     }
     optional.sort(byKey);
     const members = required.concat(optional);
+    this.#spendInline(members.map(({ type }) => type));
     const index = this.#index(shape, members, depth);
     return members.length + index.length === 0
       ? EMPTY_OBJECT_TYPE
@@ -253,17 +260,29 @@ class ModelBuilder {
     for (const type of union.kind === "union" ? union.types : [union]) {
       if (type.kind === "reference") this.#name(type.to as Draft);
     }
-    return union;
+    return this.#spendInline([union]) ? union : PLAIN.unknown;
+  }
+
+  // Literals are written again wherever they are used; false when that was too much.
+  #spendInline(types: readonly TypeNode[]): boolean {
+    let chars = 0;
+    for (const type of types) {
+      if (type.kind === "literal") chars += literalChars(type);
+      else if (type.kind === "union") {
+        for (const part of type.types) if (part.kind === "literal") chars += literalChars(part);
+      }
+    }
+    return chars === 0 || this.table.spend(chars / CHARS_PER_STEP);
   }
 
   #name(draft: Draft): void {
     if (draft.name !== undefined) return;
     const local = typeName(draft.hint) || "Part";
     let name = this.#prefix + local;
-    for (let count = 2; this.#taken.has(name.toLowerCase()); count++) {
-      name = `${this.#prefix}${local}${count}`;
-    }
-    this.#taken.add(name.toLowerCase());
+    const first = name.toLowerCase();
+    let count = this.#taken.get(first) ?? 1;
+    while (this.#taken.has(name.toLowerCase())) name = `${this.#prefix}${local}${++count}`;
+    this.#taken.set(first, count).set(name.toLowerCase(), 1);
     this.#localNames.set(name, name.slice(this.#prefix.length));
     draft.name = name;
     this.#named.push(draft);
@@ -275,7 +294,8 @@ function charsOf({ strings, numbers, arrays, objects }: ValueSet): number {
   let chars = numbers.except ? 0 : numbers.values.size * LEAST_CHARS;
   if (!strings.except) { for (const value of strings.values) chars += value.length + LEAST_CHARS; }
   for (const { items } of arrays) chars += items.length * LEAST_CHARS;
-  for (const { members } of objects) {
+  for (const { members, prefixes } of objects) {
+    for (const prefix of prefixes.keys()) chars += prefix.length + LEAST_CHARS;
     for (const [key, { docs }] of members) {
       chars += key.length + LEAST_CHARS;
       for (const name in docs) {
@@ -285,6 +305,10 @@ function charsOf({ strings, numbers, arrays, objects }: ValueSet): number {
     }
   }
   return chars;
+}
+
+function literalChars({ value }: LiteralType): number {
+  return typeof value === "string" ? value.length + LEAST_CHARS : LEAST_CHARS;
 }
 
 function byKey(a: Member, b: Member): number {
@@ -298,7 +322,7 @@ function simpleType(set: ValueSet): TypeNode | undefined {
   const hasAnyObject = objects.some(isAnyObject);
   if (arrays.length > 0 && !hasAnyArray || objects.length > 0 && !hasAnyObject) return undefined;
   const types = scalarTypes(set);
-  if (types.length > MAX_INLINE_LITERALS) return undefined;
+  if (types.length > MAX_INLINE_LITERALS || !types.every(isShort)) return undefined;
   if (hasAnyArray) types.push(ANY_ARRAY_TYPE);
   if (hasAnyObject) types.push(ANY_OBJECT_TYPE);
   if (set.nulls) types.push(PLAIN.null);
@@ -330,6 +354,7 @@ function isList(set: ValueSet): boolean {
 // Whether a built type is as short as a name for it would be.
 function isShort(type: TypeNode): boolean {
   if (type.kind === "array") return type.items.kind !== "reference" && type.items.kind !== "union";
+  if (type.kind === "literal") return String(type.value).length <= MAX_INLINE_CHARS;
   return type.kind !== "object" && type.kind !== "tuple" && type.kind !== "union";
 }
 

@@ -173,10 +173,18 @@ function keyType(prefix: string | undefined): string {
   return prefix === undefined ? "string" : `\`${templateText(prefix)}\${string}\``;
 }
 
-// A value as JSON with sorted keys, as far as it can be shown: a value may be huge or nested
-// deeper than the stack.
+const SHORT_JSON = new WeakMap<object, string>();
+
+// A value as JSON with sorted keys, as far as it can be shown: a value may be huge, nested deeper
+// than the stack, or stand in a thousand places.
 function shortJson(value: unknown): string {
-  return JSON.stringify(shown(value, 0)) ?? "";
+  if (typeof value !== "object" || value === null) return JSON.stringify(shown(value, 0)) ?? "";
+  let text = SHORT_JSON.get(value);
+  if (text === undefined) {
+    text = JSON.stringify(shown(value, 0));
+    SHORT_JSON.set(value, text);
+  }
+  return text;
 }
 
 function shown(value: unknown, depth: number): unknown {
