@@ -1,12 +1,19 @@
 // `server login` and `server logout`: their flags and help. What they do is loaded when they do it.
 
 import { buildCommand } from "@stricli/core";
-import { argument, type Invocation, isServerUrl, openServers, textFlag } from "./flags.ts";
+import {
+  argument,
+  type Invocation,
+  isServerUrl,
+  openServers,
+  switchFlag,
+  textFlag,
+} from "./flags.ts";
 import type { ServerSpec } from "./server.ts";
 import { findServer } from "./servers.ts";
 
 interface LoginFlags {
-  readonly browser?: boolean | undefined;
+  readonly noBrowser?: boolean | undefined;
   readonly scope?: string | undefined;
   readonly clientId?: string | undefined;
 }
@@ -27,20 +34,16 @@ EXAMPLES
   },
   parameters: {
     flags: {
-      browser: {
-        kind: "boolean",
-        brief: "Open a browser (default), or print the address to open elsewhere",
-        optional: true,
-      },
+      noBrowser: switchFlag("Open none: print the address, to be opened anywhere"),
       scope: textFlag("What to ask for, instead of what the server names", "SCOPES"),
       clientId: textFlag("Client that was registered by hand at the server", "ID"),
     },
     positional: { kind: "tuple", parameters: [argument("Name or URL of a server", "server")] },
   },
-  async func({ browser = true, scope, clientId }, name) {
+  async func({ noBrowser = false, scope, clientId }, name) {
     const { logIn } = await import("./server_login.ts");
     const spec = await oneServer(this, name);
-    await logIn(this, spec, { noBrowser: !browser, scope, clientId });
+    await logIn(this, spec, { noBrowser, scope, clientId });
   },
 });
 

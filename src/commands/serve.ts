@@ -78,7 +78,7 @@ EXAMPLES
         optional: true,
         brief:
           `Listen on this address (${DEFAULT_ADDRESS.hostname}:${DEFAULT_ADDRESS.port}), at /mcp`,
-        placeholder: "HOST:PORT",
+        placeholder: "[HOST:PORT]",
       },
       tokenFile: textFlag("File with the token that clients have to show", "FILE"),
       allowHost: listFlag("Name that requests may be for and come from", "NAME"),
