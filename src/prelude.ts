@@ -300,8 +300,7 @@ const setState = (key, value) => {
   }
 };
 const emit = (level, text) => {
-  const kept = text.length > ${MAX_LOG_BYTES} ? slice(text, 0, ${MAX_LOG_BYTES}) : text;
-  host(${ToHost.log}, level, stringify(kept));
+  host(${ToHost.log}, level, stringify(slice("" + text, 0, ${MAX_LOG_BYTES})));
 };
 const log = (level, message) => {
   const index = level === "debug" ? 0 : level === "info" ? 1 : level === "warn" ? 2
@@ -401,7 +400,12 @@ const start = (seed, { entry, args }) => {
   then(own(import("${ENTRY_MODULE}")), ({ main }) => {
     let value;
     try {
-      if (!hasOwn(main, entry)) return void host(${ToHost.done}, 2, stringify(Object.keys(main)));
+      if (!hasOwn(main, entry)) {
+        // One by one: how a list is written is what a program said of lists.
+        let names = "";
+        for (const name in main) names += (names === "" ? "" : ",") + stringify(name);
+        return void host(${ToHost.done}, 2, "[" + names + "]");
+      }
       value = main[entry];
       if (typeof value === "function") {
         lacksArgs = args.length === 0 && value.length > 0;

@@ -12,8 +12,9 @@ const MAX_RANDOM_BYTES = 65_536;
  * undefined for what is no URL.
  */
 export function readUrl(json: string): string | undefined {
-  const [first, second, value] = JSON.parse(json) as (string | undefined)[];
   try {
+    // What is no list of texts comes of a program that changed how lists are written.
+    const [first, second, value] = JSON.parse(json) as (string | undefined)[];
     const url = value === undefined ? new URL(first!, second ?? undefined) : new URL(first!);
     const part = URL_PARTS.find((name) => name === second);
     if (value !== undefined && part !== undefined) url[part] = value;
