@@ -285,6 +285,8 @@ class QuickJs implements Engine {
       while (this.runJobs(1));
     }
     this.#rejections = this.#trackRejections();
+    // Whether the prelude ran here or in the engine of the image, ticks come at the same places.
+    this.#parts.counter.value = SLICE;
     this.#base = this.#units();
   }
 

@@ -122,6 +122,24 @@ Deno.test("engine spends the same fuel each time, from a copied memory too, E-D1
   for (const other of spent) assert.deepEqual(other, spent[0]);
 });
 
+Deno.test("engine asks at the same places each time, from a copied memory too, E-D1", async () => {
+  const maker = await createMaker();
+  const asked: string[][] = [];
+  for (let round = 0; round < 4; round++) {
+    const engine = await maker.start(64 * MIB);
+    const host = engine.host = new Recorder();
+    const places: string[] = [];
+    host.interrupt = (moment) => {
+      places.push(`${moment} ${engine.fuel}`);
+      return false;
+    };
+    evaluate(engine, "for (let i = 0; i < 30; i++) [].indexOf.call({ length: 3e4 + i }, 1)");
+    asked.push(places);
+  }
+  assert.ok(asked[0]!.some((place) => place.startsWith("native")));
+  for (const other of asked) assert.deepEqual(other, asked[0]);
+});
+
 Deno.test("engine starts each time without anything of the guest before", async () => {
   const maker = await createMaker();
   for (let round = 0; round < 4; round++) {
