@@ -88,6 +88,8 @@ export function listInside(
       }
       // Who removes a file meanwhile is the usual reason why a name is not there any more.
       if (way.length === 0 || names.length === 0) return names.sort();
+      // One name at a time is enough unless somebody has put nearly all names of a folder outside
+      // into this one: to list both anew each time would refuse every folder that is written to.
       const isNamed = () => isThere(`${folder}/${names[Math.floor(Math.random() * names.length)]}`);
       if (holds([...way.map(stands), isNamed])) return names.sort();
     }
