@@ -174,11 +174,8 @@ const CLIENTS: readonly Client[] = [
     },
     off: (keys) => keys.length > 1 ? ["disabled", true] : ["enabled", false],
     toEntry: fromOpenCode,
-    newEntry: ({ command, args }) => ({
-      type: "local",
-      command: [command, ...args],
-      enabled: true,
-    }),
+    // On without a word, in either version.
+    newEntry: ({ command, args }) => ({ type: "local", command: [command, ...args] }),
   },
   {
     id: "goose",

@@ -92,6 +92,24 @@ Deno.test("install leaves everything else of a file as it is", async () => {
   });
 });
 
+Deno.test("install writes an entry for OpenCode that either of its versions takes", async () => {
+  await withHome(async (place, home) => {
+    const folder = `${home}/.config/opencode`;
+    await Deno.mkdir(folder, { recursive: true });
+    const x = { type: "remote", url: "https://x.example" };
+    for (const servers of [{ x }, { servers: { x } }]) {
+      await Deno.writeTextFile(`${folder}/opencode.json`, JSON.stringify({ mcp: servers }));
+      const plan = await planInstallation(place, { client: "opencode", program: PROGRAM });
+      const { mcp } = JSON.parse(plan.after);
+      // The switch has another name in each.
+      assert.deepEqual((mcp.servers ?? mcp)["mcp-exec"], {
+        type: "local",
+        command: [PROGRAM.command, ...PROGRAM.args],
+      });
+    }
+  });
+});
+
 Deno.test("serve --install says that the entry is there already, and no more", async () => {
   const line = ["serve", "--install", "cursor", "--yes"];
   const [, again] = await runInOnePlace([line, line]);
