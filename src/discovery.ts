@@ -122,8 +122,14 @@ export async function parseClientText(
   } else {
     const { parse, TomlError } = await import("smol-toml");
     try {
+      const parsed = parse(text, { maxDepth: MAX_JSON_DEPTH });
+      // Its own bound leaves out what dotted keys nest.
+      if (depthOf(parsed) > MAX_JSON_DEPTH) {
+        const what = `Config ${quoteText(shownPath)} is nested deeper than ${MAX_JSON_DEPTH}`;
+        throw new AppError("invalid", what);
+      }
       // Dates and other values of its own become what JSON has.
-      value = JSON.parse(JSON.stringify(parse(text, { maxDepth: MAX_JSON_DEPTH })));
+      value = JSON.parse(JSON.stringify(parsed));
     } catch (error) {
       if (!(error instanceof TomlError)) throw error;
       const { line, column } = error;

@@ -11,7 +11,7 @@ export interface FrontMatter {
   readonly description: string;
 }
 
-const KEY = /^([A-Za-z0-9_-]{1,64}):(?:[ ]+(.*))?$/;
+const KEY = /^([A-Za-z0-9_-]{1,64}):(?:[ ]+(?! )(.*))?$/;
 const BLOCK = /^([|>])([+-]?)$/;
 
 /**

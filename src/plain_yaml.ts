@@ -12,7 +12,7 @@ interface Line {
 }
 
 const KEY =
-  /^("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s"'#&*!|>%@`[\]{},?:-](?:[^#:]|:(?=\S)|(?<=\S)#)*?|-(?=\S)(?:[^#:]|:(?=\S))*?):(?:\s+(.*))?$/;
+  /^("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s"'#&*!|>%@`[\]{},?:-](?:[^#:]|:(?=\S)|(?<=\S)#)*?|-(?=\S)(?:[^#:]|:(?=\S))*?):(?:\s+(?!\s)(.*))?$/;
 
 /** The value of YAML text; an `invalid` error names line and `what` for anything beyond the part. */
 export function parsePlainYaml(text: string, what: string): unknown {
@@ -41,7 +41,7 @@ export function parsePlainYaml(text: string, what: string): unknown {
   const list = (indent: number, depth: number): unknown[] => {
     const items: unknown[] = [];
     for (let line = peek(); line?.indent === indent; line = peek()) {
-      const rest = /^-(?: +(.*))?$/.exec(line.text);
+      const rest = /^-(?: +(?! )(.*))?$/.exec(line.text);
       if (rest === null) break;
       const inner = rest[1] ?? "";
       if (KEY.test(inner)) {

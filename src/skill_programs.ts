@@ -129,12 +129,12 @@ export function schemaOf(value: unknown): JsonObject {
  * The text of the object that a program exports as `input`; undefined where it exports none.
  */
 export function exportedInput(source: string): string | undefined {
-  const start = /\bexport\s+const\s+input\b[^={]*=\s*(?=\{)/.exec(source);
+  const start = /\bexport\s+const\s+input\b[^={]{0,1000}=\s*(?=\{)/.exec(source);
   if (start === null) return undefined;
   const from = start.index + start[0].length;
   let depth = 0;
   const tokens =
-    /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`|\/\/.*|\/\*[^]*?\*\/|[{}]/g;
+    /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`|\/\/.*|\/\*[^]*?(?:\*\/|$)|[{}]/g;
   tokens.lastIndex = from;
   for (let token = tokens.exec(source); token !== null; token = tokens.exec(source)) {
     if (token[0] === "{") depth++;

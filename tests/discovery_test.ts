@@ -281,6 +281,7 @@ Deno.test("discoverServers answers a broken file of one client with a warning (A
       /"~\/\.claude\.json".*at line 2, column 17; its servers/,
     ],
     ["~/.codex/config.toml", "a = \n", /"~\/\.codex\/config\.toml" is not valid TOML at line 1/],
+    ["~/.codex/config.toml", `${"a.".repeat(20_000)}a = 1`, /is nested deeper than 200; its/],
     ["~/.config/goose/config.yaml", "a: &b c\n", /config\.yaml".*at line 1/],
     ["~/.gemini/settings.json", "[]", /must hold an object/],
     [".mcp.json", "{", /"\.mcp\.json" is not valid JSON/],

@@ -2,6 +2,7 @@ import { deepStrictEqual, match, strictEqual, throws } from "node:assert/strict"
 import type { AppError } from "../src/errors.ts";
 import { readFrontMatter } from "../src/front_matter.ts";
 import { yamlString } from "../src/escape.ts";
+import { assertProportional } from "./growth.ts";
 
 function read(...lines: string[]) {
   return readFrontMatter(["---", ...lines, "---", "# Body", ""].join("\n"), "SKILL.md");
@@ -78,4 +79,12 @@ Deno.test("readFrontMatter refuses what is no front matter of a skill (K13)", ()
     [`---\n${"a: b\n".repeat(300)}---\n`, /has more than 200 lines$/],
   ];
   for (const [text, message] of cases) refuses(text, message);
+});
+
+Deno.test("readFrontMatter refuses a long line that it cannot read in linear time (K13)", () => {
+  assertProportional(
+    [1_000, 8_000],
+    (length) => `---\nname:${" ".repeat(length)}a\u2028b\n---\n`,
+    (text) => refuses(text, /has a line that is no key/),
+  );
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { AppError } from "../src/errors.ts";
 import { parsePlainYaml } from "../src/plain_yaml.ts";
+import { assertProportional } from "./growth.ts";
 
 const parse = (...lines: string[]) => parsePlainYaml(lines.join("\n"), "file.yaml");
 
@@ -86,6 +87,16 @@ Deno.test("parsePlainYaml reads a long line of spaces in one pass", () => {
   const spaces = " ".repeat(1_000_000);
   assert.deepEqual(parse(`a: b${spaces}c`), { a: `b${spaces}c` });
   assert.deepEqual(parse(`a: b${spaces}# c`), { a: "b" });
+});
+
+Deno.test("parsePlainYaml refuses a long line that it cannot read in linear time", () => {
+  for (const start of ["a:", "-"]) {
+    assertProportional(
+      [1_000, 8_000],
+      (length) => `${start}${" ".repeat(length)}b\u2028c`,
+      (line) => assert.throws(() => parse(line), AppError),
+    );
+  }
 });
 
 Deno.test("parsePlainYaml bounds how deep it nests", () => {

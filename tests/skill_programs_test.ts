@@ -16,6 +16,7 @@ import {
   recordedServers as toolsOfProgram,
   schemaOf,
 } from "../src/skill_programs.ts";
+import { assertProportional } from "./growth.ts";
 import { ISSUE, type RawTool, recordedServers, SEARCH, serverOf } from "./server_fixtures.ts";
 import { skillProblems } from "./skill_check.ts";
 import { withPlace } from "./skill_store.ts";
@@ -45,6 +46,17 @@ Deno.test("exportedInput finds the whole object, whatever its texts and comments
   assert.equal(exportedInput("export const input = schema;\nconst x = {};"), undefined);
   assert.equal(exportedInput("export const inputs = {};"), undefined);
   assert.equal(exportedInput("export const input = { a: 1"), undefined);
+  assert.equal(exportedInput("export const input = { a: 1 /* }"), undefined);
+});
+
+Deno.test("exportedInput looks at a text that declares nothing whole in linear time", () => {
+  for (const text of ["export const input ", "/*{}"]) {
+    assertProportional(
+      [1_000, 8_000],
+      (count) => `export const input = {${text.repeat(count)}`,
+      (source) => assert.equal(exportedInput(source), undefined),
+    );
+  }
 });
 
 Deno.test("namedTools takes functions by word and exact names in quotes", () => {
