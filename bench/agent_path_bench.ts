@@ -7,8 +7,8 @@
 
 import { InMemoryTransport, Server } from "@modelcontextprotocol/server";
 import type { ServerName } from "../src/names.ts";
-import type { JsonObject, ServerSpec } from "../src/server.ts";
-import { countTokens, TOKENIZER } from "../src/stats.ts";
+import type { JsonObject, ServerSpec, ToolDefinition } from "../src/server.ts";
+import { countTokens, definitionTokens, TOKENIZER } from "../src/stats.ts";
 import { HAS_CORPUS, recordedServers } from "../tests/server_fixtures.ts";
 import { withServing } from "../tests/serve_fixture.ts";
 
@@ -305,20 +305,21 @@ for (const task of TASKS) {
       throw new Error(`${task.title}\n${read.text.slice(-300)}\n${answer.text}`);
     }
     const parts = {
-      "tool list": count(tools),
+      "tool list": definitionTokens({ tools: tools as unknown as ToolDefinition[] }),
       search: count(search) + count(found.text),
       reading: count(files) + count(read.text),
       program: count(task.program),
       answer: count(answer.text),
     };
-    const definitions = sum(task.servers.map((name) => count(definitionsOf(name))));
+    const tokensOf = (name: string) => definitionTokens(recorded.get(name)!);
+    const definitions = sum(task.servers.map(tokensOf));
     const passed = sum(
       task.calls.map(([server, tool, args]) =>
         count({ name: tool, arguments: args }) + count(ANSWERS[server]![tool]!(args))
       ),
     );
     const used = new Set(task.calls.map(([server]) => server));
-    const least = sum([...used].map((name) => count(definitionsOf(name)))) + passed;
+    const least = sum([...used].map(tokensOf)) + passed;
     const ours = sum(Object.values(parts));
     const plain = definitions + passed;
     console.log(task.title);
