@@ -177,6 +177,10 @@ export function closeKeys(
 ): ObjectShape | undefined {
   const { seen } = shape;
   if (seen.all) return shape;
+  const known = [...new Set(shape.prefixes.keys()).union(seen.prefixes)];
+  // Each key and each prefix is held against each prefix, which costs much less than converting.
+  const compared = shape.members.size + seen.names.size + known.length;
+  if (!table.spend(compared * (1 + known.length) / 16)) return { ...shape, seen: SEEN_KEYS };
   const members = new Map<string, ShapeMember>();
   for (const [key, member] of shape.members) {
     const held = hasSeen(seen, key) ? member.meet : table.both(member.meet, meet);
@@ -188,7 +192,6 @@ export function closeKeys(
     members.set(key, { meet: extraMeet(shape, key, table), required: false, docs: undefined });
   }
   const prefixes = new Map<string, Meet>();
-  const known = [...new Set(shape.prefixes.keys()).union(seen.prefixes)];
   for (const prefix of known) {
     // Keys with a longer prefix may be held to something else: then ask nothing here.
     const isSplit = known.some((other) => other !== prefix && other.startsWith(prefix));
@@ -210,6 +213,7 @@ export function closeItems(
   if (count === Infinity) return shape;
   const held = table.either([meet, ...matching]);
   const length = Math.max(shape.items.length, count);
+  if (!table.spend(length / 16)) return { ...shape, seen: SEEN_ITEMS };
   const items = Array.from({ length }, (_, at) => {
     const item = shape.items[at] ?? shape.rest;
     return at < count ? item : table.both(item, held);

@@ -635,10 +635,23 @@ Deno.test("toTypeModel takes work and text in proportion to the schema, and no m
   const allOf = Array.from({ length: 400 }, (_, at) => ({
     patternProperties: { [`^${at}a`]: STRING, [`^${at}b`]: STRING, [`^${at}c`]: STRING },
   }));
-  const { warnings } = toTypeModel({ type: "object", allOf }, { name: "T" });
-  assert.deepEqual(warnings, [
-    "Schema has more than 20000 parts: the rest is typed as unknown",
-  ]);
+  const tooMany = ["Schema has more than 20000 parts: the rest is typed as unknown"];
+  assert.deepEqual(warningsOf({ type: "object", allOf }), tooMany);
+  // So it is where an object is closed, and each member or element then is looked at once more.
+  const closed = (count: number, close: object, a: object) => ({
+    anyOf: list(count, () => ({ anyOf: [{ $ref: "#/$defs/a" }], ...close })),
+    $defs: { a },
+  });
+  const closedKeys = { type: "object", unevaluatedProperties: false };
+  const prefixed = {
+    allOf: list(20, (at) => ({ patternProperties: record(10, () => STRING, `^${at}k`) })),
+  };
+  assert.deepEqual(warningsOf(closed(12, closedKeys, prefixed)), tooMany);
+  const named = { properties: record(10_000, () => STRING) };
+  assert.ok(warningsOf(closed(40, closedKeys, named)).includes(tooMany[0]!));
+  const tuple = { prefixItems: list(1000, () => STRING) };
+  const closedItems = { type: "array", unevaluatedItems: false };
+  assert.ok(warningsOf(closed(400, closedItems, tuple)).includes(tooMany[0]!));
 });
 
 Deno.test("toTypeModel writes nested objects once, beside an index signature too (H17)", () => {
