@@ -650,7 +650,7 @@ Deno.test("toTypeModel takes work and text in proportion to the schema, and no m
   const named = { properties: record(10_000, () => STRING) };
   assert.ok(warningsOf(closed(40, closedKeys, named)).includes(tooMany[0]!));
   const tuple = { prefixItems: list(1000, () => STRING) };
-  const closedItems = { type: "array", unevaluatedItems: false };
+  const closedItems = { unevaluatedItems: false };
   assert.ok(warningsOf(closed(400, closedItems, tuple)).includes(tooMany[0]!));
 });
 
