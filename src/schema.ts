@@ -197,7 +197,7 @@ class ModelBuilder {
     for (const type of [...items, rest]) {
       if (type.kind === "reference" && type.to.type.kind !== "object") this.#name(type.to as Draft);
     }
-    return { kind: "tuple", items, required: Math.min(Math.ceil(shape.min), items.length), rest };
+    return { kind: "tuple", items, required: Math.min(shape.min, items.length), rest };
   }
 
   #object(shape: ObjectShape, depth: number): TypeNode {

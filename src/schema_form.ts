@@ -242,5 +242,5 @@ export function stringsOf(value: unknown): Set<string> {
 }
 
 function countOf(value: unknown): number | undefined {
-  return typeof value === "number" && value >= 0 ? value : undefined;
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 ? value : undefined;
 }

@@ -142,6 +142,7 @@ Deno.test("toTypeModel writes arrays and tuples of 2020-12 and draft-07", () => 
     ],
     [{ $schema: DRAFT_07, type: "array", prefixItems: items }, "unknown[]"],
     [{ type: "array", minItems: 3, maxItems: 2 }, "never"],
+    [{ type: "array", minItems: 2, maxItems: 1.5 }, "unknown[]"],
     [{ type: "array", contains: false }, "never"],
     [{ type: "array", contains: {}, minContains: 2, maxContains: 1 }, "never"],
     [{ $schema: DRAFT_07, type: "array", contains: {}, maxContains: 0 }, "unknown[]"],
