@@ -181,6 +181,7 @@ function isMetadata(value: Record<string, unknown>): value is SkillMetadata & ty
 
 function isServer(value: unknown): boolean {
   return isObject(value) && areTexts(value, ["name", "protocol"]) &&
+    (value["reach"] === undefined || typeof value["reach"] === "string") &&
     isServerName(String(value["name"])) && isObject(value["identity"]) &&
     areTexts(value["identity"], ["name", "version"]) && Array.isArray(value["tools"]) &&
     value["tools"].every((tool) => isObject(tool) && areTexts(tool, ["name", "digest"]));

@@ -4,10 +4,11 @@
 import { AppError } from "./errors.ts";
 import { codeBlock, codeSpan, jsonText, markdownText, shellWord, yamlString } from "./escape.ts";
 import { identifiersOf } from "./identifiers.ts";
-import { DEFAULT_RUN_LIMITS, type RunLimits } from "./limits.ts";
-import type { SkillName } from "./names.ts";
+import { DEFAULT_RUN_LIMITS, MAX_JSON_DEPTH, type RunLimits } from "./limits.ts";
+import { isServerName, type SkillName } from "./names.ts";
 import { toTypeModel } from "./schema.ts";
 import {
+  areTexts,
   isObject,
   type JsonObject,
   type ServerInfo,
@@ -26,6 +27,7 @@ import type { Skill } from "./skills.ts";
 import { prepareSource } from "./source.ts";
 import { cleanLine, quoteText } from "./text.ts";
 import { printType } from "./type_text.ts";
+import { scanJson } from "./wire.ts";
 
 /** The author's text of a program. */
 export const PROGRAM_FILE = "program.ts";
@@ -218,7 +220,7 @@ export function recordedServers({ name, files }: Pick<Skill, "name" | "files">):
   if (text === undefined) return [];
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    if (scanJson(text).depth <= MAX_JSON_DEPTH) value = JSON.parse(text);
   } catch {
     // What is not JSON is no list of tools either.
   }
@@ -231,9 +233,18 @@ export function recordedServers({ name, files }: Pick<Skill, "name" | "files">):
 }
 
 function areServers(value: unknown): value is ServerInfo[] {
-  const isNamed = (item: unknown) => isObject(item) && typeof item["name"] === "string";
   return Array.isArray(value) &&
     value.every((server) =>
-      isNamed(server) && Array.isArray(server.tools) && server.tools.every(isNamed)
+      isObject(server) && areTexts(server, ["name", "protocolVersion"]) &&
+      isServerName(String(server["name"])) && isObject(server["identity"]) &&
+      areTexts(server["identity"], ["name", "version"]) && Array.isArray(server["tools"]) &&
+      server["tools"].every(isTool)
     );
+}
+
+function isTool(value: unknown): boolean {
+  if (!isObject(value) || !areTexts(value, ["name", "digest"])) return false;
+  const { title = "", description = "", inputSchema, outputSchema = {}, annotations = {} } = value;
+  return typeof title === "string" && typeof description === "string" &&
+    [inputSchema, outputSchema, annotations].every(isObject);
 }

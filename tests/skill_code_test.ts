@@ -136,6 +136,7 @@ Deno.test("readMetadata refuses what is none, without reading it as one (K13, K1
     { ...good, program: { limits: {}, skills: [] } },
     { ...good, servers: [{ ...SERVERS[0], name: "../x" }] },
     { ...good, servers: [{ ...SERVERS[0], tools: [{ name: "x" }] }] },
+    { ...good, servers: [{ ...SERVERS[0], reach: 5 }] },
     { ...good, kind: "program", program: { limits: { fuel: -1 }, skills: [] } },
     { ...good, kind: "program", program: { limits: {}, skills: ["../x"] } },
     { ...good, name: "../../x" },

@@ -126,6 +126,17 @@ Deno.test("recordedServers gives back what programDraft wrote, and refuses what 
   const { files } = draft("export default 1;");
   const [server] = toolsOfProgram({ name: NAME, files });
   assert.deepEqual(server!.tools.map((tool) => tool.name), ["create_issue"]);
+  const written = JSON.parse(files.get("tools.json")!);
+  const [whole] = written.servers;
+  const deep = JSON.parse(`${'{"a":'.repeat(300)}1${"}".repeat(300)}`);
+  const odd = [
+    ...["name", "protocolVersion", "identity", "tools"].map((key) => ({ ...whole, [key]: 5 })),
+    ...["name", "digest", "title", "description", "inputSchema", "outputSchema", "annotations"]
+      .map((key) => ({ ...whole, tools: [{ ...whole.tools[0], [key]: 5 }] })),
+    { ...whole, name: "../x" },
+    { ...whole, tools: [{ ...whole.tools[0], inputSchema: deep }] },
+  ];
+  const damaged = odd.map((item) => JSON.stringify({ ...written, servers: [item] }));
   const bad = [
     "",
     "{",
@@ -134,6 +145,7 @@ Deno.test("recordedServers gives back what programDraft wrote, and refuses what 
     '{"format_version":1,"servers":[null]}',
     '{"format_version":1,"servers":[{"name":"x","tools":3}]}',
     '{"format_version":1,"servers":[{"name":"x","tools":[null]}]}',
+    ...damaged,
   ];
   for (const text of bad) {
     assert.throws(
