@@ -209,7 +209,7 @@ Deno.test("mcp-exec generate replaces a skill that something was added to only w
       await list([ISSUE, SEARCH]);
       const refused = await run("generate", "tracker");
       assert.equal(refused.code, 2, added);
-      assert.match(refused.stderr, /exists and was not made by this program[^]*--force/);
+      assert.match(refused.stderr, /is not as it was written[^]*skill verify tracker[^]*--force/);
       assert.equal(await Deno.readTextFile(`${skill}/${added}`), "Mine");
     }
     assert.equal((await run("generate", "tracker", "--force")).code, 0);
