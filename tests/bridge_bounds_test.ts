@@ -6,7 +6,8 @@ import { createLimiter, parseRates } from "../src/limiter.ts";
 import { MAX_CALLS_IN_FLIGHT, MAX_CALLS_WAITING } from "../src/limits.ts";
 import type { ServerName, SessionId } from "../src/names.ts";
 import { flagPolicy, parsePolicy, type PolicyLayer } from "../src/policy.ts";
-import { failure, type State, withBridge } from "./bridge_fixture.ts";
+import { type State, withBridge } from "./bridge_fixture.ts";
+import { failure } from "./failure.ts";
 import { eventually } from "./eventually.ts";
 
 function policyOf(policy: unknown): PolicyLayer[] {

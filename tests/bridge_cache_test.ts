@@ -6,7 +6,8 @@ import { createMemoryCache, createResultCache, parseCache } from "../src/cache.t
 import { ToolError } from "../src/errors.ts";
 import { parseRates } from "../src/limiter.ts";
 import { Secret } from "../src/text.ts";
-import { failure, type State, withBridge } from "./bridge_fixture.ts";
+import { type State, withBridge } from "./bridge_fixture.ts";
+import { failure } from "./failure.ts";
 import { eventually } from "./eventually.ts";
 
 const CACHED_STATE = parseCache({ tools: ["counting/state"] }, assert.fail);

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { AppError } from "../src/errors.ts";
 import { MAX_CALLS_IN_FLIGHT } from "../src/limits.ts";
 import { parseTimeouts } from "../src/timeouts.ts";
-import { failure, fixture, type State, stdio, withBridge } from "./bridge_fixture.ts";
+import { fixture, type State, stdio, withBridge } from "./bridge_fixture.ts";
+import { failure } from "./failure.ts";
 import { eventually } from "./eventually.ts";
 import { isRunning } from "./servers/start.ts";
 

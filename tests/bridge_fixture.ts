@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { type BridgeOptions, createBridge, type McpBridge } from "../src/bridge.ts";
 import { type Catalog, createCatalog } from "../src/catalog.ts";
 import { openDatabase } from "../src/database.ts";
-import { AppError } from "../src/errors.ts";
 import { digestOf } from "../src/hash.ts";
 import { createJournal, type Journal, type RunEntry, type RunId } from "../src/journal.ts";
 import { DEFAULT_RUN_LIMITS } from "../src/limits.ts";
@@ -130,14 +129,4 @@ export async function withBridge(
     database.close();
     await Deno.remove(folder, { recursive: true });
   }
-}
-
-export async function failure(work: Promise<unknown>): Promise<AppError> {
-  try {
-    await work;
-  } catch (error) {
-    assert.ok(error instanceof AppError, String(error));
-    return error;
-  }
-  throw new assert.AssertionError({ message: "expected a failure" });
 }

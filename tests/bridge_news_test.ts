@@ -7,7 +7,8 @@ import { MAX_CALL_NOTICES, MAX_NOTIFICATIONS_PER_SECOND } from "../src/limits.ts
 import type { SessionId } from "../src/names.ts";
 import type { Notice } from "../src/notices.ts";
 import { Secret } from "../src/text.ts";
-import { failure, withBridge } from "./bridge_fixture.ts";
+import { withBridge } from "./bridge_fixture.ts";
+import { failure } from "./failure.ts";
 
 Deno.test("callTool tells what changed when a server announces other tools (H21)", async () => {
   const warnings: string[] = [];

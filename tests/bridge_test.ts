@@ -9,7 +9,8 @@ import { createJournal } from "../src/journal.ts";
 import type { ServerName } from "../src/names.ts";
 import type { ServerSpec } from "../src/server.ts";
 import { Secret } from "../src/text.ts";
-import { failure, fixture, type State, stdio, withBridge } from "./bridge_fixture.ts";
+import { fixture, type State, stdio, withBridge } from "./bridge_fixture.ts";
+import { failure } from "./failure.ts";
 
 Deno.test("callTool starts a server once for ten calls, and not before the first", async () => {
   await withBridge(async ({ bridge, starts, state }) => {

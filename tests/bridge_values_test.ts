@@ -5,7 +5,8 @@ import { ToolError } from "../src/errors.ts";
 import { digestOf } from "../src/hash.ts";
 import { MAX_PARAMS_BYTES } from "../src/limits.ts";
 import { toolValue } from "../src/payloads.ts";
-import { failure, fixture, stdio, withBridge } from "./bridge_fixture.ts";
+import { fixture, stdio, withBridge } from "./bridge_fixture.ts";
+import { failure } from "./failure.ts";
 
 Deno.test("callTool gives structured content, text or blocks, by one rule", async () => {
   const honest = stdio("honest", [fixture("honest.ts")]);

@@ -8,19 +8,10 @@ import {
 } from "../src/disk.ts";
 import type { AppError } from "../src/errors.ts";
 import { type FileOperations, readFolder, readTextFile } from "../src/read.ts";
-import { fails, names, watched, watchedLock } from "./watched_disk.ts";
+import { fails, names, watched, watchedLock, withFolder } from "./watched_disk.ts";
 
 const OLD = new Map([["a.ts", "old a"], ["sub/b.ts", "old b"]]);
 const NEW = new Map([["a.ts", "new a"], ["other/c.ts", "new c"]]);
-
-async function withFolder(run: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "mcp-exec-" }));
-  try {
-    await run(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 async function texts(folder: string): Promise<Map<string, string>> {
   const files = await readFolder(folder);

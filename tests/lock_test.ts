@@ -1,16 +1,7 @@
 import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
 import { isLocked, withLock } from "../src/lock.ts";
 import type { FileOperations } from "../src/read.ts";
-import { fails, names, watched } from "./watched_disk.ts";
-
-async function withFolder(run: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "mcp-exec-" }));
-  try {
-    await run(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { fails, names, watched, withFolder } from "./watched_disk.ts";
 
 Deno.test("withLock runs one at a time and leaves no file", async () => {
   await withFolder(async (folder) => {

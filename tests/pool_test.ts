@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { createCatalog } from "../src/catalog.ts";
 import { openDatabase } from "../src/database.ts";
-import { AppError } from "../src/errors.ts";
 import {
   BACKOFF_MS,
   CALLS_PER_CONNECTION,
@@ -15,6 +14,7 @@ import { createPool, type Lease, type Pool, type PoolBounds } from "../src/pool.
 import type { ServerSpec, StdioSpec } from "../src/server.ts";
 import type { Clock } from "../src/waiting.ts";
 import { eventually } from "./eventually.ts";
+import { failure } from "./failure.ts";
 import { ENVIRONMENT, isRunning } from "./servers/start.ts";
 import { startWeb } from "./servers/web.ts";
 
@@ -93,12 +93,6 @@ function counting(name = "counting", args: readonly string[] = ["/dev/null"]): S
 
 async function take(pool: Pool, spec: ServerSpec, count: number): Promise<Lease[]> {
   return await Promise.all(Array.from({ length: count }, () => pool.take(spec)));
-}
-
-async function failure(work: Promise<unknown>): Promise<AppError> {
-  const error = await work.then(() => undefined, (error) => error);
-  assert.ok(error instanceof AppError, String(error));
-  return error;
 }
 
 async function pidOf({ connection }: Lease): Promise<number> {

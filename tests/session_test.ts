@@ -19,6 +19,7 @@ import {
   type SessionOptions,
 } from "../src/session.ts";
 import { eventually } from "./eventually.ts";
+import { failure } from "./failure.ts";
 
 interface Bench {
   readonly session: Session;
@@ -120,16 +121,6 @@ async function withSession(work: (bench: Bench) => Promise<void>, setup: Setup =
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-}
-
-async function failure(work: Promise<unknown>): Promise<AppError> {
-  try {
-    await work;
-  } catch (error) {
-    assert.ok(error instanceof AppError, String(error));
-    return error;
-  }
-  throw new assert.AssertionError({ message: "expected a failure" });
 }
 
 const PROGRAM = `

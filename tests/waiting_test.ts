@@ -1,18 +1,13 @@
 import assert from "node:assert/strict";
 import { AppError } from "../src/errors.ts";
 import { createSlots, MACHINE_CLOCK, orInterrupted } from "../src/waiting.ts";
+import { failure } from "./failure.ts";
 
 const refuse = (limit: number) =>
   new AppError("limit", "Too many wait", { limit: { name: "waiting", limit } });
 
 /** Lets everything that is ready happen. */
 const settle = () => new Promise((resolve) => setTimeout(resolve, 0));
-
-async function failure(work: Promise<unknown>): Promise<AppError> {
-  const error = await work.then(() => undefined, (error) => error);
-  assert.ok(error instanceof AppError);
-  return error;
-}
 
 Deno.test("createSlots lets so many in and the others wait in order", async () => {
   const slots = createSlots({ places: 2 });

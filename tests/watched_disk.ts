@@ -72,3 +72,13 @@ export function watched(before: (count: number) => void | Promise<void>): FileOp
       }),
   };
 }
+
+/** Runs `run` with a folder of its own, by its real path, that is gone afterwards. */
+export async function withFolder(run: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "mcp-exec-" }));
+  try {
+    await run(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
