@@ -1,5 +1,5 @@
 // deno-lint-ignore-file no-console
-// Runs programs that take 200 MiB each, and prints how many MiB more than before the process holds
+// Runs programs that take 220 MiB each, and prints how many MiB more than before the process holds
 // right after them and when the ended workers are gone. A process of its own: test files that run
 // side by side share one.
 //   deno run -A --unstable-worker-options tests/heavy_runs.ts ROUNDS
@@ -9,7 +9,7 @@ import { createExecutor } from "../src/sandbox.ts";
 
 const MIB = 2 ** 20;
 const HEAVY = `const kept = [];
-  for (let i = 0; i < 10; i++) kept.push(new Uint8Array(20 << 20).fill(1));
+  for (let i = 0; i < 11; i++) kept.push(new Uint8Array(20 << 20).fill(1));
   export default kept.length;`;
 
 /** What was held more than before, in MiB. */

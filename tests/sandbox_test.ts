@@ -703,7 +703,7 @@ test("execute bounds the requests that are under way together", async (executor)
 });
 
 Deno.test("execute gives memory back after heavy runs, E-M5", async () => {
-  // Kept, the eight memories would come to 1.6 GiB.
+  // Kept, the eight memories would come to 1.7 GiB.
   const { atOnce } = await heldAfter(8);
   assert.ok(atOnce < 900, `${atOnce} MiB are kept`);
 });
